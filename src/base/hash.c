@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "base/hash.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#include <sodium/crypto_generichash.h>
+#include <sodium/utils.h>
+
+struct hash hash_bytes(const void *p, size_t len)
+{
+	struct hash h;
+	(void)crypto_generichash(h.b, sizeof(h.b), p, len, NULL, 0); /* fails only on bad sizes */
+	return h;
+}
+
+struct hash hash_parts(const struct hash_part *parts, size_t n)
+{
+	struct hash h;
+	crypto_generichash_state st;
+	(void)crypto_generichash_init(&st, NULL, 0, sizeof(h.b));
+	for (size_t i = 0; i < n; i++) {
+		uint64_t len = parts[i].len;
+		(void)crypto_generichash_update(&st, (const unsigned char *)&len, sizeof(len));
+		(void)crypto_generichash_update(&st, parts[i].p, parts[i].len);
+	}
+	(void)crypto_generichash_final(&st, h.b, sizeof(h.b));
+	return h;
+}
+
+void hash_hex(const struct hash *h, char text[HASH_TEXT_LEN + 1])
+{
+	sodium_bin2hex(text, HASH_TEXT_LEN + 1, h->b, sizeof(h->b));
+}
+
+bool hash_parse(const char *text, struct hash *ret)
+{
+	size_t len;
+	return strlen(text) == HASH_TEXT_LEN &&
+	       sodium_hex2bin(ret->b, sizeof(ret->b), text, HASH_TEXT_LEN, NULL, &len, NULL) == 0 &&
+	       len == sizeof(ret->b);
+}
+
+void random_bytes(void *p, size_t len)
+{
+	char *at = p;
+	while (len) {
+		ssize_t n = getrandom(at, len, 0);
+		if (n <= 0)
+			continue;
+		at += n;
+		len -= (size_t)n;
+	}
+}

@@ -1,0 +1,21 @@
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	src/base/base.c src/base/base.h \
+	src/base/clock.c src/base/clock.h \
+	src/base/diag.c src/base/diag.h \
+	src/base/err.c src/base/err.h \
+	src/base/fs.c src/base/fs.h \
+	src/base/hash.c src/base/hash.h \
+	src/base/heap.c src/base/heap.h \
+	src/base/id.c src/base/id.h \
+	src/base/json.c src/base/json.h \
+	src/base/map.c src/base/map.h \
+	src/base/regex.c src/base/regex.h \
+	src/base/rng.h \
+	src/base/str.c src/base/str.h \
+	src/base/utf8.c src/base/utf8.h
+
+check_PROGRAMS += tests/unit/base_text
+TESTS += tests/unit/base_text
+tests_unit_base_text_SOURCES = tests/unit/base_text.c
+tests_unit_base_text_LDADD = $(LIB_BASE) $(CHECK_LIBS)

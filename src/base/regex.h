@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Regular expressions: PCRE2 with JIT, UTF-8 where the text is, and limits so that no pattern hangs. */
+#ifndef PAWL_BASE_REGEX_H
+#define PAWL_BASE_REGEX_H
+
+#include "base/err.h"
+
+#define REGEX_MAX 4096 /* bytes of a pattern */
+
+struct regex;
+
+enum regex_flags {
+	REGEX_CASELESS = 1,
+	REGEX_LITERAL = 2,   /* the pattern is plain text */
+	REGEX_MULTILINE = 4, /* ^ and $ match at lines */
+};
+
+/* Compile; the error names the offset in the pattern. */
+enum err_code regex_new(const char *pattern, unsigned int flags, struct regex **ret,
+			struct err *err) MUST_CHECK;
+void regex_free(struct regex *re);
+static inline void regex_free_p(struct regex **p)
+{
+	regex_free(*p);
+}
+#define auto_regex CLEANUP(regex_free_p) struct regex
+
+/* First match in text[from..len): true and its bounds. Bytes that are not UTF-8 never match but do
+ * no harm. When a match limit is hit the answer is false and *ret_limited (may be NULL) is set. */
+bool regex_find(struct regex *re, const char *text, size_t len, size_t from, size_t *ret_start,
+		size_t *ret_end, bool *ret_limited);
+/* Bounds of group `n` of the last match; false if it took no part. */
+bool regex_group(struct regex *re, unsigned int n, size_t *ret_start, size_t *ret_end);
+
+#endif

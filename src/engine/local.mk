@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libengine.a
+libengine_a_SOURCES = src/engine/engine.c src/engine/engine.h
