@@ -39,7 +39,8 @@ static const struct {
 /* clang-format on */
 static_assert(COUNT(rows) == ERR_COUNT, "every error code has a row");
 
-static void note(struct err *err, enum err_code code, const char *fmt, va_list ap)
+static PRINTF_LIKE(3, 0) void note(struct err *err, enum err_code code, const char *fmt,
+				   va_list ap)
 {
 	err->code = code;
 	err->hint[0] = '\0';

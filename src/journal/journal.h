@@ -1,4 +1,106 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PAWL_JOURNAL_H
-#define PAWL_JOURNAL_H
+/* The log of one attempt: a plain text file that `less` and `grep` can read, and beside it a small
+ * binary index. The text file holds the bytes of both streams as they came (after redaction); the
+ * index holds a mark for each burst (offset, time, stream) and a checkpoint each 256 lines, so that any line is
+ * found without reading what precedes it. The index is a cache: it is rebuilt from the text when it
+ * is missing or does not fit, then without times and streams. No line ever enters the database. */
+#ifndef PAWL_JOURNAL_JOURNAL_H
+#define PAWL_JOURNAL_JOURNAL_H
+
+#include "base/err.h"
+#include "base/regex.h"
+#include "base/str.h"
+
+enum log_stream { LOG_OUT = 1, LOG_ERR = 2, LOG_NOTE = 3 /* words of pawl itself */ };
+
+/* ---- writing: the worker ---- */
+
+struct log_writer;
+
+struct log_options {
+	int64_t head_bytes; /* kept from the start; 0: no cap */
+	int64_t tail_bytes; /* kept from the end once the head is full */
+};
+
+/* Nothing is opened until the first byte. `path` is the text file, its index is `path` + ".idx". */
+struct log_writer *log_writer_new(const char *path, const struct log_options *options);
+/* Append bytes of a stream. A fault (disk full …) is counted, not returned: it never fails a step. */
+void log_write(struct log_writer *w, enum log_stream stream, const char *bytes, size_t len,
+	       int64_t wall_ms);
+/* Give what is buffered to the file system; called when the step is quiet, so that followers see it. */
+void log_flush(struct log_writer *w);
+
+struct log_totals {
+	int64_t bytes, lines;      /* in the file */
+	int64_t seen_bytes, seen_lines; /* written by the step, before any cut */
+	int64_t dropped_bytes;     /* cut out between head and tail */
+	int64_t lost_bytes;        /* not written because of faults */
+	int fault;                 /* errno of the first fault, 0 if none */
+};
+void log_totals(const struct log_writer *w, struct log_totals *ret);
+/* Finish: write the tail and the cut mark, close; `sync` makes it durable. Frees. NULL is fine. */
+void log_writer_close(struct log_writer *w, bool sync);
+/* The last bytes written (for patterns and error text), at most 64 KiB; borrowed until the next call. */
+const char *log_writer_tail(const struct log_writer *w, size_t *ret_len);
+
+/* ---- reading: engine, fsck, tests. Safe while it is being written, in another process. ---- */
+
+struct log_reader;
+
+/* ERR_NOT_FOUND when there is no file (the step wrote nothing). */
+enum err_code log_open(const char *path, struct log_reader **ret, struct err *err) MUST_CHECK;
+void log_close(struct log_reader *r);
+/* Take notice of what was appended (or cut) since. */
+enum err_code log_refresh(struct log_reader *r, struct err *err) MUST_CHECK;
+
+struct log_info {
+	int64_t bytes, lines; /* a last line without newline counts */
+	int64_t cut_line;     /* line number of the cut mark, 0 if nothing was cut */
+	int64_t cut_bytes;    /* what was cut */
+	bool timed;           /* times and streams are known */
+	bool done;            /* the writer finished */
+};
+void log_info(const struct log_reader *r, struct log_info *ret);
+
+struct log_line {
+	int64_t number; /* from 1 */
+	int64_t offset; /* of its first byte in the file */
+	int64_t wall_ms; /* when its first byte came; 0 if not known */
+	enum log_stream stream;
+	const char *text; /* without newline; borrowed until the next call on the reader */
+	size_t len;       /* of what was returned: long lines are cut at `line_max` */
+	size_t full_len;  /* of the whole line */
+};
+
+/* Lines [first, first + n): calls `fn` for each; stops when it returns false or after `max_bytes` of
+ * text. */
+enum err_code log_window(struct log_reader *r, int64_t first, int64_t n, size_t line_max,
+			 size_t max_bytes, bool (*fn)(void *ctx, const struct log_line *line), void *ctx,
+			 struct err *err) MUST_CHECK;
+/* The first line that came at or after `wall_ms`; one past the last if there is none. */
+int64_t log_line_at_time(struct log_reader *r, int64_t wall_ms);
+int64_t log_line_at_offset(struct log_reader *r, int64_t offset);
+
+struct log_search {
+	struct regex *re;
+	int64_t from;      /* line to start at */
+	bool backwards;
+	bool invert;       /* lines that do not match */
+	int64_t max_hits;
+	int64_t budget_us; /* give up after so long; 0: never */
+	bool (*canceled)(void *ctx); /* may be NULL; asked every few MiB */
+	void *ctx;
+};
+struct log_hit {
+	struct log_line line;
+	size_t start, end; /* of the match in the line */
+};
+/* Calls `fn` for each hit in order. *ret_next is the line to go on from, 0 when all was searched. */
+enum err_code log_find(struct log_reader *r, const struct log_search *s,
+		       bool (*fn)(void *ctx, const struct log_hit *hit), void *ctx, int64_t *ret_next,
+		       struct err *err) MUST_CHECK;
+/* How many lines match, over the whole file. */
+enum err_code log_count(struct log_reader *r, const struct log_search *s, int64_t *ret_count,
+			struct err *err) MUST_CHECK;
+
 #endif

@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libjournal.a
-libjournal_a_SOURCES = src/journal/journal.c src/journal/journal.h
+libjournal_a_SOURCES = src/journal/journal.c src/journal/journal.h src/journal/redact.h

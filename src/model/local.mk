@@ -1,2 +1,5 @@
 noinst_LIBRARIES += libmodel.a
-libmodel_a_SOURCES = src/model/model.c src/model/model.h
+libmodel_a_SOURCES = \
+	src/model/error.c src/model/error.h \
+	src/model/expr.h \
+	src/model/graph.h

@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libwork.a
-libwork_a_SOURCES = src/work/work.c src/work/work.h
+libwork_a_SOURCES = src/work/proto.c src/work/proto.h src/work/executor.h

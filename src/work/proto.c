@@ -1,0 +1,2 @@
+#include "work/proto.h"
+#include "work/executor.h"
