@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PAWL_TUI_H
-#define PAWL_TUI_H
+/* The console. */
+#ifndef PAWL_TUI_TUI_H
+#define PAWL_TUI_TUI_H
+
+/* Run the console with its own options; returns the exit status. */
+int tui_main(int argc, char **argv);
+
 #endif

@@ -1,2 +1,1 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "client/client.h"

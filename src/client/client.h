@@ -1,4 +1,84 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PAWL_CLIENT_H
-#define PAWL_CLIENT_H
+/* The API client of the command line and the console. One loop, no thread: the owner polls the descriptors
+ * that client_poll() names and calls client_turn(). The local engine is spoken to over its unix socket
+ * with connections that are kept; a base URL (http, https) goes through libcurl, which is loaded only then, so that
+ * a local command starts in a millisecond. */
+#ifndef PAWL_CLIENT_CLIENT_H
+#define PAWL_CLIENT_CLIENT_H
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+
+#include <poll.h>
+
+struct client;
+
+struct client_options {
+	const char *home;     /* folder of the engine; the socket is home/pawl.sock */
+	const char *base_url; /* instead: "https://host:port"; NULL for the socket */
+	const char *token;    /* for base_url */
+	int64_t timeout_ms;   /* of one request; 0: 10 s */
+};
+
+enum err_code client_new(const struct client_options *o, struct client **ret, struct err *err) MUST_CHECK;
+void client_free(struct client *c);
+
+struct client_reply {
+	int status;            /* HTTP status; 0 when no answer came */
+	struct json *body;     /* parsed JSON, NULL if none; owned by the client after the callback returns */
+	const char *bytes;     /* the body as it came */
+	size_t len;
+	enum err_code code;    /* ERR_OK, or what the engine (or the lack of one) said */
+	const struct err *err; /* filled when code is not ERR_OK */
+	int64_t took_us;
+};
+typedef void (*client_reply_fn)(void *ctx, const struct client_reply *r);
+
+/* ---- one at a time: the command line ---- */
+
+/* Ask and wait. `body` is JSON text or NULL; a change (POST) gets an Idempotency-Key by itself and is sent again once if
+ * the connection broke before the answer. *ret_json (may be NULL) is yours. */
+enum err_code client_call(struct client *c, const char *method, const char *path, const char *body,
+			  struct json **ret_json, struct err *err) MUST_CHECK;
+/* As client_call(), but the bytes as they came, appended to `out`. */
+enum err_code client_fetch(struct client *c, const char *path, struct str *out, struct err *err) MUST_CHECK;
+
+/* ---- many at once: the console, following ---- */
+
+/* Send and go on; `fn` is called from client_turn(). Returns a number for client_drop(). */
+unsigned int client_send(struct client *c, const char *method, const char *path, const char *body,
+			 client_reply_fn fn, void *ctx);
+void client_drop(struct client *c, unsigned int request); /* its callback will not be called */
+
+/* An event stream (SSE) that reconnects by itself (1, 2, 4 … 15 s) and resumes after the last id. */
+enum stream_state { STREAM_CONNECTING, STREAM_LIVE, STREAM_DOWN };
+struct stream_event {
+	const char *type; /* "run.paused", "lines", "lost" … */
+	const char *id;   /* "" if none */
+	const char *data; /* JSON text */
+	size_t len;
+};
+typedef void (*client_event_fn)(void *ctx, const struct stream_event *e);
+typedef void (*client_stream_fn)(void *ctx, enum stream_state state, const struct err *err,
+				 int64_t retry_in_ms);
+unsigned int client_stream(struct client *c, const char *path, client_event_fn on_event,
+			   client_stream_fn on_state, void *ctx);
+void client_stream_retry(struct client *c, unsigned int stream); /* now */
+
+/* Descriptors to poll, at most `max`; *ret_timeout_ms is when to come back at the latest (-1: never). */
+size_t client_poll(struct client *c, struct pollfd *fds, size_t max, int *ret_timeout_ms);
+/* Do what is ready; never blocks. */
+void client_turn(struct client *c, const struct pollfd *fds, size_t n);
+
+/* Percent-encode a path part or query value. */
+void client_add_encoded(struct str *s, const char *text);
+
+/* ---- the engine's process ---- */
+
+/* Start pawld for `home` unless one answers; waits until it does. `pawld` is looked for beside this program, then in the
+ * installation. Returns with a client that is connected. */
+enum err_code engine_ensure(const char *home, const char *const *settings, struct client **ret,
+			    struct err *err) MUST_CHECK;
+
 #endif
