@@ -10,8 +10,10 @@ libbase_a_SOURCES = \
 	src/base/id.c src/base/id.h \
 	src/base/json.c src/base/json.h \
 	src/base/map.c src/base/map.h \
+	src/base/proc.c src/base/proc.h \
 	src/base/regex.c src/base/regex.h \
 	src/base/rng.h \
+	src/base/spawn.c src/base/spawn.h \
 	src/base/str.c src/base/str.h \
 	src/base/utf8.c src/base/utf8.h
 

@@ -52,7 +52,8 @@ struct step_key {
 };
 
 /* One step, as data; the worker knows nothing of workflows. Text is borrowed by the encoder and owned
- * by a decoded message. */
+ * by a decoded message. The worker itself adds two names to the environment: PAWL_OUTPUT, a path in its own
+ * folder, and PAWL_TOKEN (step_token()), by which the processes of a step are found again. */
 struct step_spec {
 	struct step_key key;
 	const char *run_id, *node_name; /* for messages and PAWL_RUN, PAWL_NODE */
@@ -66,9 +67,8 @@ struct step_spec {
 	size_t stdin_len;
 	const char *cwd;
 	const char *log_path;    /* the text file of the log */
-	const char *work_path;   /* a private folder for PAWL_OUTPUT and temporary files; made on demand */
 	const char *const *secrets; /* exact values to mask, NULL-terminated; may be NULL */
-	const char *output_pattern; /* retry patterns joined by newline; the result says which matched */
+	bool want_tail;          /* the result's tail is to be 64 KiB, not 4: retry patterns look at it */
 	int64_t timeout_ms;      /* 0: none */
 	int64_t grace_ms;        /* between TERM and KILL */
 	int64_t log_head, log_tail;
@@ -82,18 +82,18 @@ struct step_result {
 	struct step_key key;
 	enum error_class class;  /* CLASS_NONE: success */
 	int32_t exit_code;       /* 0 … 255; 128 + n when a signal n ended it; -1 when it never ran */
-	int32_t signal;          /* the signal, 0 if none */
+	int32_t signal;          /* the signal, 0 if none; of a shell also one that ended a command in it */
 	int64_t started_ms, ended_ms; /* wall clock */
 	int64_t frozen_ms;       /* part of it that it was frozen */
 	int64_t cpu_us, rss_kib; /* of the process and what it waited for */
 	int64_t log_bytes, log_lines, log_dropped, log_lost;
 	int64_t redacted;        /* secrets masked */
-	int32_t pattern;         /* which output pattern matched, from 1; 0: none */
 	int32_t leftover;        /* background processes that were killed at the end */
 	const char *outputs;     /* bytes of $PAWL_OUTPUT; NULL if the file is not there */
 	size_t outputs_len;
 	const char *message;     /* one sentence when class is not CLASS_NONE; may be NULL */
-	const char *tail;        /* last lines of the log, at most 4 KiB; for the failure card */
+	const char *tail;        /* last lines of the log when class is not CLASS_NONE, at most 4 KiB (64 with
+				    want_tail), for the failure card and output_match(); else NULL */
 };
 
 enum worker_phase { WORKER_IDLE, WORKER_BUSY, WORKER_DONE /* holds a result */ };
@@ -135,6 +135,13 @@ void proto_done(struct proto_message *m);
  * end, ERR_TIMEOUT when nothing is there (non-blocking). */
 enum err_code proto_send(int fd, const struct proto_message *m, struct err *err) MUST_CHECK;
 enum err_code proto_recv(int fd, struct proto_message *ret, struct err *err) MUST_CHECK;
+
+/* As proto_send(), for a message that is encoded already. */
+enum err_code proto_send_bytes(int fd, const void *bytes, size_t len, struct err *err) MUST_CHECK;
+
+/* The value of PAWL_TOKEN in a step's environment: the token and the home, since tokens of two homes are
+ * alike. */
+void step_token(struct str *s, const char *home, int64_t token);
 
 /* The exit record: what a worker leaves in `home/spool/<token>.exit` when no engine answers. It is an
  * encoded MSG_RESULT, written with fs_write(). */
