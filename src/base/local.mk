@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
+	src/base/arena.c src/base/arena.h \
 	src/base/base.c src/base/base.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/diag.c src/base/diag.h \
@@ -11,6 +12,7 @@ libbase_a_SOURCES = \
 	src/base/json.c src/base/json.h \
 	src/base/map.c src/base/map.h \
 	src/base/proc.c src/base/proc.h \
+	src/base/nearest.c src/base/nearest.h \
 	src/base/regex.c src/base/regex.h \
 	src/base/rng.h \
 	src/base/spawn.c src/base/spawn.h \

@@ -57,9 +57,15 @@ enum err_code tmpl_new(const char *text, size_t len, struct tmpl **ret, size_t *
 struct tmpl *tmpl_const(const char *json);
 /* A list whose elements are templates; takes the elements. */
 struct tmpl *tmpl_list(struct tmpl **v, size_t n);
+/* A map whose values are templates; takes keys and values. */
+struct tmpl *tmpl_map(char **keys, struct tmpl **v, size_t n);
 void tmpl_free(struct tmpl *t);
 /* The literal text if it holds no expression, else NULL. */
 const char *tmpl_literal(const struct tmpl *t);
+/* Whether no expression is in it, at any depth: tmpl_value() needs no scope then. */
+bool tmpl_is_constant(const struct tmpl *t);
+/* As expr_asks_outcome(), for any expression in it. */
+bool tmpl_asks_outcome(const struct tmpl *t);
 /* As text: strings as they are, other values as JSON, null as "". */
 enum err_code tmpl_text(const struct tmpl *t, const struct expr_scope *scope, struct str *out,
 			struct err *err) MUST_CHECK;
@@ -68,5 +74,9 @@ enum err_code tmpl_value(const struct tmpl *t, const struct expr_scope *scope, s
 			 struct err *err) MUST_CHECK;
 void tmpl_names(const struct tmpl *t,
 		void (*fn)(void *ctx, const char *const *path, size_t npath, size_t at), void *ctx);
+
+/* The names of all functions, for completion and manuals; NULL behind the last. */
+const char *expr_function_name(size_t i);
+const char *expr_function_usage(size_t i); /* "split(text, separator)" */
 
 #endif

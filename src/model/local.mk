@@ -1,5 +1,16 @@
 noinst_LIBRARIES += libmodel.a
 libmodel_a_SOURCES = \
 	src/model/error.c src/model/error.h \
-	src/model/expr.h \
-	src/model/graph.h
+	src/model/expr.c src/model/expr.h src/model/expr_internal.h \
+	src/model/expr_eval.c \
+	src/model/expr_functions.c \
+	src/model/expr_lex.c \
+	src/model/expr_parse.c \
+	src/model/expr_tmpl.c \
+	src/model/expr_value.c \
+	src/model/graph.c src/model/graph.h
+
+check_PROGRAMS += tests/unit/model_expr
+TESTS += tests/unit/model_expr
+tests_unit_model_expr_SOURCES = tests/unit/model_expr.c
+tests_unit_model_expr_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
