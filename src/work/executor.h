@@ -45,7 +45,16 @@ const struct executor *executor_for(enum node_kind kind);
 void step_build_done(struct step_build *b);
 /* Keep a text for the life of the step; returns the kept text. */
 const char *step_keep(struct step_build *b, const char *text, size_t len);
+/* Set a variable of the step's environment; a later value replaces an earlier one. */
 void step_env(struct step_build *b, const char *name, const char *value);
+
+/* Whether a script is one simple command that a shell would execute just so: then its words are
+ * appended to `ret_words`, each with its NUL, and *ret_n says how many they are. */
+bool script_is_plain(const char *script, struct str *ret_words, size_t *ret_n);
+
+/* Which of the retry patterns fits the end of the output, as `step_result.tail` has it with want_tail:
+ * from 1; 0 when none does. */
+int output_match(char *const *patterns, size_t n, const char *tail);
 
 /* Read $PAWL_OUTPUT ("name=value" lines, and "name<<END" … "END" blocks) into a JSON object of strings.
  * The error names the line. */
