@@ -1,4 +1,199 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PAWL_ENGINE_H
-#define PAWL_ENGINE_H
+/* The engine: applies inputs (commands, worker messages, timers) to the state in memory, writes the
+ * rows of the turn in one transaction, commits, and only then releases the effects: steps are started, requests
+ * answered, events published. It reads no clock and starts no process itself: time comes in, and what reaches
+ * the outside goes through `struct engine_io`, so that the simulator runs the very same code.
+ *
+ * A turn: any number of engine_command(), engine_worker_*() and engine_tick(), then engine_commit(). */
+#ifndef PAWL_ENGINE_ENGINE_H
+#define PAWL_ENGINE_ENGINE_H
+
+#include "flow/flow.h"
+#include "store/store.h"
+#include "work/proto.h"
+
+struct engine;
+struct worker; /* engine/pool.h */
+
+struct engine_now {
+	int64_t wall_ms; /* for what is shown and stored */
+	int64_t boot_ms; /* for waiting: does not jump */
+};
+
+/* What the engine needs from outside. All are called after a commit only, but for `now` and `random`. */
+struct engine_io {
+	struct engine_now (*now)(void *ctx);
+	uint64_t (*random)(void *ctx);
+	/* Start a worker process; it will say HELLO. */
+	void (*spawn_worker)(void *ctx);
+	void (*send)(void *ctx, void *peer, const struct proto_message *m);
+	void (*close_worker)(void *ctx, void *peer);
+	/* Is the process there (same pid and start time)? */
+	bool (*alive)(void *ctx, int64_t pid, int64_t start_time);
+	/* End every process of an attempt whose worker is gone. */
+	void (*kill_token)(void *ctx, int64_t token);
+	/* Call fn for each exit record in the spool; remove one. */
+	void (*exit_records)(void *ctx, void (*fn)(void *fn_ctx, const struct step_result *r), void *fn_ctx);
+	void (*exit_record_remove)(void *ctx, int64_t token);
+	/* Make the scratch folder of a run, or check a given one. */
+	enum err_code (*workspace)(void *ctx, const char *path, bool make, struct err *err);
+	/* New events up to `seq` are committed. */
+	void (*published)(void *ctx, int64_t seq);
+	/* A commit failed for want of space (err set), or works again (NULL). */
+	void (*storage)(void *ctx, const struct err *err);
+};
+
+struct engine_settings {
+	int steps;             /* steps at a time; default: cores */
+	int runs;              /* runs at a time; default 64 */
+	int queue_max;         /* orders waiting; default 100000 */
+	int workers_min, workers_max;
+	int64_t worker_idle_ms; /* an idle worker beyond workers_min leaves after so long */
+	int64_t grace_ms;      /* between TERM and KILL where the workflow says nothing */
+	int64_t adopt_ms;      /* how long a worker may take to come back after the engine's start */
+	int64_t log_head, log_tail; /* kept bytes of each attempt's log */
+	int64_t timeout_ms;    /* of an attempt where the workflow says nothing; 0: none */
+	bool redact_tokens;
+};
+void engine_settings_default(struct engine_settings *s);
+
+/* Load what the store holds and go on with it (recovery). The engine borrows store, settings, io. */
+enum err_code engine_new(struct store *store, const struct engine_settings *settings, const char *home,
+			 const struct engine_io *io, void *io_ctx, struct engine **ret, struct err *err) MUST_CHECK;
+void engine_free(struct engine *e);
+
+/* ---- commands ---- */
+
+struct submission {
+	const char *source;        /* text of the workflow, or NULL … */
+	const struct hash *hash;   /* … and the hash of one that is stored */
+	size_t source_len;
+	const char *file, *dir;    /* name for messages; absolute folder for relative paths */
+	const struct json *params; /* object or NULL */
+	const struct json *env;    /* object of strings or NULL */
+	int priority;
+	int64_t max_wait_ms;       /* 0: none */
+	const id_t64 *depends_on;
+	size_t ndepends_on;
+	const char *const *until;  /* node names */
+	size_t nuntil;
+	bool until_failure, hold, paused, skip_on_failure;
+	const char *submitter;
+};
+
+struct command {
+	enum verb verb;
+	id_t64 id;                 /* the order or run */
+	const char *const *nodes;  /* step (at most one), until */
+	size_t nnodes;
+	bool failure;              /* until: also at the first failure */
+	int priority;
+	const char *reason, *who;
+	const struct submission *submit;
+	const char *idempotency_key; /* NULL: none */
+	struct hash body;          /* of the request, with a key */
+};
+
+/* Called once, after the commit (or at once when refused). `report` holds the mistakes of a workflow that does
+ * not validate, else NULL. `id` is the order or run concerned. */
+struct command_reply {
+	enum err_code code;
+	const struct err *err;
+	id_t64 id;
+	bool replayed;
+	const struct flow_report *report;
+	int state;         /* of the thing, when code is ERR_CONFLICT for a wrong state; else -1 */
+};
+typedef void (*command_reply_fn)(void *ctx, const struct command_reply *r);
+
+void engine_command(struct engine *e, const struct command *c, command_reply_fn reply, void *ctx);
+
+/* ---- workers ---- */
+
+/* A connection was made; `peer` is the host's handle of it. */
+struct worker *engine_worker_new(struct engine *e, void *peer);
+void engine_worker_message(struct engine *e, struct worker *w, const struct proto_message *m);
+void engine_worker_gone(struct engine *e, struct worker *w); /* frees it */
+
+/* ---- the turn ---- */
+
+/* Timers that are due. */
+void engine_tick(struct engine *e);
+/* When engine_tick() is wanted at the latest (boot clock), -1: never. */
+int64_t engine_next_ms(const struct engine *e);
+/* End the turn: commit and release the effects. Does nothing when nothing happened. After a failed commit the
+ * engine has read everything again from disk; the commands of the turn were answered with the error. */
+void engine_commit(struct engine *e);
+/* Before reading from the store: end the turn that may be open. */
+static inline void engine_settle(struct engine *e)
+{
+	engine_commit(e);
+}
+/* No more steps are started; when nothing is left to tell the workers, engine_idle() is true. */
+void engine_drain(struct engine *e, bool kill);
+bool engine_idle(const struct engine *e);
+
+/* ---- what only memory knows; for the API ---- */
+
+struct engine_stats {
+	int steps_running, runs_live, workers, workers_idle, workers_busy;
+	int waiting, held, blocked; /* orders */
+	int64_t oldest_wait_ms, mean_run_ms;
+	bool queue_paused, accepting, storage_failed;
+	int64_t turns, commits, last_seq;
+};
+void engine_stats(const struct engine *e, struct engine_stats *ret);
+
+/* Place of a queued order, from 1; 0 when it is not queued. *ret_estimate_ms is -1 without data. */
+int64_t engine_position(const struct engine *e, id_t64 order, int64_t *ret_estimate_ms);
+/* Orders by position: writes ids from `first` (from 1) on, at most n; returns how many. */
+size_t engine_queue_window(const struct engine *e, int64_t first, id_t64 *ids, size_t n);
+
+struct run_progress {
+	int total, pending, blocked, ready, running, waiting, retrying, succeeded, failed, skipped, canceled;
+	int current[8]; /* indices of running nodes */
+	size_t ncurrent;
+	int64_t eta_ms; /* -1: not known */
+};
+/* Of a live run; false when the run is not in memory (it ended). */
+bool engine_run_progress(const struct engine *e, id_t64 run, struct run_progress *ret);
+/* State of a node with the derived ones (pending, blocked, ready); -1 when the run is not live. */
+int engine_node_state(const struct engine *e, id_t64 run, int idx);
+/* Why a live node does not run yet, as a sentence; "" if there is nothing to say. */
+void engine_node_why(const struct engine *e, id_t64 run, int idx, struct str *out);
+/* Bytes and lines of a running attempt's log, as last heard; false when it does not run. */
+bool engine_attempt_log(const struct engine *e, int64_t token, int64_t *ret_bytes, int64_t *ret_lines);
+/* The graph of a run or of a stored definition, from a cache; valid until the next call. `sub` as in run_row. */
+enum err_code engine_graph(struct engine *e, const struct hash *hash, const char *sub,
+			   const struct graph **ret, struct err *err) MUST_CHECK;
+/* Path of an attempt's log; yours. */
+char *engine_log_path(const struct engine *e, id_t64 run, int idx, int generation, int iteration, int attempt);
+const char *engine_home(const struct engine *e);
+
+struct worker_info {
+	int64_t pid;
+	enum worker_phase phase;
+	bool adopted, frozen;
+	struct step_key key;
+	int64_t since_ms;
+};
+void engine_workers(const struct engine *e, void (*fn)(void *ctx, const struct worker_info *w), void *ctx);
+
+/* ---- fsck: the invariants, checked against the store and the memory ---- */
+
+struct fsck_check {
+	const char *name;
+	int64_t checked;
+	int64_t problems;
+	struct str text; /* one problem a line, at most 20 */
+};
+struct fsck {
+	struct fsck_check v[24];
+	size_t n;
+	bool ok;
+};
+void fsck_done(struct fsck *f);
+/* Of a home: `e` may be NULL (no engine runs). */
+void fsck_run(struct store *store, const char *home, struct engine *e, struct fsck *ret);
+
 #endif

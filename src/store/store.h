@@ -1,4 +1,193 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef PAWL_STORE_H
-#define PAWL_STORE_H
+/* The store: one SQLite connection, the only one in the world (locking_mode=EXCLUSIVE, WAL,
+ * synchronous=FULL). The engine writes through the functions here, inside one transaction a turn; readers
+ * of lists use store/read.h on the same connection, between turns. */
+#ifndef PAWL_STORE_STORE_H
+#define PAWL_STORE_STORE_H
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "model/error.h"
+#include "model/states.h"
+
+struct store;
+
+struct store_options {
+	bool unsafe_network_fs; /* allow a network file system */
+	bool relaxed_sync;      /* synchronous=OFF: for the simulator only */
+};
+
+/* Open or make the database at `path`; migrates forward (after a copy beside it). ERR_CONFLICT when another
+ * program holds it, ERR_VERSION when it is newer, ERR_CORRUPT, ERR_STORAGE. */
+enum err_code store_open(const char *path, const struct store_options *o, struct store **ret,
+			 struct err *err) MUST_CHECK;
+void store_close(struct store *st);
+/* Migrate down to `version` (for a downgrade; a copy is made before). */
+enum err_code store_migrate_down(struct store *st, int version, struct err *err) MUST_CHECK;
+int store_version(const struct store *st);
+int store_newest_version(void);
+
+/* The transaction of a turn. begin is done by the first write; nothing is on disk before commit. When commit
+ * fails everything since begin is undone. */
+enum err_code store_commit(struct store *st, struct err *err) MUST_CHECK;
+void store_rollback(struct store *st);
+bool store_in_turn(const struct store *st); /* something was written since the last commit */
+/* The first error of a write of this turn sticks, and commit reports it. */
+/* Do what is useful when idle (checkpoint of the write-ahead log). */
+void store_idle(struct store *st);
+/* Try whether a commit would work (after ERR_STORAGE). */
+enum err_code store_probe(struct store *st, struct err *err) MUST_CHECK;
+int64_t store_commits(const struct store *st); /* since open */
+
+/* ---- rows ---- */
+
+enum order_flags {
+	ORDER_PAUSED = 1,     /* the run starts paused */
+	ORDER_SKIP = 2,       /* skipped, not failed, when a dependency fails */
+	ORDER_UNTIL_FAILURE = 4,
+};
+
+struct order_row {
+	id_t64 id;
+	struct hash workflow;
+	const char *name, *file, *dir;
+	enum order_state state;
+	int priority;
+	int64_t place;
+	const char *params, *env, *until; /* JSON; env and until may be NULL */
+	unsigned int flags;
+	int64_t max_wait_ms;
+	const char *reason;
+	id_t64 run;
+	const char *submitter;
+	int64_t enqueued_ms, started_ms, ended_ms;
+	int64_t version;
+};
+
+struct run_row {
+	id_t64 id, order;
+	struct hash workflow;
+	const char *sub, *name, *file, *dir;
+	enum run_state state;
+	enum run_result result;
+	enum run_mode mode;
+	const char *until, *reason;
+	int generation, priority;
+	const char *params, *env, *workspace;
+	id_t64 parent_run;
+	int parent_node;
+	int failed_node; /* -1: none */
+	int64_t failed_token;
+	bool acknowledged;
+	int64_t created_ms, started_ms, ended_ms, paused_at_ms, paused_ms;
+	int crashes;
+	const char *counts;
+	int64_t epoch, version;
+};
+
+struct node_row {
+	id_t64 run;
+	int idx, generation;
+	enum node_state state;
+	int iteration, attempt;
+	int64_t token; /* 0: none */
+	enum error_class class;
+	const char *reason, *outputs;
+	id_t64 child;
+	int64_t started_ms, ended_ms, next_ms, seq, version;
+};
+
+struct instance_row {
+	id_t64 run;
+	int idx, parent;
+	const char *name, *bindings;
+};
+
+struct attempt_row {
+	int64_t token;
+	id_t64 run;
+	int idx, generation, iteration, attempt;
+	int64_t previous;
+	enum attempt_state state;
+	enum error_class class;
+	int exit_code, signal; /* -1: none */
+	const char *message, *tail;
+	int64_t started_ms, ended_ms, worker_pid, worker_start;
+	const char *boot_id;
+	int64_t cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost, redacted, leftover;
+	int64_t retry_in_ms; /* -1: none */
+	const char *retry_reason;
+};
+
+struct event_row {
+	int64_t seq; /* set by store_event() */
+	int64_t at_ms;
+	const char *type; /* "run.paused" */
+	id_t64 order, run;
+	int idx, generation, iteration, attempt; /* idx -1: no node */
+	int was, now; /* -1: no state changed */
+	enum actor actor;
+	const char *who, *reason, *data;
+};
+
+/* All writes start the turn's transaction if need be. A failure is kept and reported by commit: the
+ * in-memory state of the engine is then thrown away and read again, as after a crash. */
+void store_event(struct store *st, struct event_row *e); /* gives it its number and hash */
+int64_t store_last_seq(const struct store *st);
+void store_workflow_put(struct store *st, const struct hash *hash, const char *name, const char *file,
+			const char *source, const char *includes, int64_t now_ms);
+void store_order_add(struct store *st, const struct order_row *o);
+void store_order_need_add(struct store *st, id_t64 id, id_t64 needs);
+void store_order_set(struct store *st, const struct order_row *o); /* all but what never changes */
+void store_run_add(struct store *st, const struct run_row *r);
+void store_run_set(struct store *st, const struct run_row *r);
+void store_node_put(struct store *st, const struct node_row *n); /* add or replace of this generation */
+void store_instance_add(struct store *st, const struct instance_row *i);
+void store_attempt_add(struct store *st, const struct attempt_row *a);
+void store_attempt_end(struct store *st, const struct attempt_row *a); /* a running one, once */
+void store_meta_set(struct store *st, const char *k, const char *v);
+void store_idempotency_put(struct store *st, const char *key, const struct hash *body, int kind,
+			   id_t64 id, int64_t now_ms);
+void store_idempotency_prune(struct store *st, int64_t before_ms);
+
+/* ---- reading for the engine: start and look-ups ---- */
+
+/* The walkers call `fn` with rows that are valid during the call. */
+enum err_code store_orders_live(struct store *st, void (*fn)(void *ctx, const struct order_row *o),
+				void *ctx, struct err *err) MUST_CHECK;
+enum err_code store_order_needs(struct store *st, id_t64 id, void (*fn)(void *ctx, id_t64 needs),
+				void *ctx, struct err *err) MUST_CHECK;
+enum err_code store_runs_live(struct store *st, void (*fn)(void *ctx, const struct run_row *r),
+			      void *ctx, struct err *err) MUST_CHECK;
+enum err_code store_nodes_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct node_row *n),
+			     void *ctx, struct err *err) MUST_CHECK; /* every generation, in order */
+enum err_code store_instances_of(struct store *st, id_t64 run,
+				 void (*fn)(void *ctx, const struct instance_row *i), void *ctx,
+				 struct err *err) MUST_CHECK;
+enum err_code store_attempts_running(struct store *st,
+				     void (*fn)(void *ctx, const struct attempt_row *a), void *ctx,
+				     struct err *err) MUST_CHECK;
+/* Text of a definition, yours. ERR_NOT_FOUND. */
+enum err_code store_workflow_get(struct store *st, const struct hash *hash, char **ret_file,
+				 char **ret_source, char **ret_includes, struct err *err) MUST_CHECK;
+/* One row; the texts are valid until the next call of the store. ERR_NOT_FOUND. */
+enum err_code store_order_get(struct store *st, id_t64 id, struct order_row *ret, struct err *err) MUST_CHECK;
+enum err_code store_run_get(struct store *st, id_t64 id, struct run_row *ret, struct err *err) MUST_CHECK;
+enum err_code store_attempt_get(struct store *st, int64_t token, struct attempt_row *ret,
+				struct err *err) MUST_CHECK;
+char *store_meta_get(struct store *st, const char *k); /* yours; NULL if not set */
+bool store_idempotency_get(struct store *st, const char *key, struct hash *ret_body, int *ret_kind,
+			   id_t64 *ret_id);
+id_t64 store_last_order(struct store *st);
+id_t64 store_last_run(struct store *st);
+int64_t store_last_token(struct store *st);
+/* Mean of the last 50 durations of ended runs, 0 if there is none. */
+int64_t store_mean_run_ms(struct store *st);
+
+/* Verify the chain of event hashes: ERR_CORRUPT names the first bad event. */
+enum err_code store_verify_events(struct store *st, int64_t *ret_checked, struct err *err) MUST_CHECK;
+/* SQLite's own check of the file. */
+enum err_code store_check(struct store *st, bool quick, struct err *err) MUST_CHECK;
+
 #endif

@@ -1,0 +1,10 @@
+DROP TABLE event;
+DROP TABLE attempt;
+DROP TABLE instance;
+DROP TABLE node;
+DROP TABLE run;
+DROP TABLE idempotency;
+DROP TABLE order_need;
+DROP TABLE work_order;
+DROP TABLE workflow;
+DROP TABLE meta;
