@@ -13,3 +13,9 @@ src/store/queries.h: src/store/queries.sql src/store/sql2h.awk
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(AWK) -f $(srcdir)/src/store/sql2h.awk $(srcdir)/src/store/queries.sql > $@.tmp && mv $@.tmp $@
 src/store/migrations.h: $(PAWL_MIGRATIONS) src/store/mig2h.awk
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && (cd $(srcdir) && $(AWK) -f src/store/mig2h.awk $(PAWL_MIGRATIONS)) > $@.tmp && mv $@.tmp $@
+$(libstore_a_OBJECTS): src/store/queries.h src/store/migrations.h
+
+check_PROGRAMS += tests/unit/store_turn
+TESTS += tests/unit/store_turn
+tests_unit_store_turn_SOURCES = tests/unit/store_turn.c
+tests_unit_store_turn_LDADD = $(LIB_STORE) $(CHECK_LIBS)

@@ -1,0 +1,145 @@
+-- Every statement of the store, each with why it is asked. One that reads a whole table says (scan).
+
+-- ==== writing ====
+
+-- EVENT_ADD: one thing that happened
+INSERT INTO event(seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data, hash)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+
+-- WORKFLOW_PUT: keep a definition; the same hash is the same text
+INSERT INTO workflow(hash, name, file, source, includes, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT(hash) DO NOTHING
+
+-- ORDER_ADD: a new order
+INSERT INTO work_order(id, workflow, name, file, dir, state, priority, place, params, env, until, flags,
+	max_wait_ms, reason, run, submitter, enqueued_ms, started_ms, ended_ms, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, 1)
+
+-- ORDER_SET: what changes in an order
+UPDATE work_order SET state = ?2, priority = ?3, place = ?4, reason = ?5, run = ?6, started_ms = ?7, ended_ms = ?8,
+	version = version + 1
+WHERE id = ?1
+
+-- ORDER_NEED_ADD: an order that has to succeed before
+INSERT OR IGNORE INTO order_need(id, needs) VALUES (?1, ?2)
+
+-- RUN_ADD: a new run
+INSERT INTO run(id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority,
+	params, env, workspace, parent_run, parent_node, failed_node, failed_token, acknowledged, created_ms, started_ms,
+	ended_ms, paused_at_ms, paused_ms, crashes, counts, epoch, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+	?25, ?26, ?27, ?28, ?29, ?30, 1)
+
+-- RUN_SET: what changes in a run
+UPDATE run SET state = ?2, result = ?3, mode = ?4, until = ?5, reason = ?6, generation = ?7, priority = ?8,
+	failed_node = ?9, failed_token = ?10, acknowledged = ?11, started_ms = ?12, ended_ms = ?13, paused_at_ms = ?14,
+	paused_ms = ?15, crashes = ?16, counts = ?17, epoch = ?18, version = version + 1
+WHERE id = ?1
+
+-- NODE_PUT: a node in this generation
+INSERT INTO node(run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms,
+	ended_ms, next_ms, seq, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1)
+ON CONFLICT(run, idx, generation) DO UPDATE SET state = excluded.state, iteration = excluded.iteration,
+	attempt = excluded.attempt, token = excluded.token, class = excluded.class, reason = excluded.reason,
+	outputs = excluded.outputs, child = excluded.child, started_ms = excluded.started_ms,
+	ended_ms = excluded.ended_ms, next_ms = excluded.next_ms, seq = excluded.seq, version = version + 1
+
+-- INSTANCE_ADD: a node that came into being while the run went on
+INSERT INTO instance(run, idx, parent, name, bindings) VALUES (?1, ?2, ?3, ?4, ?5)
+
+-- ATTEMPT_ADD: a try, before its process exists
+INSERT INTO attempt(token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message,
+	tail, started_ms, ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines,
+	log_dropped, log_lost, redacted, leftover, retry_in_ms, retry_reason)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, NULL, NULL, NULL, NULL, ?8, 0, ?9, ?10, ?11, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL)
+
+-- ATTEMPT_END: how it ended; only a running one can end
+UPDATE attempt SET state = ?2, class = ?3, exit_code = ?4, signal = ?5, message = ?6, tail = ?7, started_ms = ?8, ended_ms = ?9,
+	cpu_us = ?10, rss_kib = ?11, frozen_ms = ?12, log_bytes = ?13, log_lines = ?14, log_dropped = ?15, log_lost = ?16,
+	redacted = ?17, leftover = ?18, retry_in_ms = ?19, retry_reason = ?20
+WHERE token = ?1 AND state = 0
+
+-- META_SET: a fact of the home
+INSERT INTO meta(k, v) VALUES (?1, ?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v
+
+-- IDEMPOTENCY_PUT: an answer that was given
+INSERT OR REPLACE INTO idempotency(key, body, kind, id, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+
+-- IDEMPOTENCY_PRUNE: forget old answers
+DELETE FROM idempotency WHERE created_ms < ?1
+
+-- ==== reading for the engine ====
+
+-- META_GET: a fact of the home
+SELECT v FROM meta WHERE k = ?1
+
+-- IDEMPOTENCY_GET: was this asked before?
+SELECT body, kind, id FROM idempotency WHERE key = ?1
+
+-- EVENT_LAST: where the chain goes on
+SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1
+
+-- EVENT_ALL: verify the chain (scan)
+SELECT seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data, hash
+FROM event ORDER BY seq
+
+-- WORKFLOW_GET: the text of a definition
+SELECT file, source, includes FROM workflow WHERE hash = ?1
+
+-- ORDERS_LIVE: at start, one live state after the other
+SELECT id, workflow, name, file, dir, state, priority, place, params, env, until, flags, max_wait_ms, reason, run,
+	submitter, enqueued_ms, started_ms, ended_ms, version
+FROM work_order WHERE state = ?1 ORDER BY id
+
+-- ORDER_GET: one order
+SELECT id, workflow, name, file, dir, state, priority, place, params, env, until, flags, max_wait_ms, reason, run,
+	submitter, enqueued_ms, started_ms, ended_ms, version
+FROM work_order WHERE id = ?1
+
+-- ORDER_NEEDS: what an order waits for
+SELECT needs FROM order_need WHERE id = ?1
+
+-- ORDER_LAST: the newest id given
+SELECT max(id) FROM work_order
+
+-- RUNS_LIVE: at start, one live state after the other
+SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority, params, env,
+	workspace, parent_run, parent_node, failed_node, failed_token, acknowledged, created_ms, started_ms, ended_ms,
+	paused_at_ms, paused_ms, crashes, counts, epoch, version
+FROM run WHERE state = ?1 ORDER BY id
+
+-- RUN_GET: one run
+SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority, params, env,
+	workspace, parent_run, parent_node, failed_node, failed_token, acknowledged, created_ms, started_ms, ended_ms,
+	paused_at_ms, paused_ms, crashes, counts, epoch, version
+FROM run WHERE id = ?1
+
+-- RUN_LAST: the newest id given
+SELECT max(id) FROM run
+
+-- RUN_MEAN: mean duration of the last 50 that succeeded
+SELECT CAST(avg(d) AS INTEGER) FROM (SELECT ended_ms - started_ms AS d FROM run WHERE state = 8 ORDER BY id DESC LIMIT 50)
+
+-- NODES_OF: the nodes of a run, every generation
+SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
+	seq, version
+FROM node WHERE run = ?1 ORDER BY idx, generation
+
+-- INSTANCES_OF: the instances of a run
+SELECT run, idx, parent, name, bindings FROM instance WHERE run = ?1 ORDER BY idx
+
+-- ATTEMPTS_RUNNING: at start, what was running; all of the index that holds just those (scan)
+SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
+	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,
+	redacted, leftover, retry_in_ms, retry_reason
+FROM attempt WHERE state = 0 ORDER BY token
+
+-- ATTEMPT_GET: one attempt
+SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
+	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,
+	redacted, leftover, retry_in_ms, retry_reason
+FROM attempt WHERE token = ?1
+
+-- ATTEMPT_LAST: the newest token given
+SELECT max(token) FROM attempt
