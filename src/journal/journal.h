@@ -22,7 +22,8 @@ struct log_options {
 	int64_t tail_bytes; /* kept from the end once the head is full */
 };
 
-/* Nothing is opened until the first byte. `path` is the text file, its index is `path` + ".idx". */
+/* Nothing is opened until the first byte. `path` is the text file, its index is `path` + ".idx"; files of
+ * that name are replaced. While a capped log is written, `path` + ".tail" holds its end. */
 struct log_writer *log_writer_new(const char *path, const struct log_options *options);
 /* Append bytes of a stream. A fault (disk full …) is counted, not returned: it never fails a step. */
 void log_write(struct log_writer *w, enum log_stream stream, const char *bytes, size_t len,
@@ -38,7 +39,10 @@ struct log_totals {
 	int fault;                 /* errno of the first fault, 0 if none */
 };
 void log_totals(const struct log_writer *w, struct log_totals *ret);
-/* Finish: write the tail and the cut mark, close; `sync` makes it durable. Frees. NULL is fine. */
+/* Write the tail and the cut mark, close the files; `sync` makes the text durable. The totals are final
+ * then, and nothing more is written. */
+void log_writer_finish(struct log_writer *w, bool sync);
+/* Finish, if that was not done, and free. NULL is fine. */
 void log_writer_close(struct log_writer *w, bool sync);
 /* The last bytes written (for patterns and error text), at most 64 KiB; borrowed until the next call. */
 const char *log_writer_tail(const struct log_writer *w, size_t *ret_len);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The end of a log whose head is full: a ring in a file of its own beside the log, so that a cap of
+ * any size takes no memory, with the times and streams of what it holds. The writer copies it
+ * behind the cut mark when the step ends. */
+#ifndef PAWL_JOURNAL_TAIL_H
+#define PAWL_JOURNAL_TAIL_H
+
+#include "journal/index.h"
+
+#define TAIL_SUFFIX ".tail"
+
+struct tail;
+
+/* Nothing is opened until the first byte. Keeps the last `keep` bytes; 0 keeps none. */
+struct tail *tail_new(const char *log_path, int64_t keep);
+/* Closes and removes the ring's file. NULL is fine. */
+void tail_free(struct tail *t);
+/* Append. Returns 0, or the errno of a fault: then all that was held is lost, and held no more. */
+int tail_write(struct tail *t, const char *bytes, size_t len, int stream, int64_t wall_ms);
+/* What is held: [*ret_from, *ret_to), counted from the first byte ever appended. */
+void tail_held(const struct tail *t, int64_t *ret_from, int64_t *ret_to);
+/* Read held bytes of one burst from `from` on into buf[size]: returns how many (0 when they cannot
+ * be read), and their stream and time. */
+size_t tail_read(struct tail *t, int64_t from, char *buf, size_t size, int *ret_stream,
+                 int64_t *ret_wall_ms);
+
+#endif
