@@ -2,7 +2,10 @@ noinst_LIBRARIES += libjournal.a
 libjournal_a_SOURCES = \
 	src/journal/index.c src/journal/index.h \
 	src/journal/journal.h \
-	src/journal/redact.h \
+	src/journal/redact.c src/journal/redact.h \
+	src/journal/redact_forms.c \
+	src/journal/redact_set.h \
+	src/journal/redact_shapes.c \
 	src/journal/scan.c src/journal/scan.h \
 	src/journal/tail.c src/journal/tail.h \
 	src/journal/writer.c
@@ -11,3 +14,8 @@ check_PROGRAMS += tests/unit/journal_write
 TESTS += tests/unit/journal_write
 tests_unit_journal_write_SOURCES = tests/unit/journal_write.c
 tests_unit_journal_write_LDADD = $(LIB_JOURNAL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/journal_redact
+TESTS += tests/unit/journal_redact
+tests_unit_journal_redact_SOURCES = tests/unit/journal_redact.c
+tests_unit_journal_redact_LDADD = $(LIB_JOURNAL) $(CHECK_LIBS)
