@@ -1,3 +1,23 @@
 # Tests that belong to no floor. (The unit tests stand in the fragments of their floors.)
 TESTS += tests/check-floors.sh tests/check-text.sh
 dist_check_SCRIPTS += tests/check-floors.sh tests/check-text.sh
+
+# ---- crash tools ----
+check_PROGRAMS += tests/crash/replay tests/crash/ledger
+tests_crash_replay_SOURCES = tests/crash/replay.c
+tests_crash_replay_LDADD = $(LIB_BASE)
+tests_crash_ledger_SOURCES = tests/crash/ledger.c
+tests_crash_ledger_LDADD = $(LIB_BASE) $(SQLITE_LIBS)
+
+check_DATA += tests/crash/record.so tests/crash/failnth.so
+CLEANFILES += tests/crash/record.so tests/crash/failnth.so
+EXTRA_DIST += tests/crash/record.c tests/crash/failnth.c tests/crash/preload.h
+tests/crash/record.so: tests/crash/record.c tests/crash/preload.h
+tests/crash/failnth.so: tests/crash/failnth.c tests/crash/preload.h
+tests/crash/record.so tests/crash/failnth.so:
+	$(AM_V_CCLD)mkdir -p tests/crash && \
+	$(CC) -D_GNU_SOURCE $(PAWL_PLAIN_CFLAGS) -O2 -g -shared -fPIC -o $@ \
+		$(srcdir)/$(@:.so=.c) -ldl -lpthread
+
+TESTS += tests/crash/selftest.sh
+dist_check_SCRIPTS += tests/crash/selftest.sh
