@@ -14,7 +14,7 @@ files() { # tree-relative paths of what people wrote
 }
 
 licence() {
-	grep -E '\.([ch]|sh|awk|sql|py|ac|am)$|^bootstrap$|^\.ci/run$' "$list" | while read -r f; do
+	grep -E '\.([ch]|sh|awk|py|ac|am)$|^bootstrap$|^\.ci/run$' "$list" | while read -r f; do
 		[ "$(wc -c <"$f")" -lt 100 ] || head -n 3 "$f" | grep -q 'SPDX-License-Identifier: GPL-3\.0-or-later' ||
 			echo "$f:1: the licence line is missing"
 	done

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Embeds the migrations (NNNN.up.sql and NNNN.down.sql, in order) as a table of version, up, down.
 FNR == 1 {
 	file = FILENAME; sub(/.*\//, "", file)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Turns queries.sql into an enum and a table. A statement begins with "-- NAME: why it is asked"; "(scan)"
 # in the why admits that it reads a whole table.
 /^-- [A-Z_0-9]+:/ {
