@@ -62,7 +62,6 @@ translations() {
 	while read -r f; do
 		[ -e "$f" ] || echo "po/POTFILES.in: $f does not exist"
 	done <"$scratch/listed"
-	uniq -d "$scratch/listed" | sed 's/^/po\/POTFILES.in: twice: /'
 }
 
 check() ( # tree; prints what is wrong, true when there is nothing

@@ -165,8 +165,8 @@ END_TEST
 static const char *const tampering[] = {
 	"UPDATE event SET reason = 'x' WHERE seq = 3", "DELETE FROM event WHERE seq = 2",
 	"UPDATE event SET now = 4 WHERE seq = 1",
-	"UPDATE event SET seq = 9 WHERE seq = 2; UPDATE event SET seq = 2 WHERE seq = 3;"
-	"UPDATE event SET seq = 3 WHERE seq = 9",
+	("UPDATE event SET seq = 9 WHERE seq = 2; UPDATE event SET seq = 2 WHERE seq = 3;"
+	 "UPDATE event SET seq = 3 WHERE seq = 9"),
 };
 /* clang-format on */
 
