@@ -9,7 +9,7 @@ libbase_a_SOURCES = \
 	src/base/hash.c src/base/hash.h \
 	src/base/heap.c src/base/heap.h \
 	src/base/id.c src/base/id.h \
-	src/base/json.c src/base/json.h \
+	src/base/json.c src/base/json.h src/base/json_write.c \
 	src/base/map.c src/base/map.h \
 	src/base/proc.c src/base/proc.h \
 	src/base/nearest.c src/base/nearest.h \

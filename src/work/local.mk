@@ -16,3 +16,19 @@ check_PROGRAMS += tests/unit/work_outputs
 TESTS += tests/unit/work_outputs
 tests_unit_work_outputs_SOURCES = tests/unit/work_outputs.c
 tests_unit_work_outputs_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
+# The worker links what it needs and no library besides libc: it is small, and starts at once.
+pkglibexec_PROGRAMS += pawl-worker
+pawl_worker_SOURCES = \
+	src/work/worker.h \
+	src/work/worker_exec.c \
+	src/work/worker_link.c \
+	src/work/worker_log.c \
+	src/work/worker_main.c \
+	src/work/worker_step.c
+pawl_worker_LDADD = libwork.a libjournal.a libmodel.a libbase.a $(LIBINTL)
+
+check_PROGRAMS += tests/unit/work_worker
+TESTS += tests/unit/work_worker
+tests_unit_work_worker_SOURCES = tests/unit/work_worker.c tests/unit/work_engine.h
+tests_unit_work_worker_LDADD = $(LIB_WORK) $(CHECK_LIBS)
