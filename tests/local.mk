@@ -21,3 +21,13 @@ tests/crash/record.so tests/crash/failnth.so:
 
 TESTS += tests/crash/selftest.sh
 dist_check_SCRIPTS += tests/crash/selftest.sh
+
+# ---- bench: not a test, the machine decides ----
+EXTRA_PROGRAMS += tests/bench/ideal
+CLEANFILES += tests/bench/ideal
+tests_bench_ideal_SOURCES = tests/bench/ideal.c
+tests_bench_ideal_LDADD = $(SQLITE_LIBS)
+dist_noinst_SCRIPTS += tests/bench/run
+bench: all tests/bench/ideal
+	$(srcdir)/tests/bench/run --build $(builddir) $(BENCH)
+.PHONY: bench
