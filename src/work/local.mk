@@ -32,3 +32,8 @@ check_PROGRAMS += tests/unit/work_worker
 TESTS += tests/unit/work_worker
 tests_unit_work_worker_SOURCES = tests/unit/work_worker.c tests/unit/work_engine.h
 tests_unit_work_worker_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/work_life
+TESTS += tests/unit/work_life
+tests_unit_work_life_SOURCES = tests/unit/work_life.c tests/unit/work_engine.h
+tests_unit_work_life_LDADD = $(LIB_WORK) $(CHECK_LIBS)
