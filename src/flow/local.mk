@@ -1,2 +1,22 @@
 noinst_LIBRARIES += libflow.a
-libflow_a_SOURCES = src/flow/flow.c src/flow/flow.h
+libflow_a_SOURCES = \
+	src/flow/flow.h \
+	src/flow/group.c \
+	src/flow/http.c \
+	src/flow/keys.h \
+	src/flow/kinds.c \
+	src/flow/load.c src/flow/load.h \
+	src/flow/names.c \
+	src/flow/needs.c \
+	src/flow/node.c \
+	src/flow/param.c \
+	src/flow/report.c src/flow/report.h \
+	src/flow/retry.c \
+	src/flow/sub.c \
+	src/flow/tree.c src/flow/tree.h \
+	src/flow/value.c
+
+check_PROGRAMS += tests/unit/flow_load
+TESTS += tests/unit/flow_load
+tests_unit_flow_load_SOURCES = tests/unit/flow_load.c
+tests_unit_flow_load_LDADD = $(LIB_FLOW) $(CHECK_LIBS)

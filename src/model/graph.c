@@ -76,8 +76,6 @@ static void http_done(struct node_http *h)
 	free(h->outputs);
 }
 
-static void node_done(struct graph_node *n);
-
 static void group_done(struct node_group *g)
 {
 	for (size_t i = 0; i < g->naxes; i++) {
@@ -87,11 +85,11 @@ static void group_done(struct node_group *g)
 	free(g->axes);
 	tmpl_free(g->foreach);
 	if (g->body)
-		node_done(g->body);
+		graph_node_done(g->body);
 	free(g->body);
 }
 
-static void node_done(struct graph_node *n)
+void graph_node_done(struct graph_node *n)
 {
 	switch (n->kind) {
 	case NODE_RUN:
@@ -149,7 +147,7 @@ void graph_free(struct graph *g)
 	free(g->resources);
 	tmpl_free(g->workspace_path);
 	for (size_t i = 0; i < g->nnodes; i++)
-		node_done(&g->nodes[i]);
+		graph_node_done(&g->nodes[i]);
 	free(g->nodes);
 	smap_done(&g->by_name);
 	free(g->name);

@@ -205,6 +205,8 @@ struct graph {
 };
 
 void graph_free(struct graph *g);
+/* Frees what a node owns, not the node. */
+void graph_node_done(struct graph_node *n);
 /* Index of a node by name, -1 if there is none. */
 int graph_find(const struct graph *g, const char *name);
 

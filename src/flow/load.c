@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The loader: tables walked over trees, and the top of a file. */
+#include "flow/keys.h"
+#include "base/nearest.h"
+#include "base/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROWS_MAX 64
+
+/* ---- the path, and mistakes ---- */
+
+size_t path_push(struct load *l, const char *key)
+{
+	size_t before = l->path.len;
+	if (before)
+		str_add_char(&l->path, '.');
+	str_add(&l->path, key);
+	return before;
+}
+
+size_t path_push_index(struct load *l, size_t i)
+{
+	size_t before = l->path.len;
+	str_add_char(&l->path, '[');
+	str_add_u64(&l->path, i);
+	str_add_char(&l->path, ']');
+	return before;
+}
+
+void path_pop(struct load *l, size_t before)
+{
+	str_cut(&l->path, before);
+}
+
+void issue_at(struct load *l, int line, int column, const char *fmt, ...)
+{
+	if (l->quiet)
+		return;
+	auto_str message = STR_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	str_vaddf(&message, fmt, ap);
+	va_end(ap);
+	l->bad = true;
+	report_add(l->report, l->file, line, column, str_text(&l->path), "%s", str_text(&message));
+}
+
+static void find_lines(struct load *l)
+{
+	size_t cap = 0;
+	for (size_t i = 0; i <= l->len; i++)
+		if (i == 0 || l->text[i - 1] == '\n') {
+			GROW(l->lines, l->nlines, cap);
+			l->lines[l->nlines++] = i;
+		}
+}
+
+static size_t offset_of(struct load *l, int line, int column)
+{
+	if (!l->lines)
+		find_lines(l);
+	size_t at = l->lines[MIN((size_t)line, l->nlines) - 1];
+	for (int i = 1; i < column && at < l->len && l->text[at] != '\n'; i++) {
+		size_t step = utf8_len(l->text + at, l->len - at);
+		at += step ? step : 1;
+	}
+	return at;
+}
+
+/* The text of a scalar and its source differ by quotes, escapes, indentation; so the words at the
+ * offset are looked for behind the place where the scalar begins. */
+void place_in(struct load *l, const struct tree *v, size_t offset, int *ret_line, int *ret_column)
+{
+	*ret_line = v->line;
+	*ret_column = v->column;
+	size_t from = offset_of(l, v->line, v->column);
+	offset = MIN(offset, v->len);
+	const char *word = v->text + offset;
+	size_t n = MIN(strcspn(word, "\n"), (size_t)24);
+	if (!n)
+		return;
+	const char *hit = NULL, *at = l->text + from, *end = l->text + l->len;
+	const char *same = v->text;
+	/* The same words may stand earlier in the text: count those. */
+	do {
+		hit = memmem(at, (size_t)(end - at), word, n);
+		same = memmem(same, (size_t)(v->text + v->len - same), word, n);
+		at = hit ? hit + 1 : end;
+	} while (hit && same && same++ < word);
+	if (!hit)
+		return;
+	size_t low = (size_t)v->line - 1;
+	while (low + 1 < l->nlines && l->lines[low + 1] <= (size_t)(hit - l->text))
+		low++;
+	*ret_line = (int)low + 1;
+	*ret_column = 1;
+	for (const char *p = l->text + l->lines[low]; p < hit; (*ret_column)++) {
+		size_t step = utf8_len(p, (size_t)(hit - p));
+		p += step ? step : 1;
+	}
+}
+
+struct suggestion suggest(struct load *l, const char *word,
+			  const char *(*name)(const void *ctx, size_t i), const void *ctx, size_t n)
+{
+	struct suggestion s = { "" };
+	/* Among very many names only so often, so that a file of mistakes stays quick. */
+	if (l->quiet || (n > 100 && l->shared->suggestions++ > 20))
+		return s;
+	struct nearest near = { .word = word };
+	for (size_t i = 0; i < n; i++)
+		nearest_try(&near, name(ctx, i));
+	if (near.best)
+		(void)snprintf(s.s, sizeof(s.s), _("; did you mean '%s'?"), near.best);
+	return s;
+}
+
+const char *flow_nearest(const char *word, const char *const *names, size_t n)
+{
+	return nearest_word(word, names, n);
+}
+
+/* ---- tables ---- */
+
+static const char *key_at(const void *ctx, size_t i)
+{
+	return ((const struct flow_table *)ctx)->keys[i].name;
+}
+
+/* Keys of nodes that a later version has. */
+static const char *later_key(const struct flow_table *table, const char *key)
+{
+	/* clang-format off */
+	static const struct { const char *key, *what; } later[] = {
+		{ "agent", N_("agents") }, { "llm", N_("model calls") }, { "approval", N_("approvals") },
+		{ "patch", N_("patches") }, { "publish", N_("publishing") }, { "verify", N_("verification") },
+		{ "loop", N_("loops of iterations") }, { "budget", N_("budgets") },
+		{ "environment", N_("environments") }, { "role", N_("roles") },
+	};
+	/* clang-format on */
+	for (size_t i = 0; table == &flow_node_keys && i < COUNT(later); i++)
+		if (str_eq(later[i].key, key))
+			return _(later[i].what);
+	return NULL;
+}
+
+static void unknown_key(struct load *l, const struct flow_table *table, const struct tree *m)
+{
+	const char *later = later_key(table, m->key);
+	struct word key = word_of(m->key);
+	if (later) {
+		issue_key(l, m, _("this version of pawl does not have %s (%s:); a node has run:, http: or "
+				  "workflow:"), later, key.s);
+		return;
+	}
+	struct suggestion near = suggest(l, m->key, key_at, table, table->n);
+	auto_str known = STR_INIT;
+	for (size_t i = 0; !near.s[0] && i < table->n; i++)
+		str_addf(&known, "%s%s", i ? ", " : _("; it has "), table->keys[i].name);
+	issue_key(l, m, _("%s has no key '%s'%s%s"), _(table->what), key.s, near.s, str_text(&known));
+}
+
+void load_map(struct load *l, const struct tree *map, const struct flow_table *table, void *target)
+{
+	const struct tree *members[ROWS_MAX] = { NULL };
+	if (!wants_map(l, map))
+		return;
+	for (const struct tree *m = map->first; m; m = m->next) {
+		size_t row = 0;
+		while (row < table->n && !str_eq(table->keys[row].name, m->key))
+			row++;
+		if (row < table->n) {
+			members[row] = m;
+			continue;
+		}
+		size_t before = path_push(l, m->key);
+		unknown_key(l, table, m);
+		path_pop(l, before);
+	}
+	for (size_t row = 0; row < table->n; row++) {
+		if (!members[row])
+			continue;
+		size_t before = path_push(l, table->keys[row].name);
+		if (table != &flow_node_keys || node_key_fits(l, &table->keys[row], members[row], target))
+			table->keys[row].load(l, members[row], target);
+		path_pop(l, before);
+	}
+}
+
+/* ---- the top of a file ---- */
+
+KEY(workflow_name)
+{
+	if (load_scalar(l, v) && load_name(l, v, v->text, false))
+		l->g->name = xstrdup(v->text);
+}
+
+KEY(workflow_description)
+{
+	l->g->description = load_text(l, v);
+}
+
+KEY(workflow_params)
+{
+	load_params(l, v);
+}
+
+/* A mark that a variable is known; what matters is the name. */
+static void know_variable(struct load *l, const char *name)
+{
+	smap_put(&l->env, name, l);
+}
+
+KEY(workflow_pass_env)
+{
+	struct graph *g = l->g;
+	g->pass_env = load_texts(l, v, &g->npass_env);
+	for (size_t i = 0; i < g->npass_env; i++) {
+		struct tree name = { .line = v->line, .column = v->column, .key = g->pass_env[i],
+				     .key_line = v->line, .key_column = v->column };
+		if (load_variable_name(l, &name))
+			know_variable(l, g->pass_env[i]);
+	}
+}
+
+KEY(workflow_env)
+{
+	struct graph *g = l->g;
+	if (!wants_map(l, v))
+		return;
+	g->env = xcalloc(v->n, sizeof(*g->env));
+	/* One by one, so that a value may use the variables above it. */
+	for (const struct tree *m = v->first; m; m = m->next) {
+		size_t before = path_push(l, m->key);
+		struct tmpl *value = load_variable_name(l, m) ? load_tmpl(l, m, NAMES_WORKSPACE) : NULL;
+		if (value) {
+			g->env[g->nenv++] = (struct graph_env){ xstrdup(m->key), value };
+			know_variable(l, m->key);
+		}
+		path_pop(l, before);
+	}
+}
+
+KEY(workflow_concurrency)
+{
+	int64_t n = 0;
+	if (load_int(l, v, 1, 10000, &n))
+		l->g->concurrency = (int)n;
+}
+
+KEY(workflow_resources)
+{
+	struct graph *g = l->g;
+	if (!wants_map(l, v))
+		return;
+	g->resources = xcalloc(v->n, sizeof(*g->resources));
+	for (const struct tree *m = v->first; m; m = m->next) {
+		size_t before = path_push(l, m->key);
+		int64_t capacity = 1;
+		if (load_name(l, m, m->key, true) && load_int(l, m, 1, 1000000, &capacity))
+			g->resources[g->nresources++] =
+				(struct graph_resource){ xstrdup(m->key), (int)capacity };
+		path_pop(l, before);
+	}
+}
+
+KEY(workspace_folder)
+{
+	struct graph *g = target;
+	g->workspace = WORKSPACE_FOLDER;
+	g->workspace_path = load_tmpl(l, v, 0);
+	if (g->workspace_path && v->len == 0)
+		issue(l, v, _("the path is empty; for an empty folder of the run's own write workspace: scratch"));
+}
+
+KEY(workspace_shared)
+{
+	load_bool(l, v, &((struct graph *)target)->workspace_shared);
+}
+
+KEY(workflow_workspace)
+{
+	const struct tree *repo = tree_get(v, "repo");
+	if (v->kind == TREE_TEXT && str_eq(v->text, "scratch"))
+		return;
+	if (repo)
+		issue_key(l, repo, _("git workspaces are not available yet; write {folder: PATH} or scratch"));
+	else if (v->kind == TREE_TEXT)
+		issue(l, v, _("a workspace is scratch or {folder: PATH}; did you mean {folder: %s}?"),
+		      word_of(v->text).s);
+	else if (v->kind == TREE_MAP && !tree_get(v, "folder"))
+		issue(l, v, _("which folder? write {folder: PATH}, or scratch for an empty one"));
+	else
+		load_map(l, v, &flow_workspace_keys, l->g);
+}
+
+KEY(workflow_snapshot)
+{
+	/* "off" is a text in YAML 1.2; false means the same to a person. */
+	bool off = (v->kind == TREE_TEXT && str_eq(v->text, "off")) ||
+		   (v->kind == TREE_BOOL && (v->text[0] | 32) == 'f');
+	if (!off)
+		issue(l, v, _("snapshots are not available yet: only snapshot: off can be written"));
+}
+
+KEY(workflow_nodes)
+{
+	load_nodes(l, v);
+}
+
+KEY(workflow_on_success)
+{
+	load_handler(l, v, HANDLER_SUCCESS);
+}
+
+KEY(workflow_on_failure)
+{
+	load_handler(l, v, HANDLER_FAILURE);
+}
+
+KEY(workflow_on_cancel)
+{
+	load_handler(l, v, HANDLER_CANCEL);
+}
+
+KEY(workflow_on_exit)
+{
+	load_handler(l, v, HANDLER_EXIT);
+}
+
+/* ---- a file ---- */
+
+/* "dir/fix-it.yaml" is called fix-it when it does not say. */
+static char *name_of_file(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	const char *base = slash ? slash + 1 : file;
+	auto_str name = STR_INIT;
+	for (const char *p = base; *p && *p != '.' && name.len < NAME_MAX_LEN; p++) {
+		bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_';
+		bool later = (*p >= '0' && *p <= '9') || *p == '-';
+		if (!letter && !later)
+			str_add_char(&name, '_');
+		else if (!name.len && !letter)
+			str_addf(&name, "_%c", *p);
+		else
+			str_add_char(&name, *p);
+	}
+	if (!name.len)
+		str_add(&name, "workflow");
+	return str_take(&name);
+}
+
+static void hash_graph(struct graph *g)
+{
+	struct hash_part *parts = xcalloc(g->nnodes + 1, sizeof(*parts));
+	size_t n = 0;
+	parts[n++] = (struct hash_part){ g->source, g->source_len };
+	for (size_t i = 0; i < g->nnodes; i++) {
+		const struct graph_node *node = &g->nodes[i];
+		const struct graph_node *work = node->kind == NODE_GROUP ? node->group.body : node;
+		if (work && work->kind == NODE_WORKFLOW && work->workflow.graph)
+			parts[n++] = (struct hash_part){ work->workflow.graph->hash.b, HASH_LEN };
+	}
+	g->hash = hash_parts(parts, n);
+	free(parts);
+}
+
+/* What every step finds in its environment without being asked for. */
+static const char *const given_variables[] = { "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR" };
+
+static void load_tree(struct load *l)
+{
+	for (size_t i = 0; i < COUNT(given_variables); i++)
+		know_variable(l, given_variables[i]);
+	if (l->root->kind == TREE_MAP && !tree_get(l->root, "nodes"))
+		issue(l, l->root, _("there are no nodes; a workflow has at least nodes: {hello: {run: echo hello}}"));
+	load_map(l, l->root, &flow_workflow_keys, NULL);
+	if (l->g->nnodes)
+		load_edges(l);
+	if (!l->g->name)
+		l->g->name = name_of_file(l->file);
+}
+
+static void load_done(struct load *l)
+{
+	for (size_t i = 0; i < l->nrefs; i++)
+		free(l->refs[i].path);
+	free(l->refs);
+	free(l->needs);
+	free(l->lines);
+	smap_done(&l->env);
+	str_done(&l->path);
+	arena_done(&l->arena);
+}
+
+bool load_file(struct load *l, const char *file, const char *text, size_t len, struct graph **ret)
+{
+	size_t before = l->report->n + l->report->dropped;
+	l->file = file;
+	l->text = text;
+	l->len = len;
+	l->g = xcalloc(1, sizeof(*l->g));
+	l->g->file = xstrdup(file);
+	l->root = tree_parse(&l->arena, file, text, len, l->report);
+	if (l->root) {
+		l->g->source = xmalloc(len + 1);
+		memcpy(l->g->source, text, len);
+		l->g->source[len] = '\0';
+		l->g->source_len = len;
+		load_tree(l);
+		hash_graph(l->g);
+	}
+	struct graph *g = l->g;
+	load_done(l);
+	if (l->report->n + l->report->dropped > before) {
+		graph_free(g);
+		return false;
+	}
+	*ret = g;
+	return true;
+}
+
+enum err_code flow_load(const char *file, const char *text, size_t len,
+			const struct flow_source *source, struct graph **ret,
+			struct flow_report *report, struct err *err)
+{
+	struct shared_load shared = { 0 };
+	struct load l = { .report = report, .source = source, .shared = &shared };
+	if (load_file(&l, file, text, len, ret))
+		return ERR_OK;
+	report_sort(report, file);
+	const struct flow_issue *first = &report->v[0];
+	size_t more = report->n + report->dropped - 1;
+	auto_str count = STR_INIT;
+	if (more)
+		str_addf(&count, ngettext(" (and %zu mistake more)", " (and %zu mistakes more)", more), more);
+	return err_set(err, ERR_INVALID, "%s:%d:%d: %s%s%s%s", word_of(first->file).s, first->line,
+		       first->column, first->path, *first->path ? ": " : "", first->message,
+		       str_text(&count));
+}

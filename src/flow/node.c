@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The loader: nodes and handlers. */
+#include "flow/keys.h"
+
+#include <string.h>
+
+#define GRACE_MS 10000 /* between TERM and KILL when the file does not say */
+
+/* clang-format off */
+static const char *const handler_names[] = {
+	[HANDLER_SUCCESS] = "on_success", [HANDLER_FAILURE] = "on_failure",
+	[HANDLER_CANCEL] = "on_cancel", [HANDLER_EXIT] = "on_exit",
+};
+static const struct { const char *key; enum node_kind kind; } kind_keys[] = {
+	{ "run", NODE_RUN }, { "http", NODE_HTTP }, { "workflow", NODE_WORKFLOW },
+};
+/* clang-format on */
+
+/* ---- keys ---- */
+
+KEY(node_description)
+{
+	struct node_load *nl = target;
+	nl->node->description = load_text(l, v);
+}
+
+KEY(node_needs)
+{
+	/* The edges were made before, when all names were known. */
+	struct node_load *nl = target;
+	if (nl->node->handler)
+		issue_key(l, v, _("a handler runs when all nodes have ended; it needs none"));
+}
+
+KEY(node_when)
+{
+	struct node_load *nl = target;
+	nl->node->when = load_condition(l, v, NAMES_NODES | NAMES_WORKSPACE | NAMES_OUTCOME);
+}
+
+KEY(node_critical)
+{
+	load_bool(l, v, &((struct node_load *)target)->node->critical);
+}
+
+KEY(node_allow_skipped)
+{
+	load_bool(l, v, &((struct node_load *)target)->node->allow_skipped);
+}
+
+KEY(node_workstream)
+{
+	struct node_load *nl = target;
+	if (load_scalar(l, v) && load_name(l, v, v->text, false) && !str_eq(v->text, "main"))
+		nl->node->workstream = xstrdup(v->text);
+}
+
+KEY(node_env)
+{
+	struct node_load *nl = target;
+	const struct tree *shared = l->defaults ? tree_get(l->defaults, "env") : NULL;
+	if (shared && v != shared && shared->kind == TREE_MAP && nl->index >= 0) {
+		l->quiet++;
+		load_env(l, shared, v, nl->names, &nl->work->env, &nl->work->nenv);
+		l->quiet--;
+	}
+	load_env(l, v, NULL, nl->names, &nl->work->env, &nl->work->nenv);
+}
+
+KEY(node_cwd)
+{
+	struct node_load *nl = target;
+	nl->work->cwd = load_tmpl(l, v, nl->names);
+}
+
+KEY(node_timeout)
+{
+	if (v->kind == TREE_TEXT && str_eq(v->text, "none"))
+		return;
+	load_duration(l, v, &((struct node_load *)target)->work->timeout_ms);
+}
+
+KEY(node_grace)
+{
+	load_duration(l, v, &((struct node_load *)target)->work->grace_ms);
+}
+
+KEY(node_retry)
+{
+	load_retry(l, v, &((struct node_load *)target)->work->retry);
+}
+
+KEY(node_on_crash)
+{
+	static const char *const words[] = {
+		[CRASH_RERUN] = "rerun", [CRASH_FAIL] = "fail", [CRASH_ASK] = "ask"
+	};
+	int which = load_word(l, v, words, COUNT(words));
+	if (which >= 0)
+		((struct node_load *)target)->work->on_crash = (enum crash_policy)which;
+}
+
+static const char *resource_at(const void *ctx, size_t i)
+{
+	return ((const struct graph *)ctx)->resources[i].name;
+}
+
+static void add_use(struct load *l, struct graph_node *n, const struct tree *v, const char *name,
+		    int64_t units)
+{
+	const struct graph *g = l->g;
+	size_t i = 0;
+	while (i < g->nresources && !str_eq(g->resources[i].name, name))
+		i++;
+	if (i == g->nresources) {
+		struct suggestion near = suggest(l, name, resource_at, g, g->nresources);
+		issue(l, v, _("there is no resource '%s'%s%s"), word_of(name).s, near.s,
+		      near.s[0] ? "" : _("; declare it with its capacity under resources: of the workflow"));
+		return;
+	}
+	for (size_t j = 0; j < n->nuses; j++)
+		if (n->uses[j].resource == (int)i) {
+			issue(l, v, _("'%s' is named twice; for more than one write {%s: 2}"), name, name);
+			return;
+		}
+	if (units > g->resources[i].capacity)
+		issue(l, v, _("there are only %d of '%s': this could never start"), g->resources[i].capacity,
+		      name);
+	n->uses[n->nuses++] = (struct graph_use){ (int)i, (int)units };
+}
+
+KEY(node_resources)
+{
+	struct graph_node *n = ((struct node_load *)target)->work;
+	if (v->kind != TREE_MAP) {
+		size_t nnames;
+		char **names = load_texts(l, v, &nnames);
+		n->uses = xcalloc(nnames, sizeof(*n->uses));
+		for (size_t i = 0; i < nnames; i++) {
+			add_use(l, n, v, names[i], 1);
+			free(names[i]);
+		}
+		free(names);
+		return;
+	}
+	n->uses = xcalloc(v->n, sizeof(*n->uses));
+	for (const struct tree *m = v->first; m; m = m->next) {
+		size_t before = path_push(l, m->key);
+		int64_t units = 1;
+		if (load_int(l, m, 1, 1000000, &units))
+			add_use(l, n, m, m->key, units);
+		path_pop(l, before);
+	}
+}
+
+KEY(node_outputs)
+{
+	struct graph_node *n = ((struct node_load *)target)->work;
+	n->outputs = load_texts(l, v, &n->noutputs);
+	for (size_t i = 0; i < n->noutputs; i++) {
+		load_name(l, v, n->outputs[i], false);
+		for (size_t j = 0; j < i; j++)
+			if (str_eq(n->outputs[i], n->outputs[j]))
+				issue(l, v, _("'%s' is named twice; once is enough"), word_of(n->outputs[i]).s);
+	}
+}
+
+KEY(node_limits)
+{
+	load_map(l, v, &flow_limits_keys, &((struct node_load *)target)->work->limits);
+}
+
+KEY(limits_memory)
+{
+	load_size(l, v, &((struct graph_limits *)target)->memory_bytes);
+}
+
+KEY(limits_cpu)
+{
+	int64_t ms = 0;
+	if (load_duration(l, v, &ms) && ms < 1000)
+		issue(l, v, _("less than a second of processor time is too little"));
+	((struct graph_limits *)target)->cpu_s = (ms + 999) / 1000;
+}
+
+KEY(limits_file)
+{
+	load_size(l, v, &((struct graph_limits *)target)->file_bytes);
+}
+
+KEY(limits_output)
+{
+	load_size(l, v, &((struct graph_limits *)target)->output_bytes);
+}
+
+KEY(limits_open_files)
+{
+	int64_t n = 0;
+	if (load_int(l, v, 8, 1048576, &n))
+		((struct graph_limits *)target)->open_files = (int)n;
+}
+
+KEY(limits_processes)
+{
+	int64_t n = 0;
+	if (load_int(l, v, 1, 1048576, &n))
+		((struct graph_limits *)target)->processes = (int)n;
+}
+
+/* ---- run and shell ---- */
+
+static void custom_shell(struct load *l, const struct tree *v, struct node_run *run)
+{
+	size_t n;
+	char **words = load_texts(l, v, &n);
+	if (!n || !words[0][0]) {
+		issue(l, v, _("which program? write the words before the script's path, such as [perl, -w]"));
+		for (size_t i = 0; i < n; i++)
+			free(words[i]);
+		free(words);
+		return;
+	}
+	run->shell = SHELL_CUSTOM;
+	run->shell_argv = words;
+}
+
+KEY(node_shell)
+{
+	static const char *const words[] = {
+		[SHELL_SH] = "sh", [SHELL_BASH] = "bash", [SHELL_PYTHON] = "python3"
+	};
+	struct node_run *run = &((struct node_load *)target)->work->run;
+	if (v->kind == TREE_LIST) {
+		custom_shell(l, v, run);
+		return;
+	}
+	if (!load_scalar(l, v))
+		return;
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (str_eq(words[i], v->text)) {
+			run->shell = (enum shell_kind)i;
+			return;
+		}
+	issue(l, v, _("the shell is sh, bash, python3 or a list of words before the script's path; "
+		      "did you mean [%s]?"), word_of(v->text).s);
+}
+
+static void load_script(struct load *l, const struct tree *v, struct node_run *run)
+{
+	if (!load_scalar(l, v))
+		return;
+	const char *expression = strstr(v->text, "${{");
+	if (expression) {
+		int line, column;
+		place_in(l, v, (size_t)(expression - v->text), &line, &column);
+		issue_at(l, line, column,
+			 _("no ${{ }} in a script: a value could become a command; set it under env:, "
+			   "as in env: {VALUE: \"${{ … }}\"}, and write \"$VALUE\" here"));
+	}
+	if (strspn(v->text, " \t\r\n") == v->len)
+		issue(l, v, _("the script is empty; a node that does nothing is written run: 'true'"));
+	run->script = xstrdup(v->text);
+}
+
+static void load_words(struct load *l, const struct tree *v, struct node_load *nl)
+{
+	struct node_run *run = &nl->work->run;
+	const struct tree *shell = tree_get(nl->map, "shell");
+	if (shell)
+		issue_key(l, shell, _("a list under run: is executed without a shell; remove shell:, or write "
+				      "the script as a text"));
+	for (char **p = run->shell_argv; p && *p; p++) /* of defaults: */
+		free(*p);
+	free(run->shell_argv);
+	run->shell_argv = NULL;
+	run->shell = SHELL_NONE;
+	if (!v->n)
+		issue(l, v, _("the list is empty; its first element is the program"));
+	run->argv = xcalloc(v->n + 1, sizeof(*run->argv));
+	run->argv_tmpl = xcalloc(v->n + 1, sizeof(struct tmpl *));
+	size_t i = 0;
+	for (const struct tree *e = v->first; e; e = e->next) {
+		size_t before = path_push_index(l, i++);
+		struct tmpl *t = load_tmpl(l, e, nl->names);
+		if (t) {
+			run->argv[run->nargv] = xstrdup(e->kind == TREE_NULL ? "" : e->text);
+			run->argv_tmpl[run->nargv++] = t;
+		}
+		path_pop(l, before);
+	}
+}
+
+KEY(node_run)
+{
+	struct node_load *nl = target;
+	if (v->kind == TREE_LIST)
+		load_words(l, v, nl);
+	else
+		load_script(l, v, &nl->work->run);
+}
+
+/* ---- a node ---- */
+
+bool node_key_fits(struct load *l, const struct flow_key *key, const struct tree *v,
+		   const struct node_load *nl)
+{
+	if (nl->index < 0 && !key->shared) {
+		issue_key(l, v, _("'%s' belongs to a node; defaults: has env, shell, cwd, timeout, grace, retry, "
+				  "on_crash and limits"), key->name);
+		return false;
+	}
+	if (nl->index < 0 || !key->kinds || (key->kinds & 1U << nl->work->kind))
+		return true;
+	if (!nl->key_of_kind)
+		return false; /* what it is was not said, and that is reported */
+	if (v->key_line) {
+		const char *wanted = node_kind_name((enum node_kind)__builtin_ctz(key->kinds));
+		issue_key(l, v, _("'%s' belongs to a node with %s:; this one has %s:"), key->name, wanted,
+			  nl->key_of_kind);
+	}
+	return false;
+}
+
+/* run, http or workflow: exactly one. */
+static void find_kind(struct load *l, const struct tree *v, struct node_load *nl)
+{
+	for (size_t i = 0; i < COUNT(kind_keys); i++) {
+		const struct tree *m = tree_get(v, kind_keys[i].key);
+		if (m && nl->key_of_kind)
+			issue_key(l, m, _("a node does one thing, and this one has %s: already; make two nodes"),
+				  nl->key_of_kind);
+		if (!m || nl->key_of_kind)
+			continue;
+		nl->key_of_kind = kind_keys[i].key;
+		nl->work->kind = kind_keys[i].kind;
+	}
+	if (nl->key_of_kind)
+		return;
+	static const char *const later[] = { "agent", "llm", "approval", "patch", "publish" };
+	for (size_t i = 0; i < COUNT(later); i++)
+		if (tree_get(v, later[i]))
+			return;
+	issue(l, v, _("what does it do? a node has one of run:, http: and workflow:"));
+}
+
+static void set_plain(struct graph_node *n)
+{
+	n->critical = true;
+	n->allow_skipped = true;
+	n->grace_ms = GRACE_MS;
+	n->retry = (struct retry_policy){ .max_attempts = 1, .factor = 1 };
+}
+
+static void make_group(struct load *l, const struct tree *v, struct node_load *nl)
+{
+	const struct tree *each = tree_get(v, "matrix");
+	if (!each)
+		each = tree_get(v, "foreach");
+	if (!each)
+		return;
+	if (nl->node->handler) {
+		issue_key(l, each, _("a handler runs once; matrix: and foreach: belong to nodes"));
+		return;
+	}
+	struct graph_node *body = xcalloc(1, sizeof(*body));
+	set_plain(body);
+	body->name = xstrdup(nl->node->name);
+	body->line = nl->node->line;
+	body->column = nl->node->column;
+	nl->node->kind = NODE_GROUP;
+	nl->node->group.body = body;
+	nl->work = body;
+	nl->names |= NAMES_EACH;
+}
+
+/* What the node leaves open is loaded again from defaults:, where it was judged once. */
+static void apply_defaults(struct load *l, const struct tree *v, struct node_load *nl)
+{
+	l->quiet++;
+	for (size_t i = 0; l->defaults && i < flow_node_keys.n; i++) {
+		const struct flow_key *key = &flow_node_keys.keys[i];
+		const struct tree *value = key->shared ? tree_get(l->defaults, key->name) : NULL;
+		if (!value || tree_get(v, key->name) || !node_key_fits(l, key, value, nl))
+			continue;
+		if (nl->work->kind == NODE_RUN && nl->work->run.shell == SHELL_NONE &&
+		    str_eq(key->name, "shell"))
+			continue;
+		key->load(l, value, nl);
+	}
+	l->quiet--;
+}
+
+void load_one_node(struct load *l, const struct tree *v, int index, enum handler_kind handler)
+{
+	struct graph_node *n = &l->g->nodes[index];
+	n->line = v->key_line;
+	n->column = v->key_column;
+	n->handler = handler;
+	set_plain(n);
+	struct node_load nl = { .node = n, .work = n, .map = v, .index = index,
+				.names = NAMES_NODES | NAMES_WORKSPACE };
+	if (v->kind == TREE_NULL) {
+		issue_key(l, v, _("nothing follows; a node is written %s: {run: COMMAND}"), word_of(v->key).s);
+		return;
+	}
+	if (!wants_map(l, v))
+		return;
+	make_group(l, v, &nl);
+	find_kind(l, v, &nl);
+	l->current = &nl;
+	/* The variables of defaults: and of the node are there before what uses them is judged. */
+	load_map(l, v, &flow_node_keys, &nl);
+	apply_defaults(l, v, &nl);
+	if (nl.work->kind == NODE_WORKFLOW && nl.work->workflow.graph)
+		check_sub_params(l, v, &nl.work->workflow);
+	l->current = NULL;
+}
+
+KEY(workflow_defaults)
+{
+	struct graph_node *n = xcalloc(1, sizeof(*n));
+	struct node_load nl = { .node = n, .work = n, .map = v, .index = -1, .names = NAMES_WORKSPACE,
+				.key_of_kind = "run" };
+	l->current = &nl;
+	if (v->kind != TREE_NULL)
+		load_map(l, v, &flow_node_keys, &nl);
+	l->current = NULL;
+	if (v->kind == TREE_MAP)
+		l->defaults = v;
+	graph_node_done(n);
+	free(n);
+}
+
+/* ---- all nodes ---- */
+
+static void name_nodes(struct load *l, const struct tree *v)
+{
+	struct graph *g = l->g;
+	for (const struct tree *m = v->first; m; m = m->next) {
+		struct graph_node *n = &g->nodes[g->nnodes++];
+		size_t before = path_push(l, m->key);
+		n->name = xstrdup(m->key);
+		load_name(l, m, m->key, true);
+		for (size_t i = 1; i < COUNT(handler_names); i++)
+			if (str_eq(handler_names[i], m->key))
+				issue_key(l, m, _("%s is a handler: it stands beside nodes:, not under it"), m->key);
+		path_pop(l, before);
+		if (!smap_get(&g->by_name, n->name))
+			smap_put(&g->by_name, n->name, n);
+	}
+	for (size_t i = 1; i < COUNT(handler_names); i++) {
+		const struct tree *m = tree_get(l->root, handler_names[i]);
+		if (!m)
+			continue;
+		struct graph_node *n = &g->nodes[g->nnodes++];
+		g->nhandlers++;
+		n->name = xstrdup(handler_names[i]);
+		n->handler = (enum handler_kind)i;
+		if (!smap_get(&g->by_name, n->name))
+			smap_put(&g->by_name, n->name, n);
+	}
+}
+
+void load_nodes(struct load *l, const struct tree *v)
+{
+	struct graph *g = l->g;
+	if (!wants_map(l, v))
+		return;
+	if (!v->n) {
+		issue(l, v, _("there are no nodes; write at least one, such as hello: {run: echo hello}"));
+		return;
+	}
+	l->shared->nodes += v->n;
+	if (l->shared->nodes > GRAPH_NODES_MAX) {
+		issue(l, v, _("more than %d nodes, with those of sub-workflows"), GRAPH_NODES_MAX);
+		return;
+	}
+	g->nodes = xcalloc(v->n + COUNT(handler_names), sizeof(*g->nodes));
+	l->needs = xcalloc(v->n + COUNT(handler_names), sizeof(struct tree *));
+	name_nodes(l, v);
+	size_t i = 0;
+	for (const struct tree *m = v->first; m; m = m->next)
+		l->needs[i++] = tree_get(m, "needs");
+	load_needs(l);
+	i = 0;
+	for (const struct tree *m = v->first; m; m = m->next) {
+		size_t before = path_push(l, m->key);
+		load_one_node(l, m, (int)i++, HANDLER_NONE);
+		path_pop(l, before);
+	}
+}
+
+void load_handler(struct load *l, const struct tree *v, enum handler_kind which)
+{
+	for (size_t i = 0; i < l->g->nnodes; i++)
+		if (i >= l->g->nnodes - l->g->nhandlers && l->g->nodes[i].handler == which)
+			load_one_node(l, v, (int)i, which);
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Workflow files: what a good one means, and what is said about every kind of mistake, and where. */
+#include "flow/flow.h"
+#include "model/error.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- sub-workflow files of the tests ---- */
+
+/* clang-format off */
+static const struct { const char *name, *text; } files[] = {
+	{ "child.yaml", "params: {who: {required: true}, n: {type: int, default: 1}}\nnodes: {a: {run: x}}" },
+	{ "self.yaml", "nodes: {a: {workflow: self.yaml}}" },
+	{ "ping.yaml", "nodes: {a: {workflow: pong.yaml}}" }, { "pong.yaml", "nodes: {a: {workflow: ping.yaml}}" },
+	{ "broken.yaml", "nodes:\n  a: {rum: x}\n" },
+	{ "d1.yaml", "nodes: {a: {workflow: d2.yaml}}" }, { "d2.yaml", "nodes: {a: {workflow: d3.yaml}}" },
+	{ "d3.yaml", "nodes: {a: {workflow: d4.yaml}}" }, { "d4.yaml", "nodes: {a: {workflow: d5.yaml}}" },
+	{ "d5.yaml", "nodes: {a: {workflow: d6.yaml}}" }, { "d6.yaml", "nodes: {a: {workflow: d7.yaml}}" },
+	{ "d7.yaml", "nodes: {a: {workflow: d8.yaml}}" }, { "d8.yaml", "nodes: {a: {workflow: d9.yaml}}" },
+	{ "d9.yaml", "nodes: {a: {run: x}}" },
+};
+/* clang-format on */
+
+static enum err_code read_text(void *ctx UNUSED, const char *from UNUSED, const char *name, char **ret,
+			       size_t *ret_len, char **ret_file, struct err *err)
+{
+	for (size_t i = 0; i < COUNT(files); i++)
+		if (str_eq(files[i].name, name)) {
+			*ret = xstrdup(files[i].text);
+			*ret_len = strlen(files[i].text);
+			*ret_file = xstrdup(name);
+			return ERR_OK;
+		}
+	return err_set(err, ERR_NOT_FOUND, "there is no file %s", name);
+}
+
+static const struct flow_source source = { .read = read_text };
+
+static struct graph *load(const char *text, struct str *mistakes)
+{
+	struct flow_report report = { 0 };
+	struct graph *g = NULL;
+	struct err err = { 0 };
+	enum err_code code = flow_load("f.yaml", text, strlen(text), &source, &g, &report, &err);
+	flow_report_text(&report, mistakes);
+	ck_assert_int_eq(code, report.n ? ERR_INVALID : ERR_OK);
+	ck_assert_int_eq(report.n > 0, g == NULL);
+	flow_report_done(&report);
+	return g;
+}
+
+static struct graph *load_good(const char *text)
+{
+	auto_str mistakes = STR_INIT;
+	struct graph *g = load(text, &mistakes);
+	ck_assert_msg(g != NULL, "%s", str_text(&mistakes));
+	return g;
+}
+
+/* ---- mistakes ---- */
+
+#define N "nodes: {a: {run: x}}\n"
+#define P N "params:\n  p: "
+#define A "nodes:\n  a:\n    run: x\n    "
+
+/* clang-format off */
+/* A file, and what the report says: "line:column: path: …" must stand in it. */
+static const struct { const char *text, *says; } rows[] = {
+	/* the syntax, and what YAML can do too much */
+	{ "", "1:1: the file is empty" }, { "# nothing\n", "1:1: the file is empty" },
+	{ "nodes: [", "f.yaml:2:1: nodes[0]: not well-formed: did not find expected node content" }, { "nodes:\n\ta: 1", "2:1: nodes: not well-formed: found character that cannot start any token, while scanning for the next token that began at 2:1; indent with spaces" },
+	{ "a: b: c", "f.yaml:1:5: not well-formed: mapping values are not allowed in this context; a text with ': '" },
+	{ "nodes: {a: {run: \"\xff\"}}", "1:19: the byte 0xFF is not UTF-8" }, { "a: \x01", "1:4: the control character U+0001" },
+	{ "a: \xc2\x9b", "1:4: the control character U+009B" },
+	{ "a: \"x\\0y\"", "1:4: a: a text may not hold the character NUL" },
+	{ "%YAML 1.2\n---\na: 1", "1:1: directives (%) are not allowed" }, { "a: 1\n---\nb: 2", "2:1: a file holds one document" },
+	{ "a: &x 1", "1:4: a: anchors (&x) are not allowed" }, { "a: *x", "1:4: a: aliases (*x) are not allowed" },
+	{ "a: !!int 1", "1:4: a: tags (tag:yaml.org,2002:int) are not allowed" }, { "a: !x 1", "1:4: a: tags (!x)" },
+	{ "a: {<<: {b: 1}}", "1:5: a: merge keys (<<)" }, { "? [a]\n: b", "1:3: a key must be a plain text" },
+	{ "a: .inf", "1:4: a: .inf is no number here" }, { "a: -.inf", "-.inf is no number" },
+	{ N "nodes: {b: {run: y}}", "2:1: nodes: the key 'nodes' stands at 1:1 already" },
+	{ "nodes:\n  a: {run: x}\n  b: {run: y}\n  a: {run: z}", "4:3: nodes.a: the key 'a' stands at 2:3 already" },
+	{ "nodes: {a: {run: x, env: {K: 1, K: 2}}}", "1:33: nodes.a.env.K: the key 'K' stands at 1:27 already" },
+	/* the top */
+	{ "[]", "1:1: a map of keys and values is wanted here, this is a list" }, { "just text", "1:1: a map of keys and values is wanted here, this is a text" },
+	{ "name: x", "1:1: there are no nodes" }, { "nodes: {}", "1:8: nodes: there are no nodes" }, { "nodes:", "1:7: nodes: a map of keys and values is wanted here, this is nothing" },
+	{ N "nods: 1", "2:1: nods: a workflow has no key 'nods'; did you mean 'nodes'?" },
+	{ N "zzzzzzzz: 1", "2:1: zzzzzzzz: a workflow has no key 'zzzzzzzz'; it has name, description, params" },
+	{ N "name: 'a b'", "2:7: name: 'a b' is no name" }, { N "name: 5x", "2:7: name: '5x' is no name" }, { N "name: [a]", "2:7: name: a text is wanted here, this is a list" },
+	{ N "concurrency: 0", "2:14: concurrency: '0' is not a whole number from 1 to 10000" }, { N "concurrency: '4'", "'4' is not a whole number" },
+	{ N "concurrency: 99999999999999999999", "is not a whole number" }, { N "concurrency: {}", "this is a map" },
+	{ N "pass_env: [A, 'B C']", "2:11: pass_env: 'B C' is no name of a variable" }, { N "env: {PAWL_X: 1}", "2:7: env.PAWL_X: names that begin with PAWL_" },
+	{ N "env: {a-b: 1}", "env.a-b: 'a-b' is no name of a variable" }, { N "env: 3", "2:6: env: a map of keys and values" },
+	{ N "env: {A: \"${{ env.B }}\"}", "2:15: env.A: no variable 'B' is set here" }, { N "env: {A: [1]}", "env.A: a text is wanted here" },
+	{ N "env: {A: \"${{ nodes.a.state }}\"}", "nodes cannot be named here" },
+	{ N "resources: {db: 0}", "2:17: resources.db: '0' is not a whole number from 1" }, { N "resources: [db]", "resources: a map" }, { N "resources: {'d b': 1}", "'d b' is no name" },
+	{ N "workspace: {repo: .}", "2:13: workspace: git workspaces are not available yet" }, { N "workspace: src", "2:12: workspace: a workspace is scratch or {folder: PATH}; did you mean {folder: src}?" },
+	{ N "workspace: {shared: true}", "workspace: which folder?" }, { N "workspace: {folder: x, shred: true}", "workspace.shred: a workspace has no key 'shred'; did you mean 'shared'?" },
+	{ N "workspace: {folder: ''}", "the path is empty" }, { N "workspace: {folder: \"${{ workspace.path }}\"}", "the workspace is not known here yet" },
+	{ N "workspace: {folder: x, shared: yes}", "'yes' is neither true nor false" }, { N "workspace: 5", "a map of keys and values is wanted" },
+	{ N "snapshot: nodes", "2:11: snapshot: snapshots are not available yet" },
+	/* parameters */
+	{ P "{type: strin}", "3:13: params.p.type: 'strin' is not one of: string, int, number, bool, enum, list; did you mean 'string'?" },
+	{ P "{typ: int}", "3:7: params.p.typ: a parameter has no key 'typ'; did you mean 'type'?" }, { P "text", "3:6: params.p: a map" },
+	{ P "{enum: []}", "params.p.enum: a list of the words" }, { P "{enum: x}", "params.p.enum: a list of the words" }, { P "{type: enum}", "3:6: params.p: which words" },
+	{ P "{enum: [a, a]}", "'a' is named twice" }, { P "{enum: [a], type: int}", "a parameter with enum: is of type enum" },
+	{ P "{enum: [unit, all], default: uni}", "3:35: params.p.default: the default does not fit: parameter 'p' wants one of: unit, all; did you mean 'unit'?" },
+	{ P "{type: int, default: x}", "the default does not fit: parameter 'p' wants a whole number" }, { P "{type: int, default: 1.5}", "wants a whole number" },
+	{ P "{type: bool, default: 'yes'}", "wants true or false" }, { P "{type: list, default: {a: 1}}", "wants a list" }, { P "{type: list, default: [[1]]}", "plain values" },
+	{ P "{default: [1]}", "wants a text" }, { P "{default: \"${{ run.id }}\"}", "a default is a value itself" },
+	{ P "{required: true, default: x}", "a required parameter never uses its default" }, { P "{secret: true, default: x}", "a secret has no default" },
+	{ P "{pattern: '('}", "3:16: params.p.pattern: " }, { P "{type: int, pattern: x}", "a pattern belongs to type: string" }, { P "{pattern: '[a-z]+', default: A1}", "does not match its pattern" },
+	{ P "{}\n  P: {}", "4:3: params.P: 'P' and 'p' would both be PARAM_P" }, { P "{}\n  a b: {}", "'a b' is no name" },
+	/* nodes */
+	{ "nodes: {a: }", "1:9: nodes.a: nothing follows; a node is written a: {run: COMMAND}" }, { "nodes: {a: x}", "1:12: nodes.a: a map" },
+	{ "nodes: {a: {}}", "1:12: nodes.a: what does it do?" }, { "nodes: {a: {needs: []}}", "what does it do?" },
+	{ "nodes: {a: {run: x, http: 'http://h'}}", "1:21: nodes.a: a node does one thing, and this one has run: already" },
+	{ "nodes: {a: {rum: x}}", "1:13: nodes.a.rum: a node has no key 'rum'; did you mean 'run'?" }, { "nodes: {a b: {run: x}}", "1:9: nodes.a b: 'a b' is no name" },
+	{ "nodes: {on_exit: {run: x}}", "on_exit is a handler: it stands beside nodes:" },
+	{ "nodes: {a: {agent: {}}}", "nodes.a.agent: this version of pawl does not have agents (agent:)" }, { "nodes: {a: {llm: {}}}", "model calls (llm:)" },
+	{ "nodes: {a: {approval: {}}}", "approvals" }, { "nodes: {a: {patch: {}}}", "patches" }, { "nodes: {a: {publish: {}}}", "publishing" },
+	{ A "timout: 5", "4:5: nodes.a.timout: a node has no key 'timout'; did you mean 'timeout'?" }, { A "timeout: soon", "4:14: nodes.a.timeout: 'soon' is not a time" },
+	{ A "timeout: 400d", "not a time" }, { A "timeout: []", "a time such as 90s" }, { A "grace: -1", "not a time" }, { A "critical: maybe", "neither true nor false" },
+	{ A "on_crash: retry", "'retry' is not one of: rerun, fail, ask" }, { A "workstream: 'a b'", "'a b' is no name" }, { A "params: {}", "nodes.a.params: 'params' belongs to a node with workflow:; this one has run:" },
+	{ A "needs: b", "4:12: nodes.a.needs: there is no node 'b'" }, { A "needs: a", "4:12: nodes.a.needs: the nodes need each other in a circle: a -> a" },
+	{ "nodes: {build: {run: x}, b: {run: x, needs: biuld}}", "there is no node 'biuld'; did you mean 'build'?" },
+	{ "nodes: {a: {run: x}, b: {run: x, needs: [a, a]}}", "1:45: nodes.b.needs[1]: 'a' is named twice" },
+	{ "nodes: {a: {run: x}, b: {run: x, needs: {a: failed}}}", "nodes.b.needs.a: 'failed' is not one of: success, failure, done" },
+	{ "nodes: {a: {run: x}, b: {run: x, needs: [[a]]}}", "a text is wanted here" }, { "nodes: {a: {run: x, needs: on_exit}}\non_exit: {run: x}", "on_exit is a handler" },
+	{ "nodes:\n  a: {run: x, needs: c}\n  b: {run: x, needs: a}\n  c: {run: x, needs: b}\n  d: {run: x, needs: d}", "2:22: nodes.a.needs: the nodes need each other in a circle: a -> c -> b -> a" },
+	{ "nodes:\n  a: {run: x, needs: c}\n  b: {run: x, needs: a}\n  c: {run: x, needs: b}\n  d: {run: x, needs: d}", "circle: d -> d" },
+	{ A "resources: db", "4:16: nodes.a.resources: there is no resource 'db'; declare it" }, { A "resources: {db: 2}\nresources: {db: 1}", "there are only 1 of 'db'" },
+	{ A "resources: dv\nresources: {db: 1}", "did you mean 'db'?" }, { A "resources: [db, db]\nresources: {db: 1}", "'db' is named twice" },
+	{ A "outputs: [a, 'b c']", "'b c' is no name" }, { A "outputs: [a, a]", "named twice" }, { A "outputs: {a: 1}", "a text is wanted here, this is a map" },
+	{ A "limits: {mem: 1}", "nodes.a.limits.mem: limits: has no key 'mem'; it has memory, cpu" }, { A "limits: {memory: lots}", "a size is wanted here" }, { A "limits: {memory: 5 XB}", "a size" },
+	{ A "limits: {cpu: 10ms}", "less than a second" }, { A "limits: {open_files: 1}", "whole number from 8" }, { A "limits: {processes: 0}", "whole number from 1" },
+	{ A "matrix: {cc: [gcc]}\n    foreach: [1]", "matrix: or foreach:, not both" }, { A "matrix: {}", "a matrix has 1 to 8 axes" }, { A "matrix: {cc: gcc}", "nodes.a.matrix.cc: a list, or one ${{ }}" },
+	{ A "matrix: {cc: []}", "the list is empty" }, { A "matrix: {include: [a]}", "'include' is not available" }, { A "foreach: {a: 1}", "a list, or one" }, { A "foreach: a ${{ 1 }}", "a list, or one" },
+	{ A "max_parallel: 2", "nodes.a.max_parallel: this belongs to a node with matrix: or foreach:" }, { A "fail_fast: true", "belongs to a node with matrix:" },
+	/* run and shell */
+	{ "nodes:\n  a:\n    run: |\n      echo one\n      echo ${{ params.p }}\n" "params: {p: {}}", "5:12: nodes.a.run: no ${{ }} in a script: a value could become a command; set it under env:" },
+	{ "nodes: {a: {run: 'echo ${{ run.id }}'}}", "1:24: nodes.a.run: no ${{ }} in a script" }, { "nodes: {a: {run: ''}}", "the script is empty" }, { "nodes: {a: {run: []}}", "its first element is the program" },
+	{ "nodes: {a: {run: {x: 1}}}", "a text is wanted here" }, { "nodes: {a: {run: [x, [y]]}}", "nodes.a.run[1]: a text is wanted" }, { "nodes: {a: {run: [x], shell: bash}}", "executed without a shell" },
+	{ A "shell: fish", "4:12: nodes.a.shell: the shell is sh, bash, python3 or a list of words before the script's path; did you mean [fish]?" }, { A "shell: []", "which program?" },
+	/* retry */
+	{ A "retry: often", "'often' is not one of: none, default, aggressive" }, { A "retry: {max: 1s, initial: 5s}", "is shorter than the first" }, { A "retry: {max_attempts: 0}", "from 1 to 100" },
+	{ A "retry: {factor: 0.5}", "a number from 1 to 10" }, { A "retry: {on: [tiemout]}", "nodes.a.retry.on[0]: 'tiemout' is nothing to retry on; did you mean 'timeout'?" },
+	{ A "retry: {on: 'exit:0'}", "an exit code is a number from 1 to 255" }, { A "retry: {on: 'signal:KIL'}", "'KIL' is no signal; write its name, as in signal:KILL; did you mean 'KILL'?" },
+	{ A "retry: {on: 'output:('}", "nodes.a.retry.on: " }, { A "retry: {on: 'output:'}", "which output?" }, { A "retry: {tries: 3}", "retry: has no key 'tries'" },
+	/* http */
+	{ "nodes: {a: {http: {method: GET}}}", "which address?" }, { "nodes: {a: {http: 'ftp://h'}}", "no address of a web server" }, { "nodes: {a: {http: {url: 'http://h', method: FETCH}}}", "'FETCH' is no method" },
+	{ "nodes: {a: {http: {url: 'http://h', headers: {'a b': 1}}}}", "no name of a header" }, { "nodes: {a: {http: {url: 'http://h', headers: {a: \"x\\ny\"}}}}", "a header is one line" },
+	{ "nodes: {a: {http: {url: 'http://h', expect: 99}}}", "from 100 to 599" }, { "nodes: {a: {http: {url: 'http://h', expect: [200, x]}}}", "nodes.a.http.expect[1]: 'x' is not" },
+	{ "nodes: {a: {http: {url: 'http://h', outputs: {x: 'a..b'}}}}", "no path into the answer" }, { "nodes: {a: {http: 'http://h', shell: sh}}", "'shell' belongs to a node with run:; this one has http:" },
+	/* sub-workflows */
+	{ "nodes: {a: {workflow: nope.yaml}}", "1:23: nodes.a.workflow: the sub-workflow cannot be read: there is no file nope.yaml" }, { "nodes: {a: {workflow: \"${{ run.id }}\"}}", "stands here itself" },
+	{ "nodes: {a: {workflow: self.yaml}}", "self.yaml:1:23: nodes.a.workflow: the sub-workflow would contain itself: f.yaml -> self.yaml -> self.yaml" },
+	{ "nodes: {a: {workflow: ping.yaml}}", "contain itself: f.yaml -> ping.yaml -> pong.yaml -> ping.yaml" }, { "nodes: {a: {workflow: d1.yaml}}", "more than 8 deep" },
+	{ "nodes: {a: {workflow: broken.yaml}}", "broken.yaml:2:7: nodes.a.rum: a node has no key 'rum'" },
+	{ "nodes: {a: {workflow: child.yaml}}", "1:23: nodes.a: child.yaml needs the parameter 'who'" },
+	{ "nodes: {a: {workflow: child.yaml, params: {who: x, wo: y}}}", "child.yaml has no parameter 'wo'; did you mean 'who'?" },
+	{ "nodes: {a: {workflow: child.yaml, params: {who: x, n: many}}}", "1:55: nodes.a.params.n: parameter 'n' wants a whole number" },
+	/* names in expressions */
+	{ A "when: parms.x", "4:11: nodes.a.when: 'parms' means nothing here; did you mean 'params'?" }, { A "when: params.x", "there is no parameter 'x'; declare it under params:" },
+	{ A "when: params.suit == 'all'\nparams: {suite: {}}", "there is no parameter 'suit'; did you mean 'suite'?" }, { A "when: suite\nparams: {suite: {}}", "'suite' is a parameter: write params.suite" },
+	{ A "when: 1 +", "4:11: nodes.a.when: the expression ends where" }, { A "when: [x]", "a text is wanted here" }, { A "when: run.idd", "of the run there are run.id" }, { A "when: workspace", "there is workspace.path" },
+	{ A "env: {X: \"${{ success() }}\"}", "can be asked in when: alone" }, { A "env: {X: \"${{ 1 + }}\"}", "4:23: nodes.a.env.X: the expression ends" }, { A "env: {X: '${{ 1'}", "not closed with }}" },
+	{ A "env: {X: \"${{ item }}\"}", "'item' is known only in a node with foreach:" }, { A "env: {X: \"${{ matrix.a }}\"}", "'matrix' is known only in a node with matrix:" },
+	{ A "foreach: [1]\n    when: item == 1", "'item' is not known here: this is decided once" }, { A "matrix: {arch: [1]}\n    env: {X: \"${{ matrix.arhc }}\"}", "the matrix has no axis 'arhc'; did you mean 'arch'?" },
+	{ A "when: nodes.b.state == 'x'", "there is no node 'b'" }, { A "when: nodes", "name the node" }, { A "when: nodes.a.state == 'x'", "a node cannot use what it gives itself" },
+	{ "nodes: {a: {run: x}, b: {run: x, when: nodes.a.outcome}}", "a node has outputs and a state" },
+	{ "nodes: {a: {run: x}, b: {run: x, when: \"nodes.a.state == 'failed'\"}}", "1:41: nodes.b.when: 'a' may not have run by then: add a to the needs of b" },
+	{ "nodes: {a: {run: x, outputs: [x]}, b: {run: x, needs: a, when: nodes.a.outputs.y}}", "'a' declares no output 'y'" },
+	{ A "cwd: \"${{ env.NOPE }}\"", "no variable 'NOPE' is set here" },
+	/* handlers and defaults */
+	{ N "on_failure: {run: x, needs: a}", "2:22: on_failure.needs: a handler runs when all nodes have ended" }, { N "on_failure: {run: x, matrix: {a: [1]}}", "a handler runs once" },
+	{ N "on_failure: notify", "2:13: on_failure: a map" }, { N "on_failure: {run: x, env: {X: \"${{ nodes.on_exit.state }}\"}}\non_exit: {run: x}", "there is no node 'on_exit'" },
+	{ N "defaults: {needs: a}", "2:12: defaults.needs: 'needs' belongs to a node" }, { N "defaults: {timeout: x}", "defaults.timeout: 'x' is not a time" }, { N "defaults: {timout: 1}", "did you mean 'timeout'?" },
+	{ N "defaults: {env: {X: \"${{ nodes.a.state }}\"}}", "nodes cannot be named here" },
+};
+/* clang-format on */
+
+START_TEST(every_mistake_is_told)
+{
+	auto_str mistakes = STR_INIT;
+	struct graph *g = load(rows[_i].text, &mistakes);
+	ck_assert_msg(g == NULL, "no mistake found in:\n%s", rows[_i].text);
+	ck_assert_msg(strstr(str_text(&mistakes), rows[_i].says), "%s\n— is not in —\n%s", rows[_i].says,
+		      str_text(&mistakes));
+}
+END_TEST
+
+START_TEST(all_mistakes_at_once_in_order)
+{
+	auto_str m = STR_INIT;
+	struct graph *g = load("name: 'a b'\nconcurency: 3\nnodes:\n  a: {run: x, timeout: z}\n  b: {needs: c}\n", &m);
+	ck_assert_ptr_null(g);
+	ck_assert_str_eq(str_text(&m),
+			 "f.yaml:1:7: name: 'a b' is no name; a name begins with a letter or _, goes on with "
+			 "letters, digits, _, - and ., and has at most 64 characters\n"
+			 "f.yaml:2:1: concurency: a workflow has no key 'concurency'; did you mean 'concurrency'?\n"
+			 "f.yaml:4:24: nodes.a.timeout: 'z' is not a time; write it as 90s, 30m, 1h30m, 2d or "
+			 "250ms, at most 366d\n"
+			 "f.yaml:5:6: nodes.b: what does it do? a node has one of run:, http: and workflow:\n"
+			 "f.yaml:5:14: nodes.b.needs: there is no node 'c'\n");
+}
+END_TEST
+
+START_TEST(very_many_mistakes_are_counted)
+{
+	auto_str text = STR_INIT, m = STR_INIT;
+	str_add(&text, "nodes:\n");
+	for (int i = 0; i < 500; i++)
+		str_addf(&text, "  n%d: {run: x, needs: m%d}\n", i, i);
+	ck_assert_ptr_null(load(str_text(&text), &m));
+	ck_assert_msg(strstr(str_text(&m), "and 400 mistakes more"), "%s", str_text(&m));
+}
+END_TEST
+
+START_TEST(terminal_controls_do_not_get_through)
+{
+	auto_str m = STR_INIT;
+	ck_assert_ptr_null(load("nodes: {\"a\\e]0;x\\a\": {run: x, \"\\e[2J\": 1}}", &m));
+	ck_assert_msg(!strpbrk(str_text(&m), "\033\007"), "%s", str_text(&m));
+}
+END_TEST
+
+/* ---- what a good file means ---- */
+
+START_TEST(a_whole_workflow)
+{
+	struct graph *g = load_good(
+		"name: ship\ndescription: builds and ships\n"
+		"params:\n  suite: {enum: [unit, all], default: unit}\n  n: {type: int, default: 0x10}\n"
+		"  version: {default: 1.10}\n  tags: {type: list, default: [a, 1]}\n"
+		"pass_env: [SSH_AUTH_SOCK]\nenv: {A: 1.10, B: \"${{ env.A }}-${{ params.n }}\"}\n"
+		"concurrency: 4\nresources: {db: 2, gpu: 1}\nworkspace: {folder: \"/tmp/${{ params.n }}\", shared: true}\n"
+		"snapshot: off\ndefaults: {timeout: 30m, retry: default, env: {C: c, D: d}, shell: bash}\n"
+		"nodes:\n"
+		"  fetch: {run: [git, clone, \"${{ params.suite }}\"], outputs: [list]}\n"
+		"  build:\n    needs: [fetch]\n    run: |\n      make\n    env: {D: mine}\n    timeout: none\n"
+		"    retry: {max_attempts: 2, on: [timeout, \"exit:75\", \"signal:KILL\", \"output:again\"]}\n"
+		"    resources: {db: 2}\n    limits: {memory: 512MiB, cpu: 90s, output: 1MB}\n"
+		"    critical: false\n    on_crash: ask\n    grace: 3s\n    cwd: src\n    workstream: lane\n"
+		"  each:\n    needs: {fetch: done}\n    foreach: \"${{ json(nodes.fetch.outputs.list) }}\"\n"
+		"    max_parallel: 3\n    fail_fast: true\n    env: {I: \"${{ item }} ${{ index }}\"}\n    run: echo\n    shell: sh\n"
+		"  test:\n    needs: [build, each]\n    when: success() && params.suite == 'all'\n"
+		"    matrix: {cc: [gcc, clang], n: \"${{ range(params.n) }}\"}\n    run: \"true\"\n    env: {CC: \"${{ matrix.cc }}\"}\n"
+		"  web:\n    http: {url: \"https://h/${{ params.n }}\", method: POST, body: {a: [\"${{ params.n }}\", 2]}, expect: [200, 201], outputs: {id: \"data[0].id\"}}\n"
+		"  sub: {needs: [web], workflow: child.yaml, params: {who: \"${{ nodes.web.outputs.id }}\", n: 3}}\n"
+		"on_failure: {run: \"true\", env: {S: \"${{ nodes.build.state }}\"}}\non_exit: {run: \"true\"}\n");
+	ck_assert_str_eq(g->name, "ship");
+	ck_assert_uint_eq(g->nnodes, 8);
+	ck_assert_uint_eq(g->nhandlers, 2);
+	ck_assert_int_eq(g->workspace, WORKSPACE_FOLDER);
+	ck_assert(g->workspace_shared);
+	ck_assert_str_eq(g->params[1].default_json, "16");
+	ck_assert_str_eq(g->params[2].default_json, "\"1.10\"");
+	ck_assert_str_eq(g->params[3].default_json, "[\"a\",1]");
+	ck_assert_str_eq(tmpl_literal(g->env[0].value), "1.10");
+
+	const struct graph_node *fetch = &g->nodes[graph_find(g, "fetch")];
+	ck_assert_int_eq(fetch->run.shell, SHELL_NONE);
+	ck_assert_uint_eq(fetch->run.nargv, 3);
+	ck_assert_int_eq(fetch->timeout_ms, 1800000);
+	ck_assert_int_eq(fetch->retry.max_attempts, 3);
+	ck_assert_int_eq((int)fetch->retry.any_exit, false);
+	ck_assert_uint_eq(fetch->nfeeds, 2);
+	ck_assert_int_eq(fetch->rank, 3);
+	ck_assert_int_eq(fetch->line, 16);
+
+	const struct graph_node *build = &g->nodes[graph_find(g, "build")];
+	ck_assert_int_eq(build->run.shell, SHELL_BASH);
+	ck_assert_str_eq(build->run.script, "make\n");
+	ck_assert_int_eq(build->timeout_ms, 0);
+	ck_assert_int_eq(build->grace_ms, 3000);
+	ck_assert_int_eq(build->retry.max_attempts, 2);
+	ck_assert_uint_eq(build->retry.classes, 1U << CLASS_TIMEOUT);
+	ck_assert_int_eq(build->retry.exit_codes[0], 75);
+	ck_assert_int_eq(build->retry.signals[0], 9);
+	ck_assert_str_eq(build->retry.patterns[0], "again");
+	ck_assert_int_eq(build->uses[0].units, 2);
+	ck_assert_int_eq(build->limits.memory_bytes, 512 * MIB);
+	ck_assert_int_eq(build->limits.cpu_s, 90);
+	ck_assert_int_eq(build->limits.output_bytes, 1000000);
+	ck_assert(!build->critical && build->on_crash == CRASH_ASK);
+	ck_assert_str_eq(build->workstream, "lane");
+	ck_assert_uint_eq(build->nenv, 2);
+	ck_assert_str_eq(build->env[0].name, "C");
+	ck_assert_str_eq(tmpl_literal(build->env[1].value), "mine");
+
+	const struct graph_node *each = &g->nodes[graph_find(g, "each")];
+	ck_assert_int_eq(each->kind, NODE_GROUP);
+	ck_assert_int_eq(each->needs[0].when, EDGE_DONE);
+	ck_assert_int_eq(each->group.max_parallel, 3);
+	ck_assert(each->group.fail_fast && each->group.foreach);
+	ck_assert_int_eq(each->group.body->kind, NODE_RUN);
+	ck_assert_int_eq(each->group.body->run.shell, SHELL_SH);
+	ck_assert_int_eq(each->group.body->timeout_ms, 1800000);
+	ck_assert_int_eq(each->retry.max_attempts, 1);
+
+	const struct graph_node *test = &g->nodes[graph_find(g, "test")];
+	ck_assert_uint_eq(test->group.naxes, 2);
+	ck_assert_str_eq(test->group.axes[1].name, "n");
+	ck_assert(test->when && expr_asks_outcome(test->when));
+	ck_assert_int_eq(test->rank, 1);
+
+	const struct graph_node *web = &g->nodes[graph_find(g, "web")];
+	ck_assert_int_eq(web->kind, NODE_HTTP);
+	ck_assert_uint_eq(web->http.nexpect, 2);
+	ck_assert_str_eq(web->http.headers[0].name, "Content-Type");
+	ck_assert_str_eq(web->http.outputs[0].path, "data[0].id");
+
+	const struct graph_node *sub = &g->nodes[graph_find(g, "sub")];
+	ck_assert_int_eq(sub->kind, NODE_WORKFLOW);
+	ck_assert_str_eq(sub->workflow.graph->name, "child");
+	ck_assert_uint_eq(sub->workflow.nparams, 2);
+
+	const struct graph_node *failure = &g->nodes[graph_find(g, "on_failure")];
+	ck_assert_int_eq(failure->handler, HANDLER_FAILURE);
+	ck_assert_int_eq(g->nodes[7].handler, HANDLER_EXIT);
+	graph_free(g);
+}
+END_TEST
+
+START_TEST(json_is_read_too)
+{
+	struct graph *g = load_good("{\"name\":\"j\",\"nodes\":{\"a\":{\"run\":\"echo \\u00e9 \\/\"},\n"
+				    "\t\"b\":{\"run\":[\"true\"],\"needs\":[\"a\"],\"critical\":false}}}");
+	ck_assert_str_eq(g->nodes[0].run.script, "echo \xc3\xa9 /");
+	ck_assert(!g->nodes[1].critical);
+	graph_free(g);
+}
+END_TEST
+
+START_TEST(the_hash_covers_sub_workflows)
+{
+	struct graph *a = load_good("nodes: {a: {workflow: child.yaml, params: {who: x}}}");
+	struct graph *b = load_good("nodes: {a: {workflow: child.yaml, params: {who: x}}}");
+	ck_assert_mem_eq(a->hash.b, b->hash.b, HASH_LEN);
+	struct hash plain = hash_bytes(a->source, a->source_len);
+	ck_assert_mem_ne(a->hash.b, plain.b, HASH_LEN);
+	graph_free(a);
+	graph_free(b);
+}
+END_TEST
+
+START_TEST(names_may_be_known_through_others)
+{
+	struct graph *g = load_good("nodes:\n  a: {run: x}\n  b: {run: x, needs: a}\n"
+				    "  c: {run: x, needs: b, env: {A: \"${{ nodes.a.outputs.x }}\"}}\n");
+	graph_free(g);
+}
+END_TEST
+
+/* ---- size ---- */
+
+START_TEST(large_graphs)
+{
+	/* Layers of 100, each node needing three of the layer before and naming one far above. */
+	auto_str text = STR_INIT;
+	str_add(&text, "nodes:\n");
+	for (int i = 0; i < 10000; i++) {
+		str_addf(&text, " n%d: {run: 'true', timeout: 5m, env: {I: '%d'}", i, i);
+		if (i >= 100)
+			str_addf(&text, ", needs: [n%d, n%d]", i - 100, i / 100 * 100 - 1 - i % 100);
+		str_add(&text, "}\n");
+	}
+	ck_assert_uint_lt(text.len, FLOW_MAX);
+	struct graph *g = load_good(str_text(&text));
+	ck_assert_uint_eq(g->nnodes, 10000);
+	ck_assert_int_eq(g->nodes[0].rank, 100);
+	ck_assert_int_eq(g->nodes[9999].rank, 1);
+	graph_free(g);
+}
+END_TEST
+
+static void refuse_many(const char *before, const char *piece, size_t n, const char *says)
+{
+	auto_str text = STR_INIT, m = STR_INIT;
+	str_add(&text, before);
+	for (size_t i = 0; i < n; i++)
+		str_add(&text, piece);
+	ck_assert_ptr_null(load(str_text(&text), &m));
+	ck_assert_msg(strstr(str_text(&m), says), "%.300s", str_text(&m));
+}
+
+START_TEST(limits)
+{
+	refuse_many("a: ", "[", 200000, "nested deeper than 64");
+	refuse_many("", "- ", 100000, "nested deeper than 64");
+	refuse_many("a: ", "{a: ", 1000, "nested deeper than 64");
+	refuse_many("a: ", "x", 300 * KIB, "longer than 256 KiB");
+	refuse_many("", "#xxxxxxxxxxxxxxx\n", 70000, "larger than 1024 KiB");
+	refuse_many("a: [", "1,", 510000, "more than 500000 values");
+}
+END_TEST
+
+/* ---- parameters of a submission ---- */
+
+/* clang-format off */
+static const struct { const char *given, *gives; /* NULL: refused, saying … */ const char *says; } values[] = {
+	{ "{\"r\":\"x\"}", "{\"r\":\"x\",\"s\":null,\"i\":5,\"f\":null,\"b\":false,\"e\":\"unit\",\"l\":null}" },
+	{ "{\"r\":1.5,\"s\":\"ab1\",\"i\":\"7\",\"f\":\"2.5\",\"b\":\"true\",\"e\":\"all\",\"l\":\"a, b,c\"}",
+	  "{\"r\":\"1.5\",\"s\":\"ab1\",\"i\":7,\"f\":2.5,\"b\":true,\"e\":\"all\",\"l\":[\"a\",\"b\",\"c\"]}" },
+	{ "{\"r\":true,\"l\":[1,\"x\"],\"b\":true,\"i\":3,\"f\":1}", "{\"r\":\"true\",\"s\":null,\"i\":3,\"f\":1,\"b\":true,\"e\":\"unit\",\"l\":[1,\"x\"]}" },
+	{ "{\"r\":\"\",\"l\":\"[1, 2]\",\"i\":null}", "{\"r\":\"\",\"s\":null,\"i\":5,\"f\":null,\"b\":false,\"e\":\"unit\",\"l\":[1,2]}" },
+	{ "{\"r\":\"x\",\"l\":\"\"}", "{\"r\":\"x\",\"s\":null,\"i\":5,\"f\":null,\"b\":false,\"e\":\"unit\",\"l\":[]}" },
+	{ "{}", NULL, "parameter 'r' is required: what to do" }, { "[]", NULL, "an object" }, { "{\"r\":\"x\",\"z\":1}", NULL, "w has no parameter 'z'" },
+	{ "{\"r\":\"x\",\"ee\":1}", NULL, "w has no parameter 'ee'" }, { "{\"r\":\"x\",\"i\":\"1.5\"}", NULL, "'i' wants a whole number" }, { "{\"r\":\"x\",\"i\":1e300}", NULL, "15 digits" },
+	{ "{\"r\":\"x\",\"i\":\"0x10\"}", NULL, "wants a whole number" }, { "{\"r\":\"x\",\"f\":\"\"}", NULL, "wants a number" }, { "{\"r\":\"x\",\"b\":\"yes\"}", NULL, "'b' wants true or false" },
+	{ "{\"r\":\"x\",\"b\":1}", NULL, "true or false" }, { "{\"r\":\"x\",\"e\":\"uint\"}", NULL, "wants one of: unit, all (did you mean 'unit'?)" }, { "{\"r\":\"x\",\"s\":\"ab12\"}", NULL, "does not match" },
+	{ "{\"r\":\"x\",\"s\":\"ab1\\n\"}", NULL, "does not match" }, { "{\"r\":{}}", NULL, "wants a text" }, { "{\"r\":\"x\",\"l\":{}}", NULL, "wants a list" }, { "{\"r\":\"x\",\"l\":[[]]}", NULL, "plain values" },
+	{ "{\"b\":\"x\",\"i\":\"y\"}", NULL, "'r' is required: what to do; parameter 'i' wants a whole number; parameter 'b' wants true or false" },
+};
+/* clang-format on */
+
+START_TEST(values_of_a_submission)
+{
+	struct graph *g = load_good("name: w\nnodes: {a: {run: x}}\nparams:\n"
+				    "  r: {required: true, help: what to do}\n  s: {pattern: '[a-z]+\\d|ab'}\n"
+				    "  i: {type: int, default: 5}\n  f: {type: number}\n  b: {type: bool, default: false}\n"
+				    "  e: {enum: [unit, all], default: unit}\n  l: {type: list}\n");
+	auto_json *given = NULL;
+	auto_free char *text = NULL;
+	struct err err = { 0 };
+	ck_assert_int_eq(json_parse(values[_i].given, strlen(values[_i].given), 4096, &given, NULL), ERR_OK);
+	enum err_code code = flow_params(g, given, &text, &err);
+	graph_free(g);
+	if (values[_i].gives) {
+		ck_assert_msg(code == ERR_OK, "%s", err.message);
+		ck_assert_str_eq(text, values[_i].gives);
+		return;
+	}
+	ck_assert_int_eq(code, ERR_INVALID);
+	ck_assert_msg(strstr(err.message, values[_i].says), "%s", err.message);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("flow_load");
+	TCase *t = tcase_create("load");
+	tcase_add_loop_test(t, every_mistake_is_told, 0, (int)COUNT(rows));
+	tcase_add_test(t, all_mistakes_at_once_in_order);
+	tcase_add_test(t, very_many_mistakes_are_counted);
+	tcase_add_test(t, terminal_controls_do_not_get_through);
+	tcase_add_test(t, a_whole_workflow);
+	tcase_add_test(t, json_is_read_too);
+	tcase_add_test(t, the_hash_covers_sub_workflows);
+	tcase_add_test(t, names_may_be_known_through_others);
+	tcase_add_test(t, large_graphs);
+	tcase_add_test(t, limits);
+	tcase_add_loop_test(t, values_of_a_submission, 0, (int)COUNT(values));
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
