@@ -48,7 +48,7 @@ static inline void free_p(void *p)
 		__typeof__(b) max_b_ = (b);                                                        \
 		max_a_ > max_b_ ? max_a_ : max_b_;                                                 \
 	})
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
 
 /* Allocation aborts when memory is gone: all state is on disk, and a restart recovers it. Every
  * input has a size limit at the door, so that nobody else can bring this about. */

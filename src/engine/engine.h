@@ -35,8 +35,10 @@ struct engine_io {
 	/* Call fn for each exit record in the spool; remove one. */
 	void (*exit_records)(void *ctx, void (*fn)(void *fn_ctx, const struct step_result *r), void *fn_ctx);
 	void (*exit_record_remove)(void *ctx, int64_t token);
-	/* Make the scratch folder of a run, or check a given one. */
-	enum err_code (*workspace)(void *ctx, const char *path, bool make, struct err *err);
+	/* Make the folder of a run (text of its id) for its logs, and make or check its workspace. */
+	enum err_code (*workspace)(void *ctx, const char *path, const char *run, bool make, struct err *err);
+	/* The log of a running attempt grew. */
+	void (*progress)(void *ctx, int64_t token);
 	/* New events up to `seq` are committed. */
 	void (*published)(void *ctx, int64_t seq);
 	/* A commit failed for want of space (err set), or works again (NULL). */
@@ -61,6 +63,7 @@ void engine_settings_default(struct engine_settings *s);
 enum err_code engine_new(struct store *store, const struct engine_settings *settings, const char *home,
 			 const struct engine_io *io, void *io_ctx, struct engine **ret, struct err *err) MUST_CHECK;
 void engine_free(struct engine *e);
+void engine_set_libexec(struct engine *e, const char *libexec); /* folder of pawl-http */
 
 /* ---- commands ---- */
 
@@ -114,6 +117,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 struct worker *engine_worker_new(struct engine *e, void *peer);
 void engine_worker_message(struct engine *e, struct worker *w, const struct proto_message *m);
 void engine_worker_gone(struct engine *e, struct worker *w); /* frees it */
+void engine_spawn_failed(struct engine *e); /* a worker that was asked for will not come */
 
 /* ---- the turn ---- */
 

@@ -24,6 +24,9 @@ struct engine *host_engine(struct host *h);
 struct store *host_store(struct host *h);
 /* Called after each turn's commit with the number of the newest event. */
 void host_on_published(struct host *h, void (*fn)(void *ctx, int64_t seq), void *ctx);
+void host_on_progress(struct host *h, void (*fn)(void *ctx, int64_t token), void *ctx);
+/* Why nothing can be stored at present, "" when it can. */
+const char *host_storage_trouble(const struct host *h);
 /* Leave: steps go on under their workers, or are ended too. The loop ends when all is closed. */
 void host_stop(struct host *h, bool kill);
 bool host_stopping(const struct host *h);

@@ -1,2 +1,16 @@
 noinst_LIBRARIES += libengine.a
-libengine_a_SOURCES = src/engine/engine.c src/engine/engine.h src/engine/host.h
+libengine_a_SOURCES = \
+	src/engine/definition.c \
+	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
+	src/engine/group.c \
+	src/engine/host.c src/engine/host.h \
+	src/engine/node.c \
+	src/engine/order.c \
+	src/engine/pool.c \
+	src/engine/queue.c \
+	src/engine/recover.c \
+	src/engine/run.c \
+	src/engine/sched.c \
+	src/engine/scope.c \
+	src/engine/step.c \
+	src/engine/verbs.c

@@ -15,6 +15,7 @@ struct step_build {
 	size_t ntexts;
 	const char **argv;
 	const char **env;
+	const char **secrets; /* the list; the values are borrowed */
 	size_t nargv, nenv, capenv;
 };
 

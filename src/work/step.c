@@ -45,6 +45,7 @@ void step_build_done(struct step_build *b)
 	free(b->texts);
 	free(b->argv);
 	free(b->env);
+	free(b->secrets);
 	*b = (struct step_build){ 0 };
 }
 

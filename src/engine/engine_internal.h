@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The state in memory, shared by the files of the engine. What is live is here; what ended is only in
+ * the store. */
+#ifndef PAWL_ENGINE_ENGINE_INTERNAL_H
+#define PAWL_ENGINE_ENGINE_INTERNAL_H
+
+#include "base/fs.h"
+#include "base/heap.h"
+#include "base/map.h"
+#include "engine/engine.h"
+#include "work/executor.h"
+
+struct run;
+struct node;
+
+/* ---- timers ---- */
+
+struct timer {
+	struct heap_node h;
+	int64_t due_ms; /* boot clock */
+	void (*fire)(struct engine *e, struct timer *t);
+};
+void timer_set(struct engine *e, struct timer *t, int64_t in_ms, void (*fire)(struct engine *e, struct timer *t));
+void timer_clear(struct engine *e, struct timer *t);
+
+/* ---- definitions, shared by the runs that use them ---- */
+
+struct definition {
+	struct hash hash;
+	struct graph *graph;
+	int refs;
+	uint64_t used; /* when last, for dropping the oldest that nobody uses */
+};
+struct definition *definition_ref(struct definition *d);
+void definition_unref(struct engine *e, struct definition *d);
+/* From the cache, the store, or (source) compiled anew and kept. The caller owns one reference. */
+enum err_code definition_get(struct engine *e, const struct hash *hash, struct definition **ret, struct err *err);
+enum err_code definition_submit(struct engine *e, const struct submission *s, struct definition **ret,
+				struct flow_report *report, struct err *err);
+const struct graph *definition_sub(const struct definition *d, const char *sub);
+
+/* ---- the queue ---- */
+
+struct order {
+	id_t64 id;
+	struct hash workflow;
+	enum order_state state;
+	int priority;
+	int64_t place;
+	id_t64 run;
+	int64_t enqueued_ms, started_ms, ended_ms, max_wait_ms;
+	unsigned int flags;
+	char *reason;
+	int unmet;           /* orders that it waits for */
+	bool ready_once_released; /* held before its dependencies were met or after */
+	struct order **feeds; /* orders that wait for this one */
+	size_t nfeeds, capfeeds;
+	struct timer wait;
+	/* A treap over (priority desc, place, id), with sizes: position in O(log n). */
+	struct order *left, *right, *up;
+	uint32_t weight, size;
+};
+
+struct queue {
+	struct order *root;
+	int64_t first_place, last_place;
+};
+void queue_add(struct queue *q, struct order *o);
+void queue_del(struct queue *q, struct order *o);
+struct order *queue_first(const struct queue *q);
+struct order *queue_at(const struct queue *q, size_t i); /* from 0 */
+size_t queue_rank(const struct order *o);                /* from 0 */
+static inline size_t queue_len(const struct queue *q)
+{
+	return q->root ? q->root->size : 0;
+}
+
+/* ---- runs and nodes ---- */
+
+enum run_phase { PHASE_MAIN, PHASE_HANDLERS };
+
+struct node {
+	struct run *run;
+	const struct graph_node *def;
+	int idx, parent; /* parent: the group that it is an instance of, -1 */
+	char *name;      /* owned for instances, else def's */
+	char *bindings;  /* JSON; instances only */
+	enum node_state state;
+	int unmet;       /* needed nodes that have not ended */
+	int generation, iteration, attempt;
+	int interrupts;  /* in a row */
+	int64_t token;   /* the last attempt */
+	int64_t started_ms, ended_ms, next_ms, version;
+	enum error_class class;
+	char *reason, *outputs;
+	struct run *child;
+	id_t64 child_id;
+	struct worker *worker; /* while it runs under one */
+	bool orphan;     /* runs, but its worker has not come back yet */
+	bool target;     /* of until */
+	bool counted;    /* takes a step slot */
+	bool holds;      /* its resources */
+	int64_t log_bytes, log_lines; /* as last heard while it runs */
+	struct heap_node ready; /* in run->ready */
+	struct timer timer;     /* retry, or adoption */
+	/* of a group */
+	int ninstances, instances_done, instances_failed, instances_active, first_instance;
+};
+
+struct child_list {
+	struct run **v;
+	size_t n, cap;
+};
+
+struct run {
+	id_t64 id, order_id;
+	struct order *order; /* borrowed; NULL for a child run */
+	struct definition *definition;
+	const struct graph *graph;
+	char *sub, *file, *dir, *workspace, *until, *reason, *params_text, *env_text;
+	struct json *params, *env;
+	enum run_state state;
+	enum run_result result; /* what it will be, in the handlers' phase */
+	enum run_mode mode;
+	enum run_phase phase;
+	int generation, priority;
+	bool until_failure;
+	bool failing;  /* a critical node failed: nothing ordinary starts any more */
+	bool acknowledged;
+	bool dirty;    /* in engine->dirty: settle it before the turn ends */
+	bool dead;     /* ended; freed at the end of the turn */
+	struct node *chosen; /* mode step: the operator named it; goes first */
+	int step_node; /* mode step: the node that was started, -1: none yet */
+	int failed_node;
+	int64_t failed_token;
+	int crashes;
+	int64_t created_ms, started_ms, ended_ms, paused_at_ms, paused_ms;
+	struct node **nodes; /* the graph's, then the instances */
+	size_t nnodes, capnodes;
+	int counts[NODE_STATE_COUNT]; /* of the nodes that are no handlers; pending includes blocked and ready */
+	int steps; /* running under workers */
+	struct heap ready;     /* nodes that can start, longest path first */
+	struct heap_node turn; /* in engine->sched */
+	double pass;           /* stride scheduling: the run with the least goes next */
+	struct run *parent;
+	int parent_node;
+	struct child_list children;
+	char **base_env; /* what is the same for each of its steps; NULL-terminated */
+	int64_t finished_work_ms; /* for the estimate */
+};
+
+struct resource {
+	char *name;
+	int capacity, used;
+	struct node **waiting; /* ready, but for this resource */
+	size_t nwaiting, capwaiting;
+};
+
+/* ---- workers ---- */
+
+struct worker {
+	struct engine *e;
+	void *peer;
+	int64_t pid, start_time;
+	char boot_id[40];
+	bool hello;      /* it said who it is */
+	bool adopted, frozen, stopping, needs_ack;
+	enum worker_phase phase;
+	struct step_key key;
+	struct node *node; /* the step that it runs, NULL: none that counts */
+	int64_t since_ms;
+	struct timer idle;
+	struct worker *next_idle, *prev_idle; /* in engine->idle */
+	bool in_idle;
+	size_t at; /* in engine->workers */
+};
+
+/* ---- effects: what is done after the commit ---- */
+
+enum effect_kind { EFFECT_START, EFFECT_SIGNAL, EFFECT_WELCOME, EFFECT_STOP, EFFECT_ACK, EFFECT_CLOSE, EFFECT_REPLY,
+		   EFFECT_SPAWN, EFFECT_RECORD_REMOVE, EFFECT_KILL_TOKEN };
+
+struct effect {
+	enum effect_kind kind;
+	struct worker *worker; /* NULL when it went away meanwhile */
+	struct step_build *build; /* START; owned */
+	struct step_key key;
+	enum step_signal signal;
+	int64_t grace_ms;
+	bool keep;
+	command_reply_fn reply;
+	void *ctx;
+	struct command_reply answer;
+	int64_t token;
+};
+
+struct engine {
+	struct store *store;
+	const struct engine_settings *settings;
+	char *home, *libexec;
+	const struct engine_io *io;
+	void *io_ctx;
+	struct engine_now now; /* of this turn; refreshed when an input comes */
+	bool in_turn;
+
+	struct map orders; /* id → struct order: live ones */
+	struct queue queue;
+	int held, blocked;
+	bool queue_paused;
+	struct map runs; /* id → struct run: live ones */
+	int runs_active; /* top-level, not paused: they take a place */
+	struct heap sched; /* runs that have something to start */
+	double pass;       /* of the run that went last */
+	struct run **dirty;
+	size_t ndirty, capdirty;
+	struct run **dead;
+	size_t ndead, capdead;
+	struct smap resources;
+	struct map tokens; /* token → struct node: running attempts */
+	struct heap timers;
+	struct map definitions; /* first 8 bytes of the hash → struct definition */
+	struct map by_text;     /* first 8 bytes of a text's hash → struct definition */
+	uint64_t uses;
+
+	struct worker **workers;
+	size_t nworkers, capworkers;
+	struct worker *idle; /* list, the last used first */
+	int nidle, spawning, busy;
+	int64_t spawn_failed_ms;
+	int steps_running;
+
+	struct effect *effects;
+	size_t neffects, capeffects;
+	struct worker **acks;
+	size_t nacks, capacks;
+
+	id_t64 last_order, last_run;
+	int64_t last_token, epoch;
+	int64_t mean_run_ms[50]; /* ring of the last durations */
+	size_t nmean, atmean;
+	int64_t mean_sum;
+	bool draining, drain_kill, storage_failed, recovering;
+	struct timer probe, prune;
+	int64_t turns;
+	char **environment; /* base of each step's environment */
+	uint64_t seed;
+};
+
+/* ---- engine.c ---- */
+void engine_touch(struct engine *e); /* an input comes: take the time */
+struct effect *effect_add(struct engine *e, enum effect_kind kind);
+void effect_signal(struct engine *e, struct worker *w, const struct step_key *key, enum step_signal s,
+		   int64_t grace_ms);
+void run_touch(struct engine *e, struct run *r); /* settle it before the turn ends */
+/* A commit cannot work: forget the turn and the memory, read everything again. */
+void engine_storage_failed(struct engine *e, const struct err *err);
+
+struct note { /* of an event; all may be empty */
+	enum actor actor;
+	const char *who, *reason, *data;
+};
+#define BY_ENGINE ((struct note){ .actor = ACTOR_ENGINE })
+
+/* ---- order.c ---- */
+struct order *order_new(struct engine *e, id_t64 id);
+void order_free(struct engine *e, struct order *o);
+void order_move(struct engine *e, struct order *o, enum order_state to, const struct note *n);
+void order_event(struct engine *e, const struct order *o, const char *type, const struct note *n);
+void order_store(struct engine *e, const struct order *o);
+/* It ended: wake or end those that wait for it. */
+void order_ended(struct engine *e, struct order *o);
+void order_admit(struct engine *e); /* start what may start */
+void order_arm_wait(struct engine *e, struct order *o);
+void order_wait_for(struct engine *e, struct order *o, struct order *needed);
+int64_t engine_estimate(const struct engine *e, size_t ahead);
+
+/* ---- run.c ---- */
+struct run *run_new(struct engine *e, id_t64 id, struct definition *d, const struct graph *g);
+void run_free(struct engine *e, struct run *r);
+enum err_code run_start_order(struct engine *e, struct order *o, struct err *err);
+struct run *run_start_child(struct engine *e, struct node *n, const char *params, struct err *err);
+void run_move(struct engine *e, struct run *r, enum run_state to, const struct note *n);
+void run_event(struct engine *e, const struct run *r, const char *type, const struct note *n);
+void run_store(struct engine *e, const struct run *r);
+void run_settle(struct engine *e, struct run *r);
+void run_pause(struct engine *e, struct run *r, const struct note *n);
+void run_freeze(struct engine *e, struct run *r, const struct note *n);
+void run_resume(struct engine *e, struct run *r, const struct note *n);
+void run_cancel(struct engine *e, struct run *r, bool force, const struct note *n);
+/* The failure as a target is kept in the list as UNTIL_FAILURE, so that it survives a restart. */
+#define UNTIL_FAILURE "(failure)"
+void run_set_until(struct engine *e, struct run *r, const char *const *names, size_t n, bool failure);
+bool run_quiet(const struct run *r);
+bool run_starts(const struct run *r); /* nodes may be started now */
+void run_schedule(struct engine *e, struct run *r); /* put into or out of engine->sched */
+void run_begin(struct engine *e, struct run *r); /* consider the nodes that need nothing */
+void run_progress_of(const struct run *r, struct run_progress *ret);
+
+/* ---- node.c ---- */
+struct node *node_new(struct run *r, const struct graph_node *def, int idx);
+struct node *node_instance(struct run *r, struct node *group, int idx, const char *name, const char *bindings);
+void node_free(struct engine *e, struct node *n);
+bool node_is_handler(const struct node *n);
+/* Write the row of a node that moves to `to`, and its event. */
+void node_move(struct engine *e, struct node *n, enum node_state to, const struct note *note);
+/* It ended: the ones that need it, its group and its run take notice. */
+void node_end(struct engine *e, struct node *n, enum node_state to, enum error_class class, const char *reason);
+/* All that it needs has ended: decide whether it runs or is skipped. */
+void node_consider(struct engine *e, struct node *n);
+void node_make_ready(struct engine *e, struct node *n);
+void node_unready(struct engine *e, struct node *n);
+int node_derived_state(const struct node *n);
+struct node *run_node(const struct run *r, const char *name); /* NULL if there is none */
+void node_retry_later(struct engine *e, struct node *n, int64_t wait_ms);
+struct step_key node_key(const struct node *n);
+
+/* ---- scope.c ---- */
+struct scope_ctx {
+	struct engine *e;
+	const struct node *n; /* may be NULL */
+	const struct run *r;
+};
+struct expr_scope node_scope(struct scope_ctx *ctx);
+
+/* ---- step.c ---- */
+/* Start the node under worker `w`: attempt row, node row, event and the START effect; or fail it. */
+void step_start(struct engine *e, struct node *n, struct worker *w);
+void step_result(struct engine *e, struct node *n, const struct step_result *r);
+void step_interrupted(struct engine *e, struct node *n, const char *why);
+char *step_log_path(const struct engine *e, id_t64 run, int idx, const char *name, int generation,
+		    int iteration, int attempt);
+void step_base_env(struct engine *e, struct run *r);
+
+/* ---- group.c ---- */
+void group_start(struct engine *e, struct node *n);
+void group_instance_ended(struct engine *e, struct node *group, struct node *instance);
+void workflow_start(struct engine *e, struct node *n);
+void workflow_ended(struct engine *e, struct run *child);
+
+/* ---- sched.c ---- */
+void schedule(struct engine *e);
+bool resources_take(struct engine *e, struct node *n); /* false: it waits for one now */
+void resources_give(struct engine *e, struct node *n);
+void resources_declare(struct engine *e, const struct graph *g);
+void resources_forget(struct engine *e, struct node *n);
+bool node_heap_before(const struct heap_node *a, const struct heap_node *b);
+bool run_heap_before(const struct heap_node *a, const struct heap_node *b);
+
+/* ---- pool.c ---- */
+struct worker *pool_take(struct engine *e); /* an idle one, or NULL (and more are started) */
+void pool_give(struct engine *e, struct worker *w);
+void pool_want(struct engine *e, int n); /* n steps could run: start workers for them */
+void pool_close_all(struct engine *e);
+
+/* ---- recover.c ---- */
+enum err_code recover(struct engine *e, struct err *err);
+void recover_hello(struct engine *e, struct worker *w, const struct worker_hello *h);
+void recover_give_up(struct engine *e, struct timer *t); /* the worker of a node did not come back */
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Nodes: when they may start, and what follows when they end. */
+#include "engine/engine_internal.h"
+
+#include <string.h>
+
+struct node *node_new(struct run *r, const struct graph_node *def, int idx)
+{
+	struct node *n = xcalloc(1, sizeof(*n));
+	n->run = r;
+	n->def = def;
+	n->idx = idx;
+	n->parent = -1;
+	n->name = def->name;
+	n->generation = r->generation;
+	n->unmet = (int)def->nneeds;
+	return n;
+}
+
+struct node *node_instance(struct run *r, struct node *group, int idx, const char *name, const char *bindings)
+{
+	struct node *n = node_new(r, group->def->group.body, idx);
+	n->parent = group->idx;
+	n->name = xstrdup(name);
+	n->bindings = xstrdup(bindings);
+	n->unmet = 0;
+	GROW(r->nodes, r->nnodes, r->capnodes);
+	r->nodes[r->nnodes++] = n;
+	r->counts[NODE_PENDING]++;
+	return n;
+}
+
+void node_free(struct engine *e, struct node *n)
+{
+	timer_clear(e, &n->timer);
+	if (n->token && map_get(&e->tokens, (uint64_t)n->token) == n)
+		(void)map_del(&e->tokens, (uint64_t)n->token);
+	if (n->worker)
+		n->worker->node = NULL;
+	if (n->parent >= 0) {
+		free(n->name);
+		free(n->bindings);
+	}
+	free(n->reason);
+	free(n->outputs);
+	free(n);
+}
+
+bool node_is_handler(const struct node *n)
+{
+	return n->def->handler != HANDLER_NONE;
+}
+
+struct node *run_node(const struct run *r, const char *name)
+{
+	const struct graph_node *def = smap_get(&r->graph->by_name, name);
+	if (def)
+		return r->nodes[def - r->graph->nodes];
+	if (strchr(name, '['))
+		for (size_t i = r->graph->nnodes; i < r->nnodes; i++)
+			if (str_eq(r->nodes[i]->name, name))
+				return r->nodes[i];
+	return NULL;
+}
+
+struct step_key node_key(const struct node *n)
+{
+	return (struct step_key){ .run = n->run->id, .node = n->idx, .generation = n->generation,
+				  .iteration = n->iteration, .attempt = n->attempt, .token = n->token };
+}
+
+int node_derived_state(const struct node *n)
+{
+	if (n->state != NODE_PENDING)
+		return (int)n->state;
+	if (n->unmet > 0)
+		return NODE_BLOCKED;
+	return heap_has(&n->ready) ? NODE_READY : NODE_PENDING;
+}
+
+static void write_row(struct engine *e, const struct node *n, int64_t seq)
+{
+	struct node_row row = { .run = n->run->id, .idx = n->idx, .generation = n->generation, .state = n->state,
+				.iteration = n->iteration, .attempt = n->attempt, .token = n->token,
+				.class = n->class, .reason = n->reason, .outputs = n->outputs,
+				.child = n->child_id, .started_ms = n->started_ms, .ended_ms = n->ended_ms,
+				.next_ms = n->next_ms, .seq = seq };
+	store_node_put(e->store, &row);
+}
+
+void node_move(struct engine *e, struct node *n, enum node_state to, const struct note *note)
+{
+	static const char *const types[] = {
+		[NODE_RUNNING] = "node.running",     [NODE_WAITING] = "node.waiting",
+		[NODE_RETRYING] = "node.retrying",   [NODE_VALIDATING] = "node.validating",
+		[NODE_SUCCEEDED] = "node.succeeded", [NODE_FAILED] = "node.failed",
+		[NODE_SKIPPED] = "node.skipped",     [NODE_CANCELED] = "node.canceled",
+	};
+	struct run *r = n->run;
+	struct event_row ev = { .at_ms = e->now.wall_ms, .order = r->order_id, .run = r->id, .idx = n->idx,
+				.generation = n->generation, .iteration = n->iteration, .attempt = n->attempt,
+				.was = (int)n->state, .now = (int)to, .actor = note->actor, .who = note->who,
+				.reason = note->reason, .data = note->data };
+	if (!state_move_legal(ENTITY_NODE, (int)n->state, (int)to)) {
+		ev.type = "node.refused";
+		ev.now = -1;
+		store_event(e->store, &ev);
+		return;
+	}
+	ev.type = types[to];
+	if (!node_is_handler(n)) {
+		r->counts[n->state]--;
+		r->counts[to]++;
+	}
+	n->state = to;
+	store_event(e->store, &ev);
+	write_row(e, n, ev.seq);
+	run_touch(e, r);
+}
+
+/* ---- ready ---- */
+
+void node_make_ready(struct engine *e, struct node *n)
+{
+	if (heap_has(&n->ready))
+		return;
+	heap_add(&n->run->ready, &n->ready);
+	run_schedule(e, n->run);
+}
+
+void node_unready(struct engine *e, struct node *n)
+{
+	heap_del(&n->run->ready, &n->ready);
+	run_schedule(e, n->run);
+}
+
+static bool edge_holds(const struct graph_edge *edge, const struct node *needed)
+{
+	switch (edge->when) {
+	case EDGE_SUCCESS:
+		return needed->state == NODE_SUCCEEDED ||
+		       (needed->state == NODE_SKIPPED && needed->def->allow_skipped && needed->class == CLASS_NONE &&
+			!(needed->reason && str_starts(needed->reason, "needs ")));
+	case EDGE_FAILURE:
+		return needed->state == NODE_FAILED;
+	case EDGE_DONE:
+	case EDGE_WHEN_COUNT:
+		break;
+	}
+	return true;
+}
+
+static bool anything_failed(const struct node *n)
+{
+	for (size_t i = 0; i < n->def->nneeds; i++) {
+		enum node_state s = n->run->nodes[n->def->needs[i].node]->state;
+		if (s == NODE_FAILED || s == NODE_CANCELED)
+			return true;
+		if (s == NODE_SKIPPED) {
+			const struct node *m = n->run->nodes[n->def->needs[i].node];
+			if (m->reason && str_starts(m->reason, "needs "))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void skip(struct engine *e, struct node *n, const char *reason)
+{
+	node_end(e, n, NODE_SKIPPED, CLASS_NONE, reason);
+}
+
+/* Does it ask for a failure, so that it starts even though the run is failing? */
+static bool wants_failure(const struct node *n)
+{
+	if (n->def->when && expr_asks_outcome(n->def->when))
+		return true;
+	for (size_t i = 0; i < n->def->nneeds && n->parent < 0; i++)
+		if (n->def->needs[i].when != EDGE_SUCCESS)
+			return true;
+	return false;
+}
+
+void node_consider(struct engine *e, struct node *n)
+{
+	struct run *r = n->run;
+	bool asks = n->def->when && expr_asks_outcome(n->def->when);
+	if (n->parent < 0 && !node_is_handler(n)) {
+		for (size_t i = 0; i < n->def->nneeds && !asks; i++) {
+			const struct node *m = r->nodes[n->def->needs[i].node];
+			if (edge_holds(&n->def->needs[i], m))
+				continue;
+			auto_free char *why = xasprintf("needs %s, which %s", m->name,
+							m->state == NODE_SUCCEEDED ? "succeeded" :
+							m->state == NODE_FAILED	  ? "failed" :
+							m->state == NODE_SKIPPED   ? "was skipped" : "was canceled");
+			skip(e, n, why);
+			return;
+		}
+		if (r->failing && !wants_failure(n))
+			return; /* stays pending: a later retry can still run it */
+	}
+	if (n->def->when) {
+		struct scope_ctx ctx = { e, n, r };
+		struct expr_scope scope = node_scope(&ctx);
+		scope.any_failed = r->failing || anything_failed(n);
+		scope.canceled = r->state == RUN_CANCELING;
+		bool yes;
+		struct err err;
+		if (expr_test(n->def->when, &scope, &yes, &err)) {
+			node_end(e, n, NODE_FAILED, CLASS_EXPRESSION, err.message);
+			return;
+		}
+		if (!yes) {
+			skip(e, n, "its condition is false");
+			return;
+		}
+	}
+	node_make_ready(e, n);
+}
+
+/* ---- the end ---- */
+
+static void start_failing(struct engine *e, struct run *r, struct node *n)
+{
+	r->failing = true;
+	r->failed_node = n->idx;
+	r->failed_token = n->token;
+	run_store(e, r);
+	/* Nothing ordinary starts any more: what was ready goes back, what waits for a retry is over. */
+	for (size_t i = 0; i < r->nnodes; i++) {
+		struct node *m = r->nodes[i];
+		if (heap_has(&m->ready) && !(m->parent < 0 && wants_failure(m)) && !node_is_handler(m))
+			node_unready(e, m);
+		resources_forget(e, m);
+	}
+	for (size_t i = 0; i < r->nnodes; i++) {
+		struct node *m = r->nodes[i];
+		if (m->state == NODE_RETRYING && m != n)
+			node_end(e, m, NODE_FAILED, m->class, m->reason);
+		else if (m->state == NODE_RUNNING && m->def->kind == NODE_GROUP && m != n && m->instances_active == 0)
+			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "a critical node failed");
+	}
+}
+
+static void wake_feeds(struct engine *e, struct node *n)
+{
+	for (size_t i = 0; i < n->def->nfeeds; i++) {
+		struct node *f = n->run->nodes[n->def->feeds[i]];
+		if (--f->unmet == 0 && f->state == NODE_PENDING)
+			node_consider(e, f);
+	}
+}
+
+void node_end(struct engine *e, struct node *n, enum node_state to, enum error_class class, const char *reason)
+{
+	struct run *r = n->run;
+	char *text = reason ? xstrdup(reason) : NULL;
+	free(n->reason);
+	n->reason = text;
+	n->class = class;
+	n->next_ms = 0;
+	n->ended_ms = e->now.wall_ms;
+	if (n->started_ms)
+		r->finished_work_ms += n->ended_ms - n->started_ms;
+	timer_clear(e, &n->timer);
+	if (heap_has(&n->ready))
+		node_unready(e, n);
+	resources_forget(e, n);
+	if (n->holds)
+		resources_give(e, n);
+	auto_str data = STR_INIT;
+	if (class != CLASS_NONE)
+		str_addf(&data, "{\"class\":\"%s\"}", error_class_name(class));
+	struct note note = { .actor = n->token ? ACTOR_WORKER : ACTOR_ENGINE, .reason = n->reason,
+			     .data = data.len ? str_text(&data) : NULL };
+	node_move(e, n, to, &note);
+	if (!state_final(ENTITY_NODE, (int)n->state) || node_is_handler(n))
+		return;
+	bool fatal = to == NODE_FAILED && n->def->critical && n->parent < 0;
+	if (fatal && !r->failing && r->state != RUN_CANCELING)
+		start_failing(e, r, n);
+	if (n->parent >= 0)
+		group_instance_ended(e, r->nodes[n->parent], n);
+	else if (r->state != RUN_CANCELING)
+		wake_feeds(e, n);
+}
+
+static void retry_due(struct engine *e, struct timer *t)
+{
+	struct node *n = CONTAINER_OF(t, struct node, timer);
+	if (n->state == NODE_RETRYING)
+		node_make_ready(e, n);
+}
+
+void node_retry_later(struct engine *e, struct node *n, int64_t wait_ms)
+{
+	timer_set(e, &n->timer, wait_ms, retry_due);
+}

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* After a start (or a commit that failed): read what is live, take the results that lie ready, adopt what still
+ * runs, and end what was lost. The same functions that move states while running move them here. */
+#include "engine/engine_internal.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- definitions may be missing or broken: such a run is failed, not the start ---- */
+
+struct load {
+	struct engine *e;
+	struct run_row *runs; /* copies; texts owned */
+	size_t nruns, capruns;
+	struct order **orders;
+	size_t norders, caporders;
+	struct attempt_row *attempts;
+	size_t nattempts, capattempts;
+	struct run *r;
+	struct order *o;
+};
+
+static void load_order(void *ctx, const struct order_row *row)
+{
+	struct load *l = ctx;
+	struct engine *e = l->e;
+	struct order *o = order_new(e, row->id);
+	o->workflow = row->workflow;
+	o->state = row->state;
+	o->priority = row->priority;
+	o->place = row->place;
+	o->flags = row->flags;
+	o->max_wait_ms = row->max_wait_ms;
+	o->reason = row->reason ? xstrdup(row->reason) : NULL;
+	o->run = row->run;
+	o->enqueued_ms = row->enqueued_ms;
+	o->started_ms = row->started_ms;
+	if (o->place > e->queue.last_place)
+		e->queue.last_place = o->place;
+	if (o->place < e->queue.first_place)
+		e->queue.first_place = o->place;
+	if (o->state == ORDER_QUEUED)
+		queue_add(&e->queue, o);
+	e->held += o->state == ORDER_HELD;
+	e->blocked += o->state == ORDER_BLOCKED;
+	if (o->state == ORDER_QUEUED || o->state == ORDER_HELD || o->state == ORDER_BLOCKED) {
+		GROW(l->orders, l->norders, l->caporders);
+		l->orders[l->norders++] = o;
+	}
+}
+
+static void load_need(void *ctx, id_t64 needs)
+{
+	struct load *l = ctx;
+	struct order *needed = map_get(&l->e->orders, (uint64_t)needs);
+	if (needed)
+		order_wait_for(l->e, l->o, needed);
+}
+
+static char *dup(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void load_run(void *ctx, const struct run_row *row)
+{
+	struct load *l = ctx;
+	GROW(l->runs, l->nruns, l->capruns);
+	struct run_row *c = &l->runs[l->nruns++];
+	*c = *row;
+	c->sub = dup(row->sub);
+	c->name = dup(row->name);
+	c->file = dup(row->file);
+	c->dir = dup(row->dir);
+	c->until = dup(row->until);
+	c->reason = dup(row->reason);
+	c->params = dup(row->params);
+	c->env = dup(row->env);
+	c->workspace = dup(row->workspace);
+	c->counts = NULL;
+}
+
+static void load_attempt(void *ctx, const struct attempt_row *row)
+{
+	struct load *l = ctx;
+	GROW(l->attempts, l->nattempts, l->capattempts);
+	struct attempt_row *c = &l->attempts[l->nattempts++];
+	*c = *row;
+	c->message = c->tail = c->retry_reason = NULL;
+	c->boot_id = dup(row->boot_id);
+}
+
+static void load_instance(void *ctx, const struct instance_row *row)
+{
+	struct load *l = ctx;
+	struct run *r = l->r;
+	if (row->idx != (int)r->nnodes || row->parent < 0 || (size_t)row->parent >= r->graph->nnodes ||
+	    r->graph->nodes[row->parent].kind != NODE_GROUP)
+		return; /* fsck tells of it */
+	struct node *g = r->nodes[row->parent];
+	(void)node_instance(r, g, row->idx, row->name, row->bindings);
+	if (g->ninstances++ == 0)
+		g->first_instance = row->idx;
+}
+
+static void load_node(void *ctx, const struct node_row *row)
+{
+	struct load *l = ctx;
+	struct run *r = l->r;
+	if (row->idx < 0 || (size_t)row->idx >= r->nnodes || row->generation > r->generation)
+		return;
+	struct node *n = r->nodes[row->idx];
+	if (!node_is_handler(n)) {
+		r->counts[n->state]--;
+		r->counts[row->state]++;
+	}
+	n->state = row->state;
+	n->generation = row->generation;
+	n->iteration = row->iteration;
+	n->attempt = row->attempt;
+	n->token = row->token;
+	n->class = row->class;
+	free(n->reason);
+	n->reason = dup(row->reason);
+	free(n->outputs);
+	n->outputs = dup(row->outputs);
+	n->child_id = row->child;
+	n->started_ms = row->started_ms;
+	n->ended_ms = row->ended_ms;
+	n->next_ms = row->next_ms;
+	if (state_final(ENTITY_NODE, (int)n->state) && n->started_ms)
+		r->finished_work_ms += n->ended_ms - n->started_ms;
+}
+
+/* Counters that follow from the states: what each node still waits for, what each group has. */
+static void derive(struct run *r)
+{
+	for (size_t i = 0; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		if (n->parent >= 0) {
+			struct node *g = r->nodes[n->parent];
+			bool final = state_final(ENTITY_NODE, (int)n->state);
+			g->instances_done += final;
+			g->instances_failed += n->state == NODE_FAILED && n->def->critical;
+			g->instances_active += !final && n->state != NODE_PENDING;
+			continue;
+		}
+		n->unmet = 0;
+		for (size_t k = 0; k < n->def->nneeds; k++)
+			n->unmet += !state_final(ENTITY_NODE, (int)r->nodes[n->def->needs[k].node]->state);
+	}
+}
+
+static enum err_code open_run(struct load *l, struct run_row *row, struct err *err)
+{
+	struct engine *e = l->e;
+	struct definition *d;
+	enum err_code code = definition_get(e, &row->workflow, &d, err);
+	if (code)
+		return code;
+	const struct graph *g = definition_sub(d, row->sub);
+	if (!g) {
+		definition_unref(e, d);
+		return err_set(err, ERR_CORRUPT, _("the definition has no sub-workflow %s"), row->sub);
+	}
+	struct run *r = l->r = run_new(e, row->id, d, g);
+	definition_unref(e, d);
+	r->order_id = row->order;
+	r->order = map_get(&e->orders, (uint64_t)row->order);
+	r->sub = dup(row->sub);
+	r->file = dup(row->file);
+	r->dir = dup(row->dir);
+	r->workspace = dup(row->workspace);
+	r->reason = dup(row->reason);
+	r->params_text = dup(row->params);
+	r->env_text = dup(row->env);
+	r->state = row->state;
+	r->result = row->result;
+	r->phase = row->result != RESULT_NONE ? PHASE_HANDLERS : PHASE_MAIN;
+	r->mode = row->mode;
+	r->generation = row->generation;
+	r->priority = row->priority;
+	r->failed_node = row->failed_node;
+	r->failed_token = row->failed_token;
+	r->failing = row->failed_node >= 0;
+	r->created_ms = row->created_ms;
+	r->started_ms = row->started_ms;
+	r->paused_at_ms = row->paused_at_ms;
+	r->paused_ms = row->paused_ms;
+	r->crashes = row->crashes;
+	r->parent_node = row->parent_node;
+	code = json_parse(r->params_text, strlen(r->params_text), 4 * MIB, &r->params, err);
+	if (!code && r->env_text)
+		code = json_parse(r->env_text, strlen(r->env_text), 4 * MIB, &r->env, err);
+	if (!code)
+		code = store_instances_of(e->store, r->id, load_instance, l, err);
+	if (!code)
+		code = store_nodes_of(e->store, r->id, load_node, l, err);
+	if (code)
+		return code;
+	derive(r);
+	e->runs_active += !row->parent_run && r->state != RUN_PAUSED;
+	auto_json *until = NULL;
+	const char *names[64];
+	size_t n = 0;
+	if (row->until && json_parse(row->until, strlen(row->until), 64 * KIB, &until, NULL) == ERR_OK)
+		for (const struct json *i = json_first(until); i && n < COUNT(names); i = json_next(i))
+			names[n++] = json_str(i, "");
+	run_set_until(e, r, names, n, false);
+	return ERR_OK;
+}
+
+static void link_children(struct load *l)
+{
+	for (size_t i = 0; i < l->nruns; i++) {
+		struct run *c = map_get(&l->e->runs, (uint64_t)l->runs[i].id);
+		struct run *p = c ? map_get(&l->e->runs, (uint64_t)l->runs[i].parent_run) : NULL;
+		if (!p || c->parent_node < 0 || (size_t)c->parent_node >= p->nnodes)
+			continue;
+		c->parent = p;
+		p->nodes[c->parent_node]->child = c;
+		GROW(p->children.v, p->children.n, p->children.cap);
+		p->children.v[p->children.n++] = c;
+	}
+}
+
+/* ---- what was running ---- */
+
+void recover_give_up(struct engine *e, struct timer *t)
+{
+	struct node *n = CONTAINER_OF(t, struct node, timer);
+	if (!n->orphan)
+		return;
+	effect_add(e, EFFECT_KILL_TOKEN)->token = n->token;
+	step_interrupted(e, n, _("its worker did not come back"));
+}
+
+static void adopt_or_end(struct engine *e, const struct attempt_row *a)
+{
+	struct run *r = map_get(&e->runs, (uint64_t)a->run);
+	struct node *n = r && a->idx >= 0 && (size_t)a->idx < r->nnodes ? r->nodes[a->idx] : NULL;
+	if (!n || n->token != a->token || n->state != NODE_RUNNING)
+		return;
+	n->counted = true;
+	r->steps++;
+	e->steps_running++;
+	if (n->def->nuses)
+		(void)resources_take(e, n);
+	map_put(&e->tokens, (uint64_t)n->token, n);
+	n->orphan = true;
+	if (!str_eq(a->boot_id, clock_boot_id()) && a->boot_id[0]) {
+		step_interrupted(e, n, _("the machine was restarted"));
+	} else if (!e->io->alive(e->io_ctx, a->worker_pid, a->worker_start)) {
+		effect_add(e, EFFECT_KILL_TOKEN)->token = n->token;
+		step_interrupted(e, n, _("its worker was lost"));
+	} else {
+		timer_set(e, &n->timer, e->settings->adopt_ms, recover_give_up);
+	}
+}
+
+static void take_record(void *ctx, const struct step_result *r)
+{
+	struct engine *e = ctx;
+	struct node *n = map_get(&e->tokens, (uint64_t)r->key.token);
+	effect_add(e, EFFECT_RECORD_REMOVE)->token = r->key.token;
+	if (n && n->orphan)
+		step_result(e, n, r);
+}
+
+/* Records first: a worker that wrote one and left is not lost. */
+struct record_tokens {
+	struct map seen;
+};
+
+static void note_record(void *ctx, const struct step_result *r)
+{
+	struct record_tokens *t = ctx;
+	map_put(&t->seen, (uint64_t)r->key.token, t);
+}
+
+static void resume_node(struct engine *e, struct node *n)
+{
+	struct run *r = n->run;
+	if (n->state == NODE_RETRYING) {
+		node_retry_later(e, n, n->next_ms - e->now.wall_ms);
+	} else if (n->state == NODE_RUNNING && n->def->kind == NODE_WORKFLOW && !n->child) {
+		/* Its run was made in the same commit as this state, so it has ended in one: cannot be. */
+		node_end(e, n, NODE_FAILED, CLASS_SYSTEM, _("its run is missing"));
+	} else if (n->state == NODE_PENDING && n->unmet == 0 && n->parent < 0 && !node_is_handler(n)) {
+		node_consider(e, n);
+	} else if (n->state == NODE_PENDING && n->parent >= 0 && !r->failing && r->state != RUN_CANCELING &&
+		   r->nodes[n->parent]->state == NODE_RUNNING) {
+		node_consider(e, n);
+	}
+}
+
+static void resume_run(struct engine *e, struct run *r)
+{
+	if (r->state == RUN_PREPARING) {
+		/* Cannot be: preparing and what follows are one commit. Go on all the same. */
+		run_begin(e, r);
+		run_move(e, r, RUN_RUNNING, &(struct note){ .actor = ACTOR_RECOVERY });
+	}
+	for (size_t i = 0; i < r->nnodes; i++)
+		if (r->phase == PHASE_MAIN || node_is_handler(r->nodes[i]))
+			if (r->state != RUN_CANCELING || node_is_handler(r->nodes[i]) ||
+			    r->nodes[i]->state == NODE_RUNNING)
+				resume_node(e, r->nodes[i]);
+	run_schedule(e, r);
+	run_touch(e, r);
+}
+
+static void fail_unloadable(struct load *l, const struct run_row *row, const struct err *why)
+{
+	struct engine *e = l->e;
+	struct run *broken = map_get(&e->runs, (uint64_t)row->id);
+	if (broken) {
+		(void)map_del(&e->runs, (uint64_t)row->id);
+		broken->dead = true;
+		run_free(e, broken);
+	}
+	struct run_row r = *row;
+	r.state = RUN_FAILED;
+	r.result = RESULT_FAILED;
+	r.reason = why->message;
+	r.ended_ms = e->now.wall_ms;
+	r.epoch = e->epoch;
+	store_run_set(e->store, &r);
+	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "run.failed", .order = row->order, .run = row->id,
+				.idx = -1, .generation = row->generation, .was = (int)row->state, .now = RUN_FAILED,
+				.actor = ACTOR_RECOVERY, .reason = why->message };
+	store_event(e->store, &ev);
+	struct order *o = map_get(&e->orders, (uint64_t)row->order);
+	if (o && o->state == ORDER_RUNNING) {
+		struct note n = { .actor = ACTOR_RECOVERY, .reason = why->message };
+		order_move(e, o, ORDER_FAILED, &n);
+		order_ended(e, o);
+	}
+}
+
+static enum err_code load_all(struct load *l, struct err *err)
+{
+	struct store *st = l->e->store;
+	enum err_code code = store_orders_live(st, load_order, l, err);
+	for (size_t i = 0; i < l->norders && !code; i++) {
+		l->o = l->orders[i];
+		code = store_order_needs(st, l->o->id, load_need, l, err);
+		order_arm_wait(l->e, l->o);
+	}
+	if (!code)
+		code = store_runs_live(st, load_run, l, err);
+	if (!code)
+		code = store_attempts_running(st, load_attempt, l, err);
+	return code;
+}
+
+static void load_done(struct load *l)
+{
+	for (size_t i = 0; i < l->nruns; i++) {
+		const char *const texts[] = { l->runs[i].sub,    l->runs[i].name,   l->runs[i].file,
+					      l->runs[i].dir,    l->runs[i].until,  l->runs[i].reason,
+					      l->runs[i].params, l->runs[i].env,    l->runs[i].workspace };
+		for (size_t k = 0; k < COUNT(texts); k++)
+			free((void *)(uintptr_t)texts[k]);
+	}
+	for (size_t i = 0; i < l->nattempts; i++)
+		free((void *)(uintptr_t)l->attempts[i].boot_id);
+	free(l->attempts);
+	free(l->runs);
+	free(l->orders);
+}
+
+static void take_running(struct engine *e, struct load *l)
+{
+	struct record_tokens records = { MAP_INIT };
+	e->io->exit_records(e->io_ctx, note_record, &records);
+	for (size_t i = 0; i < l->nattempts; i++) {
+		const struct attempt_row *a = &l->attempts[i];
+		if (!map_get(&records.seen, (uint64_t)a->token)) {
+			adopt_or_end(e, a);
+			continue;
+		}
+		struct run *r = map_get(&e->runs, (uint64_t)a->run);
+		struct node *n = r && a->idx >= 0 && (size_t)a->idx < r->nnodes ? r->nodes[a->idx] : NULL;
+		if (!n || n->token != a->token || n->state != NODE_RUNNING)
+			continue;
+		n->counted = n->orphan = true;
+		r->steps++;
+		e->steps_running++;
+		map_put(&e->tokens, (uint64_t)n->token, n);
+	}
+	e->io->exit_records(e->io_ctx, take_record, e);
+	map_done(&records.seen);
+}
+
+enum err_code recover(struct engine *e, struct err *err)
+{
+	e->recovering = true;
+	auto_free char *epoch = store_meta_get(e->store, "epoch");
+	auto_free char *paused = store_meta_get(e->store, "queue_paused");
+	e->epoch = (epoch ? strtoll(epoch, NULL, 10) : 0) + 1;
+	e->queue_paused = paused && str_eq(paused, "1");
+	e->last_order = store_last_order(e->store);
+	e->last_run = store_last_run(e->store);
+	e->last_token = store_last_token(e->store);
+	int64_t mean = store_mean_run_ms(e->store);
+	if (mean > 0 && e->nmean == 0) {
+		e->nmean = e->atmean = 1;
+		e->mean_run_ms[0] = e->mean_sum = mean;
+	}
+	struct load l = { .e = e };
+	enum err_code code = load_all(&l, err);
+	if (!code) {
+		char text[24];
+		(void)snprintf(text, sizeof(text), "%lld", (long long)e->epoch);
+		store_meta_set(e->store, "epoch", text);
+		for (size_t i = 0; i < l.nruns; i++) {
+			struct err why;
+			if (open_run(&l, &l.runs[i], &why))
+				fail_unloadable(&l, &l.runs[i], &why);
+		}
+		link_children(&l);
+		take_running(e, &l);
+		for (size_t i = 0; i < l.nruns; i++) {
+			struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
+			if (r && !r->dead)
+				resume_run(e, r);
+		}
+	}
+	load_done(&l);
+	e->recovering = false;
+	return code;
+}
+
+/* ---- a worker says what it has ---- */
+
+void recover_hello(struct engine *e, struct worker *w, const struct worker_hello *h)
+{
+	w->phase = h->phase;
+	w->key = h->key;
+	if (h->phase == WORKER_IDLE) {
+		pool_give(e, w);
+		return;
+	}
+	w->adopted = true;
+	w->frozen = h->frozen;
+	struct node *n = map_get(&e->tokens, (uint64_t)h->key.token);
+	bool ours = n && (n->orphan || !n->worker || n->worker == w);
+	struct effect *f = effect_add(e, EFFECT_WELCOME);
+	f->worker = w;
+	f->key = h->key;
+	f->keep = ours || h->phase == WORKER_DONE;
+	if (h->phase == WORKER_BUSY)
+		e->busy++;
+	if (!ours)
+		return; /* fenced: it ends the step, and its late result changes nothing */
+	n->orphan = false;
+	timer_clear(e, &n->timer);
+	n->worker = w;
+	w->node = n;
+	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "attempt.adopted", .order = n->run->order_id,
+				.run = n->run->id, .idx = n->idx, .generation = n->generation,
+				.iteration = n->iteration, .attempt = n->attempt, .was = -1, .now = -1,
+				.actor = ACTOR_RECOVERY };
+	store_event(e->store, &ev);
+	/* What was asked of it while it was away. */
+	bool frozen = n->run->state == RUN_FROZEN;
+	if (n->run->state == RUN_CANCELING)
+		effect_signal(e, w, &h->key, STEP_CANCEL, n->def->grace_ms ? n->def->grace_ms : e->settings->grace_ms);
+	else if (frozen != h->frozen)
+		effect_signal(e, w, &h->key, frozen ? STEP_FREEZE : STEP_THAW, 0);
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One attempt: from a ready node to a worker's order, and from its result to what follows. */
+#include "engine/engine_internal.h"
+#include "base/clock.h"
+#include "model/retry.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define INTERRUPTS_MAX 3 /* in a row, before the run is paused as a crash loop */
+
+/* Name of the log file: the index keeps it unique, the name readable. */
+char *step_log_path(const struct engine *e, id_t64 run, int idx, const char *name UNUSED, int generation,
+		    int iteration, int attempt)
+{
+	return xasprintf("%s/runs/%s/log/%d.g%d.i%d.a%d.log", e->home, id_text('r', run).s, idx, generation,
+			 iteration, attempt);
+}
+
+/* ---- the environment ---- */
+
+static void add_env(char ***v, size_t *n, size_t *cap, char *text)
+{
+	GROW(*v, *n, *cap);
+	(*v)[(*n)++] = text;
+}
+
+static char *param_variable(const char *name, const struct json *v)
+{
+	auto_str s = STR_INIT;
+	str_add(&s, "PARAM_");
+	for (const char *p = name; *p; p++)
+		str_add_char(&s, isalnum((unsigned char)*p) ? (char)toupper((unsigned char)*p) : '_');
+	str_add_char(&s, '=');
+	if (json_type(v) == JSON_STRING)
+		str_add(&s, json_str(v, ""));
+	else if (json_type(v) != JSON_NULL)
+		json_add(&s, v);
+	return str_take(&s);
+}
+
+extern char **environ;
+
+void step_base_env(struct engine *e, struct run *r)
+{
+	char **v = NULL;
+	size_t n = 0, cap = 0;
+	for (char **p = e->environment; *p; p++)
+		add_env(&v, &n, &cap, xstrdup(*p));
+	for (size_t i = 0; i < r->graph->npass_env; i++) {
+		const char *value = getenv(r->graph->pass_env[i]);
+		if (value)
+			add_env(&v, &n, &cap, xasprintf("%s=%s", r->graph->pass_env[i], value));
+	}
+	for (const struct json *i = json_first(r->params); i; i = json_next(i))
+		add_env(&v, &n, &cap, param_variable(json_key(i), i));
+	for (const struct json *i = json_first(r->env); i; i = json_next(i))
+		add_env(&v, &n, &cap, xasprintf("%s=%s", json_key(i), json_str(i, "")));
+	add_env(&v, &n, &cap, xasprintf("PAWL_RUN=%s", id_text('r', r->id).s));
+	add_env(&v, &n, &cap, xasprintf("PAWL_WORKFLOW=%s", r->graph->name));
+	add_env(&v, &n, &cap, xasprintf("PAWL_WORKSPACE=%s", r->workspace));
+	add_env(&v, &n, &cap, xasprintf("PAWL_HOME=%s", e->home));
+	GROW(v, n, cap);
+	v[n] = NULL;
+	r->base_env = v;
+}
+
+/* A later setting of a name replaces the earlier one. */
+static void set_env(struct step_build *b, const char *name, const char *value)
+{
+	size_t len = strlen(name);
+	for (size_t i = 0; i < b->nenv; i++) {
+		if (strncmp(b->env[i], name, len) == 0 && b->env[i][len] == '=') {
+			auto_free char *text = xasprintf("%s=%s", name, value);
+			b->env[i] = step_keep(b, text, strlen(text));
+			return;
+		}
+	}
+	step_env(b, name, value);
+}
+
+static enum err_code template_env(struct step_build *b, const struct graph_env *v, size_t n,
+				  const struct expr_scope *scope, struct err *err)
+{
+	auto_str value = STR_INIT;
+	for (size_t i = 0; i < n; i++) {
+		str_clear(&value);
+		enum err_code code = tmpl_text(v[i].value, scope, &value, err);
+		if (code)
+			return code;
+		set_env(b, v[i].name, str_text(&value));
+	}
+	return ERR_OK;
+}
+
+static void number_env(struct step_build *b, const char *name, int64_t v)
+{
+	auto_str s = STR_INIT;
+	str_add_i64(&s, v);
+	step_env(b, name, str_text(&s));
+}
+
+static enum err_code fill_env(struct engine *e, const struct node *n, struct step_build *b,
+			      const struct expr_scope *scope, struct err *err)
+{
+	struct run *r = n->run;
+	if (!r->base_env)
+		step_base_env(e, r);
+	for (char **p = r->base_env; *p; p++) {
+		GROW(b->env, b->nenv, b->capenv);
+		b->env[b->nenv++] = *p; /* borrowed: the run outlives the turn */
+	}
+	step_env(b, "PAWL_NODE", n->name);
+	number_env(b, "PAWL_GENERATION", n->generation);
+	number_env(b, "PAWL_ITERATION", n->iteration);
+	number_env(b, "PAWL_ATTEMPT", n->attempt);
+	if (r->phase == PHASE_HANDLERS) {
+		step_env(b, "PAWL_RESULT", run_result_name(r->result));
+		step_env(b, "PAWL_FAILED_NODE", r->failed_node >= 0 ? r->nodes[r->failed_node]->name : "");
+	}
+	enum err_code code = template_env(b, r->graph->env, r->graph->nenv, scope, err);
+	return code ? code : template_env(b, n->def->env, n->def->nenv, scope, err);
+}
+
+static enum err_code fill_cwd(const struct node *n, struct step_build *b, const struct expr_scope *scope,
+			      struct err *err)
+{
+	b->spec.cwd = n->run->workspace;
+	if (!n->def->cwd)
+		return ERR_OK;
+	auto_str path = STR_INIT;
+	enum err_code code = tmpl_text(n->def->cwd, scope, &path, err);
+	if (code)
+		return code;
+	auto_free char *full = fs_absolute(n->run->workspace, str_text(&path));
+	b->spec.cwd = step_keep(b, full, strlen(full));
+	return ERR_OK;
+}
+
+static void fill_secrets(const struct node *n, struct step_build *b)
+{
+	const struct graph *g = n->run->graph;
+	const char **v = NULL;
+	size_t k = 0;
+	for (size_t i = 0; i < g->nparams; i++) {
+		const char *value = g->params[i].secret ? json_get_str(n->run->params, g->params[i].name, NULL) : NULL;
+		if (!value || !*value)
+			continue;
+		if (!v)
+			v = xcalloc(g->nparams + 1, sizeof(*v));
+		v[k++] = value;
+	}
+	b->spec.secrets = v;
+	b->secrets = v;
+}
+
+static enum err_code build_step(struct engine *e, const struct node *n, struct step_build *b, struct err *err)
+{
+	struct scope_ctx ctx = { e, n, n->run };
+	struct expr_scope scope = node_scope(&ctx);
+	struct step_context c = { .graph = n->run->graph, .node = n->def, .scope = &scope,
+				  .workspace = n->run->workspace, .libexec = e->libexec };
+	struct step_spec *s = &b->spec;
+	s->key = node_key(n);
+	s->run_id = step_keep(b, id_text('r', n->run->id).s, ID_LEN);
+	s->node_name = n->name;
+	s->umask = -1;
+	s->timeout_ms = n->def->timeout_ms ? n->def->timeout_ms : e->settings->timeout_ms;
+	s->grace_ms = n->def->grace_ms ? n->def->grace_ms : e->settings->grace_ms;
+	s->log_head = n->def->limits.output_bytes ? n->def->limits.output_bytes * 7 / 8 : e->settings->log_head;
+	s->log_tail = n->def->limits.output_bytes ? n->def->limits.output_bytes / 8 : e->settings->log_tail;
+	s->memory_bytes = n->def->limits.memory_bytes;
+	s->cpu_s = n->def->limits.cpu_s;
+	s->file_bytes = n->def->limits.file_bytes;
+	s->open_files = n->def->limits.open_files;
+	s->processes = n->def->limits.processes;
+	auto_free char *log = step_log_path(e, n->run->id, n->idx, n->name, n->generation, n->iteration, n->attempt);
+	s->log_path = step_keep(b, log, strlen(log));
+	enum err_code code = fill_env(e, n, b, &scope, err);
+	if (!code)
+		code = fill_cwd(n, b, &scope, err);
+	if (!code)
+		code = executor_for(n->def->kind)->prepare(&c, b, err);
+	fill_secrets(n, b);
+	GROW(b->env, b->nenv, b->capenv);
+	b->env[b->nenv] = NULL;
+	s->env = b->env;
+	return code;
+}
+
+/* ---- start ---- */
+
+void step_start(struct engine *e, struct node *n, struct worker *w)
+{
+	struct step_build *b = xcalloc(1, sizeof(*b));
+	int64_t previous = n->token;
+	if (n->iteration == 0)
+		n->iteration = 1;
+	n->attempt++;
+	n->token = ++e->last_token;
+	if (!n->started_ms)
+		n->started_ms = e->now.wall_ms;
+	struct err err;
+	enum err_code code = build_step(e, n, b, &err);
+	if (code) {
+		n->attempt--;
+		n->token = previous;
+		step_build_done(b);
+		free(b);
+		pool_give(e, w);
+		node_end(e, n, NODE_FAILED, code == ERR_IO ? CLASS_WORKSPACE : CLASS_EXPRESSION, err.message);
+		return;
+	}
+	struct attempt_row a = { .token = n->token, .run = n->run->id, .idx = n->idx, .generation = n->generation,
+				 .iteration = n->iteration, .attempt = n->attempt, .previous = previous,
+				 .started_ms = e->now.wall_ms, .worker_pid = w->pid,
+				 .worker_start = w->start_time, .boot_id = w->boot_id };
+	store_attempt_add(e->store, &a);
+	free(n->reason);
+	n->reason = NULL;
+	n->class = CLASS_NONE;
+	n->next_ms = 0;
+	n->log_bytes = n->log_lines = 0;
+	node_move(e, n, NODE_RUNNING, &(struct note){ .actor = ACTOR_ENGINE });
+	n->worker = w;
+	n->counted = true;
+	n->run->steps++;
+	e->steps_running++;
+	e->busy++;
+	if (n->parent >= 0 && n->attempt == 1)
+		n->run->nodes[n->parent]->instances_active++;
+	w->node = n;
+	w->phase = WORKER_BUSY;
+	w->key = b->spec.key;
+	w->since_ms = e->now.wall_ms;
+	map_put(&e->tokens, (uint64_t)n->token, n);
+	struct effect *f = effect_add(e, EFFECT_START);
+	f->worker = w;
+	f->build = b;
+}
+
+/* ---- end ---- */
+
+static void free_place(struct engine *e, struct node *n)
+{
+	(void)map_del(&e->tokens, (uint64_t)n->token);
+	if (n->worker) {
+		n->worker->node = NULL;
+		n->worker = NULL;
+	}
+	n->orphan = false;
+	timer_clear(e, &n->timer);
+	if (n->counted) {
+		n->counted = false;
+		n->run->steps--;
+		e->steps_running--;
+		run_schedule(e, n->run);
+	}
+}
+
+static enum attempt_state attempt_state_of(enum error_class class)
+{
+	switch (class) {
+	case CLASS_NONE:
+		return ATTEMPT_SUCCEEDED;
+	case CLASS_TIMEOUT:
+		return ATTEMPT_TIMED_OUT;
+	case CLASS_CANCELED:
+		return ATTEMPT_CANCELED;
+	case CLASS_INTERRUPTED:
+		return ATTEMPT_INTERRUPTED;
+	case CLASS_EXIT:
+	case CLASS_SIGNAL:
+	case CLASS_SPAWN:
+	case CLASS_OUTPUT:
+	case CLASS_EXPRESSION:
+	case CLASS_HTTP_STATUS:
+	case CLASS_CONNECTION:
+	case CLASS_WORKSPACE:
+	case CLASS_CHILD:
+	case CLASS_SYSTEM:
+	case CLASS_COUNT:
+		break;
+	}
+	return ATTEMPT_FAILED;
+}
+
+/* What the process left in $PAWL_OUTPUT, and whether it is what was declared. */
+static void take_outputs(struct node *n, struct step_result *r, struct str *outputs, struct str *message)
+{
+	struct err err;
+	if (r->outputs && outputs_parse(r->outputs, r->outputs_len, outputs, &err)) {
+		str_clear(outputs);
+		if (r->class == CLASS_NONE) {
+			r->class = CLASS_OUTPUT;
+			str_add(message, err.message);
+		}
+	}
+	if (r->class != CLASS_NONE || n->def->noutputs == 0)
+		return;
+	auto_json *v = NULL;
+	if (outputs->len && json_parse(str_text(outputs), outputs->len, MIB, &v, NULL))
+		return;
+	for (size_t i = 0; i < n->def->noutputs; i++) {
+		if (json_get(v, n->def->outputs[i]))
+			continue;
+		r->class = CLASS_OUTPUT;
+		str_addf(message, _("it declares the output %s but did not write it to $PAWL_OUTPUT"),
+			 n->def->outputs[i]);
+		return;
+	}
+}
+
+static void default_message(const struct node *n, const struct step_result *r, struct str *message)
+{
+	if (message->len || r->class == CLASS_NONE)
+		return;
+	if (r->message && *r->message)
+		str_add(message, r->message);
+	else if (r->class == CLASS_EXIT)
+		str_addf(message, _("ended with exit code %d"), r->exit_code);
+	else if (r->class == CLASS_SIGNAL)
+		str_addf(message, _("ended by signal %d"), r->signal);
+	else if (r->class == CLASS_TIMEOUT) {
+		str_add(message, _("ran longer than the "));
+		duration_add(message, n->def->timeout_ms);
+		str_add(message, _(" allowed"));
+	} else {
+		str_add(message, _(error_class_meaning(r->class)));
+	}
+}
+
+static void end_attempt(struct engine *e, const struct node *n, const struct step_result *r, const char *message,
+			const struct retry_verdict *v)
+{
+	auto_free char *tail = r->class != CLASS_NONE && r->tail && *r->tail ? xstrdup(r->tail) : NULL;
+	struct attempt_row a = {
+		.token = n->token, .state = attempt_state_of(r->class), .class = r->class,
+		.exit_code = r->exit_code >= 0 ? r->exit_code : -1, .signal = r->signal > 0 ? r->signal : -1,
+		.message = r->class != CLASS_NONE ? message : NULL, .tail = tail,
+		.started_ms = r->started_ms ? r->started_ms : e->now.wall_ms,
+		.ended_ms = r->ended_ms ? r->ended_ms : e->now.wall_ms, .cpu_us = r->cpu_us,
+		.rss_kib = r->rss_kib, .frozen_ms = r->frozen_ms, .log_bytes = r->log_bytes,
+		.log_lines = r->log_lines, .log_dropped = r->log_dropped, .log_lost = r->log_lost,
+		.redacted = r->redacted, .leftover = r->leftover,
+		.retry_in_ms = v && v->again ? v->wait_ms : -1,
+		.retry_reason = v && v->again ? v->reason : NULL,
+	};
+	store_attempt_end(e->store, &a);
+}
+
+static void retry(struct engine *e, struct node *n, const char *message, const struct retry_verdict *v)
+{
+	n->next_ms = e->now.wall_ms + v->wait_ms;
+	char *text = xasprintf("%s (%s)", message, v->reason);
+	free(n->reason);
+	n->reason = text;
+	auto_str data = STR_INIT;
+	struct jw w = jw_begin(&data);
+	jw_obj(&w, NULL);
+	jw_str(&w, "class", error_class_name(n->class));
+	jw_str(&w, "rule", v->reason);
+	jw_int(&w, "wait_ms", v->wait_ms);
+	jw_end_obj(&w);
+	struct note note = { .actor = ACTOR_WORKER, .reason = message, .data = str_text(&data) };
+	node_move(e, n, NODE_RETRYING, &note);
+	if (n->holds)
+		resources_give(e, n);
+	node_retry_later(e, n, v->wait_ms);
+}
+
+static void judge(struct engine *e, struct node *n, const struct step_result *r, const char *message,
+		  int64_t retry_after_ms)
+{
+	struct retry_case c = { .attempt = n->attempt - n->interrupts, .class = r->class, .exit_code = r->exit_code,
+				.signal = r->signal, .tail = r->tail, .tail_len = r->tail ? strlen(r->tail) : 0,
+				.retry_after_ms = retry_after_ms,
+				.random = (double)(e->io->random(e->io_ctx) >> 11) * 0x1p-53 };
+	struct retry_verdict v = { .again = false };
+	bool stopping = n->run->state == RUN_CANCELING && n->run->phase == PHASE_MAIN;
+	if (!stopping && !n->run->failing)
+		v = retry_judge(&n->def->retry, &c);
+	end_attempt(e, n, r, message, &v);
+	free_place(e, n);
+	n->class = r->class;
+	if (v.again)
+		retry(e, n, message, &v);
+	else if (r->class == CLASS_CANCELED || stopping)
+		node_end(e, n, NODE_CANCELED, CLASS_CANCELED, message);
+	else
+		node_end(e, n, NODE_FAILED, r->class, message);
+}
+
+void step_result(struct engine *e, struct node *n, const struct step_result *given)
+{
+	struct step_result r = *given;
+	auto_str outputs = STR_INIT, message = STR_INIT;
+	int64_t retry_after_ms = 0;
+	take_outputs(n, &r, &outputs, &message);
+	const struct executor *x = executor_for(n->def->kind);
+	if (x->finish)
+		x->finish(n->def, &r, &outputs, &message, &retry_after_ms);
+	default_message(n, &r, &message);
+	if (r.class == CLASS_INTERRUPTED) {
+		step_interrupted(e, n, str_text(&message));
+		return;
+	}
+	free(n->outputs);
+	n->outputs = outputs.len ? xstrdup(str_text(&outputs)) : NULL;
+	n->run->crashes = 0;
+	if (r.class != CLASS_NONE) {
+		judge(e, n, &r, str_text(&message), retry_after_ms);
+		return;
+	}
+	end_attempt(e, n, &r, NULL, NULL);
+	free_place(e, n);
+	n->interrupts = 0;
+	node_end(e, n, NODE_SUCCEEDED, CLASS_NONE, NULL);
+}
+
+/* The attempt was lost. It does not use up the retry budget, unless that happens again and again. */
+void step_interrupted(struct engine *e, struct node *n, const char *why)
+{
+	struct step_result r = { .key = node_key(n), .class = CLASS_INTERRUPTED, .exit_code = -1 };
+	struct retry_verdict v = { .again = false };
+	struct run *r_run = n->run;
+	bool stopping = r_run->state == RUN_CANCELING && r_run->phase == PHASE_MAIN;
+	n->interrupts++;
+	r_run->crashes++;
+	bool loop = n->interrupts >= INTERRUPTS_MAX;
+	v.again = !stopping && !r_run->failing && n->def->on_crash != CRASH_FAIL;
+	(void)snprintf(v.reason, sizeof(v.reason), "interrupted");
+	end_attempt(e, n, &r, why, &v);
+	free_place(e, n);
+	n->class = CLASS_INTERRUPTED;
+	if (!v.again) {
+		node_end(e, n, stopping ? NODE_CANCELED : NODE_FAILED, stopping ? CLASS_CANCELED : CLASS_INTERRUPTED,
+			 why);
+		return;
+	}
+	retry(e, n, why, &v);
+	if (r_run->state == RUN_RUNNING && (loop || n->def->on_crash == CRASH_ASK)) {
+		struct note note = { .actor = ACTOR_ENGINE, .reason = loop ? "crash_loop" : "interrupted" };
+		n->interrupts = loop ? 0 : n->interrupts;
+		run_pause(e, r_run, &note);
+	}
+}

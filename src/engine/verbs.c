@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Commands: what an operator asks for. Each is checked against the table of verbs, applied, and answered
+ * after the commit. */
+#include "engine/engine_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define UNTIL_MAX 64
+#define DEPENDS_MAX 256
+
+static void answer_later(struct engine *e, command_reply_fn reply, void *ctx, id_t64 id, bool replayed)
+{
+	struct effect *f = effect_add(e, EFFECT_REPLY);
+	f->reply = reply;
+	f->ctx = ctx;
+	f->answer = (struct command_reply){ .code = ERR_OK, .id = id, .replayed = replayed, .state = -1 };
+}
+
+static void refuse(command_reply_fn reply, void *ctx, enum err_code code, const struct err *err, int state,
+		   const struct flow_report *report)
+{
+	struct command_reply r = { .code = code, .err = err, .state = state, .report = report };
+	reply(ctx, &r);
+}
+
+/* ---- submit ---- */
+
+static enum err_code check_needs(struct engine *e, const struct submission *s, bool *ret_failed, struct err *err)
+{
+	*ret_failed = false;
+	if (s->ndepends_on > DEPENDS_MAX)
+		return err_set(err, ERR_TOO_LARGE, _("more than %d dependencies"), DEPENDS_MAX);
+	for (size_t i = 0; i < s->ndepends_on; i++) {
+		struct order_row row;
+		enum err_code code = store_order_get(e->store, s->depends_on[i], &row, err);
+		if (code)
+			return code;
+		*ret_failed |= row.state == ORDER_FAILED || row.state == ORDER_CANCELED ||
+			       row.state == ORDER_SKIPPED;
+	}
+	return ERR_OK;
+}
+
+static enum err_code check_until(const struct graph *g, const struct submission *s, struct str *ret_json,
+				 struct err *err)
+{
+	if (s->nuntil > UNTIL_MAX)
+		return err_set(err, ERR_TOO_LARGE, _("more than %d nodes to stop at"), UNTIL_MAX);
+	struct jw w = jw_begin(ret_json);
+	jw_arr(&w, NULL);
+	for (size_t i = 0; i < s->nuntil; i++) {
+		if (graph_find(g, s->until[i]) < 0)
+			return err_set(err, ERR_INVALID, _("the workflow has no node %s to stop at"), s->until[i]);
+		jw_str(&w, NULL, s->until[i]);
+	}
+	jw_end_arr(&w);
+	return ERR_OK;
+}
+
+static enum err_code check_env(const struct json *env, struct err *err)
+{
+	for (const struct json *i = json_first(env); i; i = json_next(i)) {
+		const char *k = json_key(i);
+		if (json_type(i) != JSON_STRING || !k || !*k || strchr(k, '='))
+			return err_set(err, ERR_USAGE, _("env must map names to strings; %s does not"), k ? k : "?");
+	}
+	return ERR_OK;
+}
+
+static void add_order(struct engine *e, const struct submission *s, const struct definition *d,
+		      const char *params, const char *until, bool needs_failed, const struct command *c,
+		      struct order **ret)
+{
+	e->last_order = id_next(e->last_order, e->now.wall_ms, (uint32_t)e->io->random(e->io_ctx));
+	struct order *o = order_new(e, e->last_order);
+	o->workflow = d->hash;
+	o->priority = s->priority;
+	o->place = ++e->queue.last_place;
+	o->enqueued_ms = e->now.wall_ms;
+	o->max_wait_ms = s->max_wait_ms;
+	o->flags = (s->paused ? (unsigned int)ORDER_PAUSED : 0) |
+		   (s->skip_on_failure ? (unsigned int)ORDER_SKIP : 0) |
+		   (s->until_failure ? (unsigned int)ORDER_UNTIL_FAILURE : 0);
+	auto_str env = STR_INIT;
+	if (s->env)
+		json_add(&env, s->env);
+	for (size_t i = 0; i < s->ndepends_on; i++) {
+		struct order *needed = map_get(&e->orders, (uint64_t)s->depends_on[i]);
+		if (needed)
+			order_wait_for(e, o, needed);
+	}
+	struct order_row row = { .id = o->id, .workflow = d->hash, .name = d->graph->name,
+				 .file = s->file ? s->file : "", .dir = s->dir ? s->dir : "",
+				 .state = ORDER_PENDING, .priority = o->priority, .place = o->place,
+				 .params = params, .env = env.len ? str_text(&env) : NULL, .until = until,
+				 .flags = o->flags, .max_wait_ms = o->max_wait_ms,
+				 .submitter = s->submitter ? s->submitter : "", .enqueued_ms = o->enqueued_ms };
+	row.state = s->hold ? ORDER_HELD : o->unmet > 0 ? ORDER_BLOCKED : ORDER_QUEUED;
+	store_order_add(e->store, &row);
+	for (size_t i = 0; i < s->ndepends_on; i++)
+		store_order_need_add(e->store, o->id, s->depends_on[i]);
+	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason };
+	order_move(e, o, row.state, &n);
+	order_arm_wait(e, o);
+	if (needs_failed) {
+		struct note why = { .actor = ACTOR_ENGINE, .reason = _("an order that it needs had failed already") };
+		order_move(e, o, s->skip_on_failure ? ORDER_SKIPPED : ORDER_FAILED, &why);
+	}
+	*ret = o;
+}
+
+static enum err_code submit(struct engine *e, const struct command *c, struct flow_report *report, id_t64 *ret,
+			    struct err *err)
+{
+	const struct submission *s = c->submit;
+	if ((int)queue_len(&e->queue) + e->held + e->blocked >= e->settings->queue_max)
+		return err_set(err, ERR_QUEUE_FULL, _("the queue is full: %d orders wait"), e->settings->queue_max);
+	struct definition *d;
+	enum err_code code = definition_submit(e, s, &d, report, err);
+	if (code)
+		return code;
+	auto_free char *params = NULL;
+	auto_str until = STR_INIT;
+	bool needs_failed = false;
+	struct order *o = NULL;
+	code = flow_params(d->graph, s->params, &params, err);
+	if (!code)
+		code = check_until(d->graph, s, &until, err);
+	if (!code)
+		code = check_env(s->env, err);
+	if (!code)
+		code = check_needs(e, s, &needs_failed, err);
+	if (!code) {
+		add_order(e, s, d, params, s->nuntil ? str_text(&until) : NULL, needs_failed, c, &o);
+		*ret = o->id;
+		if (state_final(ENTITY_ORDER, (int)o->state))
+			order_ended(e, o);
+	}
+	definition_unref(e, d);
+	return code;
+}
+
+/* ---- orders ---- */
+
+static enum err_code wrong_state(enum entity entity, enum verb v, const char *id, int state, struct err *err)
+{
+	auto_str legal = STR_INIT;
+	verbs_legal(entity, state, &legal);
+	(void)err_set(err, ERR_CONFLICT, _("%s means nothing for %s %s, which is %s"), verb_name(v),
+		      entity_name(entity), id, state_name(entity, state));
+	err_hint(err, legal.len ? _("possible now: %s") : _("nothing is possible now%s"), str_text(&legal));
+	return ERR_CONFLICT;
+}
+
+static enum err_code order_verb(struct engine *e, const struct command *c, int *ret_state, struct err *err)
+{
+	struct order *o = map_get(&e->orders, (uint64_t)c->id);
+	struct order_row row;
+	struct id_text id = id_text('o', c->id);
+	if (!o) {
+		enum err_code code = store_order_get(e->store, c->id, &row, err);
+		if (code)
+			return code;
+	}
+	int state = o ? (int)o->state : (int)row.state;
+	enum verb_fit fit = verb_fits(c->verb, state);
+	if (fit == FIT_DONE)
+		return ERR_OK;
+	if (fit == FIT_NO || !o) {
+		*ret_state = state;
+		return wrong_state(ENTITY_ORDER, c->verb, id.s, state, err);
+	}
+	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason };
+	bool queued = o->state == ORDER_QUEUED;
+	struct run *r;
+	switch (c->verb) {
+	case VERB_HOLD:
+		order_move(e, o, ORDER_HELD, &n);
+		break;
+	case VERB_RELEASE:
+		order_move(e, o, o->unmet > 0 ? ORDER_BLOCKED : ORDER_QUEUED, &n);
+		order_arm_wait(e, o);
+		break;
+	case VERB_FRONT:
+	case VERB_BACK:
+	case VERB_ORDER_PRIORITY:
+		if (queued)
+			queue_del(&e->queue, o);
+		if (c->verb == VERB_FRONT)
+			o->place = --e->queue.first_place;
+		else if (c->verb == VERB_BACK)
+			o->place = ++e->queue.last_place;
+		else
+			o->priority = c->priority;
+		if (queued)
+			queue_add(&e->queue, o);
+		order_store(e, o);
+		order_event(e, o, c->verb == VERB_ORDER_PRIORITY ? "order.priority" :
+				  c->verb == VERB_FRONT ? "order.front" : "order.back", &n);
+		break;
+	case VERB_ORDER_CANCEL:
+		r = o->state == ORDER_RUNNING ? map_get(&e->runs, (uint64_t)o->run) : NULL;
+		if (r) {
+			run_cancel(e, r, false, &n);
+			break;
+		}
+		order_move(e, o, ORDER_CANCELED, &n);
+		order_ended(e, o);
+		break;
+	case VERB_SUBMIT:
+	case VERB_PAUSE:
+	case VERB_FREEZE:
+	case VERB_RESUME:
+	case VERB_STEP:
+	case VERB_UNTIL:
+	case VERB_CANCEL:
+	case VERB_ACKNOWLEDGE:
+	case VERB_RUN_PRIORITY:
+	case VERB_QUEUE_PAUSE:
+	case VERB_QUEUE_RESUME:
+	case VERB_COUNT:
+		return err_set(err, ERR_INTERNAL, "not a verb of orders");
+	}
+	return ERR_OK;
+}
+
+/* ---- runs ---- */
+
+static enum err_code do_step(struct engine *e, struct run *r, const struct command *c, const struct note *n,
+			     struct err *err)
+{
+	struct node *m = NULL;
+	if (c->nnodes > 0) {
+		m = run_node(r, c->nodes[0]);
+		if (!m)
+			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), c->nodes[0]);
+		if (!heap_has(&m->ready))
+			return err_set(err, ERR_CONFLICT, _("%s is %s; only a node that is ready can be stepped"), m->name,
+				       state_name(ENTITY_NODE, node_derived_state(m)));
+	}
+	if (r->ready.n == 0 && r->counts[NODE_RETRYING] == 0)
+		return err_set(err, ERR_CONFLICT, _("there is no next node"));
+	r->mode = MODE_STEP;
+	r->step_node = -1;
+	r->chosen = m; /* goes first, whatever its rank */
+	run_resume(e, r, n);
+	return ERR_OK;
+}
+
+static enum err_code do_until(struct engine *e, struct run *r, const struct command *c, const struct note *n,
+			      struct err *err)
+{
+	if (c->nnodes == 0 && !c->failure)
+		return err_set(err, ERR_USAGE, _("name the nodes to stop at"));
+	bool reached = false;
+	for (size_t i = 0; i < c->nnodes; i++) {
+		const struct node *m = run_node(r, c->nodes[i]);
+		if (!m)
+			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), c->nodes[i]);
+		reached |= state_final(ENTITY_NODE, (int)m->state);
+	}
+	if (reached) {
+		/* Nothing runs for a target that is there already. */
+		run_event(e, r, "run.until_reached", n);
+		if (r->state == RUN_RUNNING)
+			run_pause(e, r, &(struct note){ .actor = n->actor, .who = n->who, .reason = "until" });
+		return ERR_OK;
+	}
+	run_set_until(e, r, c->nodes, c->nnodes, c->failure);
+	r->mode = MODE_UNTIL;
+	if (r->state == RUN_PAUSED) {
+		run_resume(e, r, n);
+	} else {
+		run_store(e, r);
+		run_event(e, r, "run.until", n);
+	}
+	return ERR_OK;
+}
+
+static enum err_code acknowledge(struct engine *e, id_t64 id, const struct note *n, struct err *err)
+{
+	struct run_row row;
+	enum err_code code = store_run_get(e->store, id, &row, err);
+	if (code || row.acknowledged)
+		return code;
+	/* The texts of the row live until the next use of its statement; RUN_SET is another one. */
+	row.acknowledged = true;
+	store_run_set(e->store, &row);
+	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "run.acknowledged", .order = row.order, .run = id,
+				.idx = -1, .generation = row.generation, .was = -1, .now = -1, .actor = n->actor,
+				.who = n->who, .reason = n->reason };
+	store_event(e->store, &ev);
+	return ERR_OK;
+}
+
+static void set_priority(struct engine *e, struct run *r, int priority, const struct note *n)
+{
+	r->priority = priority;
+	run_store(e, r);
+	run_event(e, r, "run.priority", n);
+	for (size_t i = 0; i < r->children.n; i++)
+		set_priority(e, r->children.v[i], priority, n);
+}
+
+static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, struct err *err)
+{
+	struct run *r = map_get(&e->runs, (uint64_t)c->id);
+	struct run_row row;
+	struct id_text id = id_text('r', c->id);
+	if (!r || r->dead) {
+		enum err_code code = store_run_get(e->store, c->id, &row, err);
+		if (code)
+			return code;
+	}
+	int state = r && !r->dead ? (int)r->state : (int)row.state;
+	enum verb_fit fit = verb_fits(c->verb, state);
+	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason ? c->reason : "operator" };
+	if (fit == FIT_YES && c->verb == VERB_ACKNOWLEDGE)
+		return acknowledge(e, c->id, &n, err);
+	if (fit == FIT_DONE)
+		return ERR_OK;
+	if (fit == FIT_NO || !r || r->dead) {
+		*ret_state = state;
+		struct event_row ev = { .at_ms = e->now.wall_ms, .type = "run.refused", .run = c->id, .idx = -1,
+					.was = state, .now = -1, .actor = ACTOR_OPERATOR, .who = c->who,
+					.reason = verb_name(c->verb) };
+		store_event(e->store, &ev);
+		return wrong_state(ENTITY_RUN, c->verb, id.s, state, err);
+	}
+	switch (c->verb) {
+	case VERB_PAUSE:
+		run_pause(e, r, &n);
+		break;
+	case VERB_FREEZE:
+		run_freeze(e, r, &n);
+		break;
+	case VERB_RESUME:
+		r->mode = MODE_RUN;
+		run_set_until(e, r, NULL, 0, false);
+		run_resume(e, r, &(struct note){ .actor = n.actor, .who = n.who });
+		break;
+	case VERB_STEP:
+		return do_step(e, r, c, &(struct note){ .actor = n.actor, .who = n.who }, err);
+	case VERB_UNTIL:
+		return do_until(e, r, c, &(struct note){ .actor = n.actor, .who = n.who }, err);
+	case VERB_CANCEL:
+		run_cancel(e, r, false, &n);
+		break;
+	case VERB_RUN_PRIORITY:
+		set_priority(e, r, c->priority, &n);
+		break;
+	case VERB_SUBMIT:
+	case VERB_ACKNOWLEDGE:
+	case VERB_HOLD:
+	case VERB_RELEASE:
+	case VERB_FRONT:
+	case VERB_BACK:
+	case VERB_ORDER_PRIORITY:
+	case VERB_ORDER_CANCEL:
+	case VERB_QUEUE_PAUSE:
+	case VERB_QUEUE_RESUME:
+	case VERB_COUNT:
+		return err_set(err, ERR_INTERNAL, "not a verb of runs");
+	}
+	return ERR_OK;
+}
+
+/* ---- the engine ---- */
+
+static void pause_queue(struct engine *e, bool paused, const struct command *c)
+{
+	if (e->queue_paused == paused)
+		return;
+	e->queue_paused = paused;
+	store_meta_set(e->store, "queue_paused", paused ? "1" : "0");
+	struct event_row ev = { .at_ms = e->now.wall_ms, .type = paused ? "queue.paused" : "queue.resumed", .idx = -1,
+				.was = -1, .now = -1, .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason };
+	store_event(e->store, &ev);
+}
+
+void engine_command(struct engine *e, const struct command *c, command_reply_fn reply, void *ctx)
+{
+	engine_touch(e);
+	struct err err = { .code = ERR_OK };
+	struct flow_report report = { 0 };
+	enum err_code code = ERR_OK;
+	id_t64 id = c->id;
+	int state = -1;
+	struct hash body;
+	int kind;
+	if (e->storage_failed) {
+		code = err_set(&err, ERR_STORAGE, _("nothing can be stored at present; what runs goes on"));
+		err_hint(&err, _("free some space on the disk of %s; pawl goes on by itself"), e->home);
+		refuse(reply, ctx, code, &err, -1, NULL);
+		return;
+	}
+	if (c->idempotency_key && store_idempotency_get(e->store, c->idempotency_key, &body, &kind, &id)) {
+		if (memcmp(&body, &c->body, sizeof(body)) == 0) {
+			answer_later(e, reply, ctx, id, true);
+			return;
+		}
+		code = err_set(&err, ERR_CONFLICT, _("the idempotency key was used with another request"));
+		refuse(reply, ctx, code, &err, -1, NULL);
+		return;
+	}
+	if (e->draining && c->verb == VERB_SUBMIT)
+		code = err_set(&err, ERR_UNAVAILABLE, _("the engine is stopping"));
+	else if (c->verb == VERB_SUBMIT)
+		code = submit(e, c, &report, &id, &err);
+	else if (c->verb == VERB_QUEUE_PAUSE || c->verb == VERB_QUEUE_RESUME)
+		pause_queue(e, c->verb == VERB_QUEUE_PAUSE, c);
+	else if (verb_entity(c->verb) == ENTITY_ORDER)
+		code = order_verb(e, c, &state, &err);
+	else
+		code = run_verb(e, c, &state, &err);
+	if (code) {
+		refuse(reply, ctx, code, &err, state, code == ERR_INVALID && report.n ? &report : NULL);
+	} else {
+		if (c->idempotency_key)
+			store_idempotency_put(e->store, c->idempotency_key, &c->body,
+					      c->verb == VERB_SUBMIT || verb_entity(c->verb) == ENTITY_ORDER ? 1 : 2,
+					      id, e->now.wall_ms);
+		answer_later(e, reply, ctx, id, false);
+	}
+	flow_report_done(&report);
+}
