@@ -268,7 +268,7 @@ static void forget_memory(struct engine *e)
 	at = 0;
 	struct resource *res;
 	while ((res = smap_next(&e->resources, &at, NULL))) {
-		free(res->waiting);
+		heap_done(&res->waiting);
 		free(res->name);
 		free(res);
 	}
@@ -552,7 +552,7 @@ void engine_node_why(const struct engine *e, id_t64 run, int idx, struct str *ou
 		str_add(out, _("not started: a critical node failed"));
 	} else if (n->state == NODE_PENDING && !run_starts(r)) {
 		str_addf(out, _("ready, but the run is %s"), state_name(ENTITY_RUN, (int)r->state));
-	} else if (n->state == NODE_PENDING && heap_has(&n->ready)) {
+	} else if (n->state == NODE_PENDING && (n->where == &r->ready || n->where == &r->own)) {
 		str_addf(out, _("ready; waits for one of %d step places"), e->settings->steps);
 	} else if (n->state == NODE_PENDING) {
 		str_add(out, _("ready; waits for a resource or its group's limit"));

@@ -99,12 +99,14 @@ struct node {
 	bool orphan;     /* runs, but its worker has not come back yet */
 	bool target;     /* of until */
 	bool counted;    /* takes a step slot */
-	bool holds;      /* its resources */
+	int *taken;      /* units of each resource that it holds, NULL: none */
 	int64_t log_bytes, log_lines; /* as last heard while it runs */
-	struct heap_node ready; /* in run->ready */
+	struct heap_node ready; /* in one heap at most: … */
+	struct heap *where;     /* … its run's ready or own, a resource's or its group's waiting; NULL: none */
 	struct timer timer;     /* retry, or adoption */
 	/* of a group */
 	int ninstances, instances_done, instances_failed, instances_active, first_instance;
+	struct heap *waiting; /* instances beyond its max_parallel */
 };
 
 struct child_list {
@@ -139,7 +141,9 @@ struct run {
 	size_t nnodes, capnodes;
 	int counts[NODE_STATE_COUNT]; /* of the nodes that are no handlers; pending includes blocked and ready */
 	int steps; /* running under workers */
-	struct heap ready;     /* nodes that can start, longest path first */
+	struct heap ready;     /* nodes that can start under a worker, longest path first */
+	struct heap own;       /* groups and sub-workflows that can start: the engine does them itself */
+	int parked;            /* nodes that are ready, but wait for a resource */
 	struct heap_node turn; /* in engine->sched */
 	double pass;           /* stride scheduling: the run with the least goes next */
 	struct run *parent;
@@ -152,8 +156,7 @@ struct run {
 struct resource {
 	char *name;
 	int capacity, used;
-	struct node **waiting; /* ready, but for this resource */
-	size_t nwaiting, capwaiting;
+	struct heap waiting; /* nodes that are ready, but for this resource */
 };
 
 /* ---- workers ---- */
@@ -308,7 +311,9 @@ void node_end(struct engine *e, struct node *n, enum node_state to, enum error_c
 /* All that it needs has ended: decide whether it runs or is skipped. */
 void node_consider(struct engine *e, struct node *n);
 void node_make_ready(struct engine *e, struct node *n);
-void node_unready(struct engine *e, struct node *n);
+void node_unready(struct engine *e, struct node *n); /* out of whatever heap it is in */
+void node_park(struct node *n, struct heap *where);  /* ready, but for something that `where` waits for */
+bool node_is_own(const struct node *n);              /* done by the engine itself */
 int node_derived_state(const struct node *n);
 struct node *run_node(const struct run *r, const char *name); /* NULL if there is none */
 void node_retry_later(struct engine *e, struct node *n, int64_t wait_ms);
@@ -342,7 +347,6 @@ void schedule(struct engine *e);
 bool resources_take(struct engine *e, struct node *n); /* false: it waits for one now */
 void resources_give(struct engine *e, struct node *n);
 void resources_declare(struct engine *e, const struct graph *g);
-void resources_forget(struct engine *e, struct node *n);
 bool node_heap_before(const struct heap_node *a, const struct heap_node *b);
 bool run_heap_before(const struct heap_node *a, const struct heap_node *b);
 

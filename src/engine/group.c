@@ -270,15 +270,8 @@ void group_instance_ended(struct engine *e, struct node *g, struct node *n)
 		close_group(e, g);
 		return;
 	}
-	if (stop || g->def->group.max_parallel <= 0)
-		return;
-	for (int i = 0; i < g->ninstances; i++) {
-		struct node *m = r->nodes[g->first_instance + i];
-		if (m->state == NODE_PENDING && !heap_has(&m->ready)) {
-			node_make_ready(e, m);
-			return;
-		}
-	}
+	if (!stop && g->waiting && g->waiting->n > 0)
+		node_make_ready(e, CONTAINER_OF(heap_min(g->waiting), struct node, ready));
 }
 
 /* ---- sub-workflows ---- */

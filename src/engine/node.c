@@ -41,6 +41,12 @@ void node_free(struct engine *e, struct node *n)
 		free(n->name);
 		free(n->bindings);
 	}
+	if (n->where && n->where != &n->run->ready && n->where != &n->run->own)
+		heap_del(n->where, &n->ready);
+	if (n->waiting)
+		heap_done(n->waiting);
+	free(n->waiting);
+	free(n->taken);
 	free(n->reason);
 	free(n->outputs);
 	free(n);
@@ -120,18 +126,46 @@ void node_move(struct engine *e, struct node *n, enum node_state to, const struc
 
 /* ---- ready ---- */
 
+bool node_is_own(const struct node *n)
+{
+	return n->def->kind == NODE_GROUP || n->def->kind == NODE_WORKFLOW;
+}
+
+static bool is_parked(const struct node *n)
+{
+	const struct run *r = n->run;
+	return n->where && n->where != &r->ready && n->where != &r->own && n->parent < 0;
+}
+
+static void move_to(struct node *n, struct heap *where)
+{
+	struct run *r = n->run;
+	r->parked -= is_parked(n);
+	if (n->where)
+		heap_del(n->where, &n->ready);
+	n->where = where;
+	if (where)
+		heap_add(where, &n->ready);
+	r->parked += is_parked(n);
+}
+
 void node_make_ready(struct engine *e, struct node *n)
 {
-	if (heap_has(&n->ready))
-		return;
-	heap_add(&n->run->ready, &n->ready);
+	struct heap *where = node_is_own(n) ? &n->run->own : &n->run->ready;
+	if (n->where != where)
+		move_to(n, where);
 	run_schedule(e, n->run);
 }
 
 void node_unready(struct engine *e, struct node *n)
 {
-	heap_del(&n->run->ready, &n->ready);
+	move_to(n, NULL);
 	run_schedule(e, n->run);
+}
+
+void node_park(struct node *n, struct heap *where)
+{
+	move_to(n, where);
 }
 
 static bool edge_holds(const struct graph_edge *edge, const struct node *needed)
@@ -232,7 +266,6 @@ static void start_failing(struct engine *e, struct run *r, struct node *n)
 		struct node *m = r->nodes[i];
 		if (heap_has(&m->ready) && !(m->parent < 0 && wants_failure(m)) && !node_is_handler(m))
 			node_unready(e, m);
-		resources_forget(e, m);
 	}
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *m = r->nodes[i];
@@ -266,8 +299,7 @@ void node_end(struct engine *e, struct node *n, enum node_state to, enum error_c
 	timer_clear(e, &n->timer);
 	if (heap_has(&n->ready))
 		node_unready(e, n);
-	resources_forget(e, n);
-	if (n->holds)
+	if (n->taken)
 		resources_give(e, n);
 	auto_str data = STR_INIT;
 	if (class != CLASS_NONE)

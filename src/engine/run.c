@@ -129,6 +129,7 @@ struct run *run_new(struct engine *e, id_t64 id, struct definition *d, const str
 	r->generation = 1;
 	r->step_node = r->failed_node = r->parent_node = -1;
 	heap_init(&r->ready, node_heap_before);
+	heap_init(&r->own, node_heap_before);
 	r->nnodes = r->capnodes = g->nnodes;
 	r->nodes = xcalloc(g->nnodes + 1, sizeof(*r->nodes));
 	for (size_t i = 0; i < g->nnodes; i++)
@@ -157,6 +158,7 @@ void run_free(struct engine *e, struct run *r)
 		node_free(e, r->nodes[i]);
 	free(r->nodes);
 	heap_done(&r->ready);
+	heap_done(&r->own);
 	for (char **p = r->base_env; p && *p; p++)
 		free(*p);
 	free(r->base_env);
@@ -362,7 +364,7 @@ bool run_starts(const struct run *r)
 
 void run_schedule(struct engine *e, struct run *r)
 {
-	bool want = r->ready.n > 0 && (run_starts(r) || (r->mode == MODE_STEP && r->state == RUN_RUNNING));
+	bool want = r->ready.n + r->own.n > 0 && run_starts(r);
 	if (want && !heap_has(&r->turn)) {
 		/* One that was away does not get what it missed. */
 		if (r->pass < e->pass)
@@ -436,7 +438,7 @@ static bool nothing_left(const struct run *r)
 		return false;
 	if (r->state == RUN_CANCELING)
 		return true;
-	return r->ready.n == 0 && (r->failing || r->counts[NODE_PENDING] == 0);
+	return r->ready.n + r->own.n == 0 && r->parked == 0 && (r->failing || r->counts[NODE_PENDING] == 0);
 }
 
 static void to_handlers(struct engine *e, struct run *r)
@@ -595,7 +597,6 @@ void run_cancel(struct engine *e, struct run *r, bool force, const struct note *
 		struct node *m = r->nodes[i];
 		if (heap_has(&m->ready))
 			node_unready(e, m);
-		resources_forget(e, m);
 		if (m->state == NODE_RETRYING)
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, NULL);
 	}
@@ -621,7 +622,7 @@ void run_progress_of(const struct run *r, struct run_progress *ret)
 	ret->failed = r->counts[NODE_FAILED];
 	ret->skipped = r->counts[NODE_SKIPPED];
 	ret->canceled = r->counts[NODE_CANCELED];
-	ret->ready = (int)MIN(r->ready.n, (size_t)r->counts[NODE_PENDING]);
+	ret->ready = (int)MIN(r->ready.n + r->own.n + (size_t)r->parked, (size_t)r->counts[NODE_PENDING]);
 	ret->pending = r->counts[NODE_PENDING] - ret->ready;
 	for (int i = 0; i < NODE_STATE_COUNT; i++)
 		ret->total += r->counts[i];

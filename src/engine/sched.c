@@ -48,8 +48,9 @@ void resources_declare(struct engine *e, const struct graph *g)
 			res = xcalloc(1, sizeof(*res));
 			res->name = xstrdup(g->resources[i].name);
 			res->capacity = g->resources[i].capacity;
+			heap_init(&res->waiting, node_heap_before);
 			smap_put(&e->resources, res->name, res);
-		} else if (res->used == 0 && res->nwaiting == 0) {
+		} else if (res->used == 0 && res->waiting.n == 0) {
 			res->capacity = g->resources[i].capacity;
 		} else if (g->resources[i].capacity < res->capacity) {
 			res->capacity = g->resources[i].capacity;
@@ -65,51 +66,35 @@ bool resources_take(struct engine *e, struct node *n)
 		int units = MIN(n->def->uses[i].units, res->capacity);
 		if (res->used + units <= res->capacity)
 			continue;
-		GROW(res->waiting, res->nwaiting, res->capwaiting);
-		res->waiting[res->nwaiting++] = n;
+		node_park(n, &res->waiting);
 		return false;
 	}
+	if (n->def->nuses == 0)
+		return true;
+	n->taken = xcalloc(n->def->nuses, sizeof(*n->taken));
 	for (size_t i = 0; i < n->def->nuses; i++) {
 		struct resource *res = resource_get(e, g->resources[n->def->uses[i].resource].name);
-		res->used += MIN(n->def->uses[i].units, res->capacity);
+		n->taken[i] = MIN(n->def->uses[i].units, res->capacity);
+		res->used += n->taken[i];
 	}
-	n->holds = n->def->nuses > 0;
 	return true;
 }
 
 void resources_give(struct engine *e, struct node *n)
 {
 	const struct graph *g = n->run->graph;
-	n->holds = false;
 	for (size_t i = 0; i < n->def->nuses; i++) {
 		struct resource *res = resource_get(e, g->resources[n->def->uses[i].resource].name);
-		res->used -= MIN(n->def->uses[i].units, MAX(res->used, 0));
-		/* All that waited may try again, in their order of importance. */
-		for (size_t k = 0; k < res->nwaiting; k++)
-			node_make_ready(e, res->waiting[k]);
-		res->nwaiting = 0;
+		res->used -= n->taken[i];
+		/* Each takes one unit at least, so no more than this many can go on. */
+		for (int room = res->capacity - res->used; room > 0 && res->waiting.n > 0; room--)
+			node_make_ready(e, CONTAINER_OF(heap_min(&res->waiting), struct node, ready));
 	}
-}
-
-void resources_forget(struct engine *e, struct node *n)
-{
-	for (size_t i = 0; i < n->def->nuses; i++) {
-		struct resource *res = resource_get(e, n->run->graph->resources[n->def->uses[i].resource].name);
-		size_t kept = 0;
-		for (size_t k = 0; res && k < res->nwaiting; k++)
-			if (res->waiting[k] != n)
-				res->waiting[kept++] = res->waiting[k];
-		if (res)
-			res->nwaiting = kept;
-	}
+	free(n->taken);
+	n->taken = NULL;
 }
 
 /* ---- starting ---- */
-
-static bool done_by_engine(const struct node *n)
-{
-	return !executor_for(n->def->kind)->prepare;
-}
 
 static bool group_full(const struct node *n)
 {
@@ -117,19 +102,31 @@ static bool group_full(const struct node *n)
 	return g && g->def->group.max_parallel > 0 && g->instances_active >= g->def->group.max_parallel;
 }
 
-/* The next node of the run that can start now. What cannot is set aside: whatever it waits for puts it back. */
+static void wait_for_group(struct node *n)
+{
+	struct node *g = n->run->nodes[n->parent];
+	if (!g->waiting) {
+		g->waiting = xcalloc(1, sizeof(*g->waiting));
+		heap_init(g->waiting, node_heap_before);
+	}
+	node_park(n, g->waiting);
+}
+
+/* The next node of the run that can start now. What cannot is parked with what it waits for. */
 static struct node *pick(struct engine *e, struct run *r)
 {
 	while (r->ready.n > 0) {
 		struct node *n = CONTAINER_OF(heap_min(&r->ready), struct node, ready);
-		if (r->chosen && heap_has(&r->chosen->ready))
+		if (r->chosen && r->chosen->where == &r->ready)
 			n = r->chosen;
 		r->chosen = NULL;
-		heap_del(&r->ready, &n->ready);
-		if (group_full(n))
-			continue; /* group_instance_ended() puts it back */
-		if (!done_by_engine(n) && !resources_take(e, n))
+		if (group_full(n)) {
+			wait_for_group(n);
 			continue;
+		}
+		if (!resources_take(e, n))
+			continue;
+		node_unready(e, n);
 		return n;
 	}
 	return NULL;
@@ -138,53 +135,34 @@ static struct node *pick(struct engine *e, struct run *r)
 /* Groups open and sub-workflows start without a worker, so they never wait for one. */
 static void start_own(struct engine *e, struct run *r)
 {
-	struct node **found = NULL;
-	size_t nfound = 0, cap = 0;
-	for (size_t i = 0; i < r->ready.n; i++) {
-		struct node *n = CONTAINER_OF(r->ready.v[i], struct node, ready);
-		if (!done_by_engine(n) || group_full(n) || (r->chosen && r->chosen != n))
+	while (r->own.n > 0 && run_starts(r) && (!r->chosen || r->chosen->where == &r->own)) {
+		struct node *n = r->chosen ? r->chosen : CONTAINER_OF(heap_min(&r->own), struct node, ready);
+		r->chosen = NULL;
+		if (group_full(n)) {
+			wait_for_group(n);
 			continue;
-		GROW(found, nfound, cap);
-		found[nfound++] = n;
-	}
-	for (size_t i = 0; i < nfound; i++) {
-		struct node *n = found[i];
-		if (!heap_has(&n->ready) || !run_starts(r))
-			continue;
-		heap_del(&r->ready, &n->ready);
+		}
+		node_unready(e, n);
 		if (n->def->kind == NODE_GROUP) {
-			r->chosen = NULL;
 			group_start(e, n);
 			continue;
 		}
 		if (r->mode == MODE_STEP)
 			r->step_node = n->idx;
-		r->chosen = NULL;
 		workflow_start(e, n);
 	}
-	free(found);
-}
-
-static bool has_own(const struct run *r)
-{
-	for (size_t i = 0; i < r->graph->nnodes; i++)
-		if (r->graph->nodes[i].kind == NODE_GROUP || r->graph->nodes[i].kind == NODE_WORKFLOW)
-			return true;
-	return false;
 }
 
 static void start_all_own(struct engine *e)
 {
-	/* Starting one may make another run ready: go over them until nothing changes. */
+	/* Starting one may put its own run, or a new one, into the heap: look until none has any. */
 	for (size_t i = 0; i < e->sched.n; i++) {
 		struct run *r = CONTAINER_OF(e->sched.v[i], struct run, turn);
-		if (!run_starts(r) || !has_own(r))
+		if (r->own.n == 0 || !run_starts(r) || (r->chosen && r->chosen->where != &r->own))
 			continue;
-		size_t was = r->ready.n;
 		start_own(e, r);
 		run_schedule(e, r);
-		if (r->ready.n != was)
-			i = (size_t)-1;
+		i = (size_t)-1;
 	}
 }
 
@@ -198,7 +176,7 @@ void schedule(struct engine *e)
 	start_all_own(e);
 	while (e->sched.n > 0 && e->steps_running < e->settings->steps) {
 		struct run *r = CONTAINER_OF(heap_min(&e->sched), struct run, turn);
-		if (!run_starts(r)) {
+		if (!run_starts(r) || r->ready.n == 0) {
 			heap_del(&e->sched, &r->turn);
 			continue;
 		}
@@ -209,8 +187,6 @@ void schedule(struct engine *e)
 		if (!n) {
 			pool_give(e, w);
 			run_schedule(e, r);
-			if (heap_has(&r->turn) && r->ready.n > 0)
-				heap_del(&e->sched, &r->turn);
 			continue;
 		}
 		if (r->mode == MODE_STEP && r->step_node < 0 && !node_is_handler(n))

@@ -365,7 +365,7 @@ static void retry(struct engine *e, struct node *n, const char *message, const s
 	jw_end_obj(&w);
 	struct note note = { .actor = ACTOR_WORKER, .reason = message, .data = str_text(&data) };
 	node_move(e, n, NODE_RETRYING, &note);
-	if (n->holds)
+	if (n->taken)
 		resources_give(e, n);
 	node_retry_later(e, n, v->wait_ms);
 }

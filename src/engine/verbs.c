@@ -239,7 +239,7 @@ static enum err_code do_step(struct engine *e, struct run *r, const struct comma
 			return err_set(err, ERR_CONFLICT, _("%s is %s; only a node that is ready can be stepped"), m->name,
 				       state_name(ENTITY_NODE, node_derived_state(m)));
 	}
-	if (r->ready.n == 0 && r->counts[NODE_RETRYING] == 0)
+	if (r->ready.n + r->own.n == 0 && r->parked == 0 && r->counts[NODE_RETRYING] == 0)
 		return err_set(err, ERR_CONFLICT, _("there is no next node"));
 	r->mode = MODE_STEP;
 	r->step_node = -1;
