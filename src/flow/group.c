@@ -3,6 +3,7 @@
 #include "flow/keys.h"
 
 #define AXES_MAX 8
+#define INSTANCES_MAX 10000
 
 /* The product of the axes, as far as it is known before the run. */
 static void check_size(struct load *l, const struct tree *v)
@@ -11,8 +12,8 @@ static void check_size(struct load *l, const struct tree *v)
 	for (const struct tree *m = v->first; m; m = m->next)
 		if (m->kind == TREE_LIST && m->n)
 			instances *= (double)m->n;
-	if (instances > GRAPH_NODES_MAX)
-		issue(l, v, _("%.0f instances; there may be %d"), instances, GRAPH_NODES_MAX);
+	if (instances > INSTANCES_MAX)
+		issue(l, v, _("%.0f instances; there may be %d"), instances, INSTANCES_MAX);
 }
 
 KEY(node_matrix)

@@ -369,7 +369,8 @@ static void hash_graph(struct graph *g)
 }
 
 /* What every step finds in its environment without being asked for. */
-static const char *const given_variables[] = { "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR" };
+static const char *const given_variables[] = { "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR",
+					      "SSH_AUTH_SOCK" };
 
 static void load_tree(struct load *l)
 {

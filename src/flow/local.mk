@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libflow.a
 libflow_a_SOURCES = \
+	src/flow/draw.c \
 	src/flow/flow.h \
 	src/flow/group.c \
 	src/flow/http.c \
@@ -20,3 +21,8 @@ check_PROGRAMS += tests/unit/flow_load
 TESTS += tests/unit/flow_load
 tests_unit_flow_load_SOURCES = tests/unit/flow_load.c
 tests_unit_flow_load_LDADD = $(LIB_FLOW) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/flow_draw
+TESTS += tests/unit/flow_draw
+tests_unit_flow_draw_SOURCES = tests/unit/flow_draw.c
+tests_unit_flow_draw_LDADD = $(LIB_FLOW) $(CHECK_LIBS)

@@ -37,8 +37,10 @@ static const char *node_at(const void *ctx, size_t i)
 static void check_param(const struct check *c, const char *const *path, size_t npath, size_t at)
 {
 	const struct graph *g = c->l->g;
-	if (npath < 2)
-		return; /* all of them, as a map */
+	if (npath < 2) {
+		issue_in(c, at, _("name the parameter: params.NAME"));
+		return;
+	}
 	for (size_t i = 0; i < g->nparams; i++)
 		if (str_eq(g->params[i].name, path[1]))
 			return;
@@ -118,7 +120,12 @@ static void check_each(const struct check *c, const char *const *path, size_t np
 
 static void check_env(const struct check *c, const char *const *path, size_t npath, size_t at)
 {
-	if (npath < 2 || smap_get(&c->l->env, path[1]))
+	if (npath < 2) {
+		issue_in(c, at, _("name the variable: env.NAME"));
+		return;
+	}
+	/* LC_… and XDG_… come along as a family. */
+	if (smap_get(&c->l->env, path[1]) || str_starts(path[1], "LC_") || str_starts(path[1], "XDG_"))
 		return;
 	const struct node_load *nl = c->l->current;
 	for (size_t i = 0; nl && i < nl->work->nenv; i++)
@@ -130,11 +137,11 @@ static void check_env(const struct check *c, const char *const *path, size_t npa
 
 static void check_run(const struct check *c, const char *const *path, size_t npath, size_t at)
 {
-	static const char *const parts[] = { "id", "generation", "workflow" };
+	static const char *const parts[] = { "id", "generation", "workflow", "result", "failed_node" };
 	for (size_t i = 0; i < COUNT(parts); i++)
 		if (npath == 2 && str_eq(path[1], parts[i]))
 			return;
-	issue_in(c, at, _("of the run there are run.id, run.generation and run.workflow%s"),
+	issue_in(c, at, _("of the run there are run.id, generation, workflow, result and failed_node%s"),
 		 npath > 1 ? suggest_of(c->l, path[1], parts, COUNT(parts)).s : "");
 }
 
