@@ -53,8 +53,12 @@ void timer_clear(struct engine *e, struct timer *t)
 	heap_del(&e->timers, &t->h);
 }
 
+static void probe_storage(struct engine *e, struct timer *t);
+
 int64_t engine_next_ms(const struct engine *e)
 {
+	if (e->storage_failed)
+		return e->probe.due_ms;
 	const struct heap_node *h = heap_min(&e->timers);
 	return h ? CONTAINER_OF(h, const struct timer, h)->due_ms : -1;
 }
@@ -62,6 +66,13 @@ int64_t engine_next_ms(const struct engine *e)
 void engine_tick(struct engine *e)
 {
 	engine_touch(e);
+	while (e->storage_failed) {
+		/* Everything else waits until something can be written again. */
+		if (e->probe.due_ms > e->now.boot_ms)
+			return;
+		heap_del(&e->timers, &e->probe.h);
+		probe_storage(e, &e->probe);
+	}
 	for (;;) {
 		struct heap_node *h = heap_min(&e->timers);
 		struct timer *t = h ? CONTAINER_OF(h, struct timer, h) : NULL;
@@ -387,6 +398,7 @@ enum err_code engine_new(struct store *store, const struct engine_settings *sett
 		return code;
 	}
 	timer_set(e, &e->prune, PRUNE_MS, prune_keys);
+	pool_want(e, settings->workers_min); /* the first step need not wait for a worker */
 	*ret = e;
 	return ERR_OK;
 }

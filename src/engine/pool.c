@@ -124,7 +124,10 @@ void engine_worker_gone(struct engine *e, struct worker *w)
 	if (!w->hello && e->spawning > 0)
 		e->spawning--; /* one that was started did not even say who it is */
 	struct node *n = w->node;
-	if (n) {
+	if (n && e->storage_failed) {
+		n->worker = NULL; /* looked into when something can be stored again */
+		w->node = NULL;
+	} else if (n) {
 		n->worker = NULL;
 		w->node = NULL;
 		bool lives = w->pid > 0 && e->io->alive(e->io_ctx, w->pid, w->start_time);
@@ -166,9 +169,9 @@ static void on_result(struct engine *e, struct worker *w, const struct step_resu
 
 void engine_worker_message(struct engine *e, struct worker *w, const struct proto_message *m)
 {
+	if (e->storage_failed)
+		return; /* it is closed when the disk takes it, comes back, and says everything again */
 	engine_touch(e);
-	if (e->storage_failed && m->type == MSG_RESULT)
-		return; /* it keeps it, and says it again when the disk takes it */
 	switch (m->type) {
 	case MSG_HELLO:
 		if (w->hello)

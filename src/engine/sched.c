@@ -166,6 +166,15 @@ static void start_all_own(struct engine *e)
 	}
 }
 
+/* As many workers as there are steps that only wait for one. */
+static void want_workers(struct engine *e)
+{
+	int free_places = e->settings->steps - e->steps_running, n = 0;
+	for (size_t i = 0; i < e->sched.n && n < free_places; i++)
+		n += (int)MIN(CONTAINER_OF(e->sched.v[i], struct run, turn)->ready.n, (size_t)free_places);
+	pool_want(e, MIN(n, free_places));
+}
+
 void schedule(struct engine *e)
 {
 	if (e->recovering)
@@ -201,5 +210,5 @@ void schedule(struct engine *e)
 			order_admit(e);
 	}
 	if (e->sched.n > 0)
-		pool_want(e, MIN(e->settings->steps - e->steps_running, (int)e->sched.n * 4));
+		want_workers(e);
 }
