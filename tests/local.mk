@@ -1,6 +1,6 @@
 # Tests that belong to no floor. (The unit tests stand in the fragments of their floors.)
-TESTS += tests/check-floors.sh tests/check-text.sh
-dist_check_SCRIPTS += tests/check-floors.sh tests/check-text.sh
+TESTS += tests/check-floors.sh tests/check-text.sh tests/check-scripts.sh
+dist_check_SCRIPTS += tests/check-floors.sh tests/check-text.sh tests/check-scripts.sh
 
 # ---- crash tools ----
 check_PROGRAMS += tests/crash/replay tests/crash/ledger
