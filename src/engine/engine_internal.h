@@ -229,7 +229,6 @@ struct engine {
 	size_t nworkers, capworkers;
 	struct worker *idle; /* list, the last used first */
 	int nidle, spawning, busy;
-	int64_t spawn_failed_ms;
 	int steps_running;
 
 	struct effect *effects;
@@ -243,7 +242,7 @@ struct engine {
 	size_t nmean, atmean;
 	int64_t mean_sum;
 	bool draining, drain_kill, storage_failed, recovering;
-	struct timer probe, prune;
+	struct timer probe, prune, spawn_check;
 	int64_t turns;
 	char **environment; /* base of each step's environment */
 	uint64_t seed;

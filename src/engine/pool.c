@@ -4,6 +4,9 @@
 
 #include <stdio.h>
 
+#define SPAWN_WAIT_MS 5000  /* for a worker to say who it is */
+#define SPAWN_AGAIN_MS 1000 /* after one could not even be started */
+
 static void idle_add(struct engine *e, struct worker *w)
 {
 	w->in_idle = true;
@@ -66,10 +69,18 @@ void pool_give(struct engine *e, struct worker *w)
 	timer_set(e, &w->idle, e->settings->worker_idle_ms, idle_long);
 }
 
+/* One that was started did not come: it could not be executed, or died at once. */
+static void never_came(struct engine *e, struct timer *t UNUSED)
+{
+	e->spawning = 0; /* the end of this turn asks for others */
+}
+
 void pool_want(struct engine *e, int n)
 {
 	int room = pool_max(e) - (int)e->nworkers - e->spawning;
 	int more = n - e->nidle - e->spawning;
+	if (more > 0 && room > 0)
+		timer_set(e, &e->spawn_check, SPAWN_WAIT_MS, never_came);
 	for (; more > 0 && room > 0; more--, room--) {
 		e->spawning++;
 		(void)effect_add(e, EFFECT_SPAWN);
@@ -87,8 +98,10 @@ void pool_close_all(struct engine *e)
 
 void engine_spawn_failed(struct engine *e)
 {
+	engine_touch(e);
 	if (e->spawning > 0)
 		e->spawning--;
+	timer_set(e, &e->spawn_check, SPAWN_AGAIN_MS, never_came);
 }
 
 struct worker *engine_worker_new(struct engine *e, void *peer)
