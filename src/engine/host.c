@@ -47,7 +47,6 @@ struct host {
 	struct peer *peers;
 	uv_poll_t listen;
 	uv_check_t check;
-	uv_idle_t again; /* there is a turn to end before the loop may sleep */
 	uv_timer_t timer;
 	uv_signal_t child;
 	uv_timer_t housekeeping;
@@ -367,11 +366,14 @@ static void accept_workers(uv_poll_t *poll, int status UNUSED, int events UNUSED
 
 /* ---- the loop ---- */
 
+static void end_turn(uv_check_t *check);
+
 static void on_timer(uv_timer_t *t)
 {
 	struct host *h = t->data;
 	h->timer_due = -1;
 	engine_tick(h->engine);
+	end_turn(&h->check); /* timers run before the loop sleeps, the check handle after */
 }
 
 static void arm_timer(struct host *h)
