@@ -81,9 +81,8 @@ static void load_run(void *ctx, const struct run_row *row)
 	c->counts = NULL;
 }
 
-static void load_attempt(void *ctx, const struct attempt_row *row)
+static void load_attempt(struct load *l, const struct attempt_row *row)
 {
-	struct load *l = ctx;
 	GROW(l->attempts, l->nattempts, l->capattempts);
 	struct attempt_row *c = &l->attempts[l->nattempts++];
 	*c = *row;
@@ -350,8 +349,6 @@ static enum err_code load_all(struct load *l, struct err *err)
 	}
 	if (!code)
 		code = store_runs_live(st, load_run, l, err);
-	if (!code)
-		code = store_attempts_running(st, load_attempt, l, err);
 	return code;
 }
 
@@ -371,8 +368,24 @@ static void load_done(struct load *l)
 	free(l->orders);
 }
 
+/* An attempt runs exactly when its node does. */
+static void load_attempts(struct load *l)
+{
+	for (size_t i = 0; i < l->nruns; i++) {
+		const struct run *r = map_get(&l->e->runs, (uint64_t)l->runs[i].id);
+		for (size_t k = 0; r && k < r->nnodes; k++) {
+			struct attempt_row row;
+			if (r->nodes[k]->state == NODE_RUNNING && r->nodes[k]->token &&
+			    store_attempt_get(l->e->store, r->nodes[k]->token, &row, NULL) == ERR_OK &&
+			    row.state == ATTEMPT_RUNNING)
+				load_attempt(l, &row);
+		}
+	}
+}
+
 static void take_running(struct engine *e, struct load *l)
 {
+	load_attempts(l);
 	struct record_tokens records = { MAP_INIT };
 	e->io->exit_records(e->io_ctx, note_record, &records);
 	for (size_t i = 0; i < l->nattempts; i++) {

@@ -87,20 +87,6 @@ enum err_code store_instances_of(struct store *st, id_t64 run,
 	return code;
 }
 
-enum err_code store_attempts_running(struct store *st,
-				     void (*fn)(void *ctx, const struct attempt_row *a), void *ctx,
-				     struct err *err)
-{
-	auto_stmt *s = stmt_get(st, STMT_ATTEMPTS_RUNNING);
-	enum err_code code = ERR_OK;
-	while (stmt_row(st, s, &code, err)) {
-		struct attempt_row a;
-		attempt_from_stmt(s, &a);
-		fn(ctx, &a);
-	}
-	return code;
-}
-
 enum err_code store_workflow_get(struct store *st, const struct hash *hash, char **ret_file,
 				 char **ret_source, char **ret_includes, struct err *err)
 {

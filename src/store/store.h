@@ -165,9 +165,6 @@ enum err_code store_nodes_of(struct store *st, id_t64 run, void (*fn)(void *ctx,
 enum err_code store_instances_of(struct store *st, id_t64 run,
 				 void (*fn)(void *ctx, const struct instance_row *i), void *ctx,
 				 struct err *err) MUST_CHECK;
-enum err_code store_attempts_running(struct store *st,
-				     void (*fn)(void *ctx, const struct attempt_row *a), void *ctx,
-				     struct err *err) MUST_CHECK;
 /* Text of a definition, yours. ERR_NOT_FOUND. */
 enum err_code store_workflow_get(struct store *st, const struct hash *hash, char **ret_file,
 				 char **ret_source, char **ret_includes, struct err *err) MUST_CHECK;

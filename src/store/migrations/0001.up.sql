@@ -164,7 +164,6 @@ CREATE TABLE attempt (
 	retry_reason TEXT
 ) STRICT;
 CREATE INDEX attempt_by_run ON attempt(run, token);
-CREATE INDEX attempt_running ON attempt(token) WHERE state = 0;
 
 -- Everything that happened, in order; each row's hash covers the one before it.
 CREATE TABLE event (
