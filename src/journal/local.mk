@@ -9,6 +9,7 @@ libjournal_a_SOURCES = \
 	src/journal/redact_set.h \
 	src/journal/redact_shapes.c \
 	src/journal/scan.c src/journal/scan.h \
+	src/journal/search.c \
 	src/journal/tail.c src/journal/tail.h \
 	src/journal/window.c \
 	src/journal/writer.c
@@ -27,3 +28,8 @@ check_PROGRAMS += tests/unit/journal_read
 TESTS += tests/unit/journal_read
 tests_unit_journal_read_SOURCES = tests/unit/journal_read.c
 tests_unit_journal_read_LDADD = $(LIB_JOURNAL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/journal_search
+TESTS += tests/unit/journal_search
+tests_unit_journal_search_SOURCES = tests/unit/journal_search.c
+tests_unit_journal_search_LDADD = $(LIB_JOURNAL) $(CHECK_LIBS)
