@@ -1,2 +1,47 @@
 noinst_LIBRARIES += libtui.a
-libtui_a_SOURCES = tui/tui.c tui/tui.h
+libtui_a_SOURCES = \
+	tui/act_change.c tui/act_log.c tui/act_move.c tui/act_view.c \
+	tui/action.c tui/action.h \
+	tui/cells.c tui/cells.h \
+	tui/console.c tui/console.h \
+	tui/copy.c \
+	tui/frame.c \
+	tui/fuzzy.c tui/fuzzy.h \
+	tui/graph.c tui/graph.h \
+	tui/inspect.h \
+	tui/key.c tui/key.h \
+	tui/keymap.c \
+	tui/list.c tui/list.h \
+	tui/logread.c tui/logread.h \
+	tui/logview.c tui/logview.h \
+	tui/main.c tui/tui.h \
+	tui/model.c tui/model.h \
+	tui/palette.c tui/palette.h \
+	tui/pane_graph.c tui/pane_inspect.c tui/pane_lists.c tui/pane_log.c tui/pane_submit.c \
+	tui/pane_views.c tui/panes.h \
+	tui/prompt.c tui/prompt.h \
+	tui/rows.c tui/rows.h \
+	tui/savelog.c tui/savelog.h \
+	tui/screen.c tui/screen.h tui/screen_term.c tui/screen_term.h \
+	tui/session.c tui/session.h \
+	tui/state.c tui/state.h \
+	tui/submit.h \
+	tui/theme.c tui/theme.h \
+	tui/verb.c tui/verb.h
+nodist_libtui_a_SOURCES = tui/theme_data.h
+
+THEMES = data/themes/colorblind.theme data/themes/contrast.theme data/themes/dark.theme \
+	data/themes/light.theme
+BUILT_SOURCES += tui/theme_data.h
+CLEANFILES += tui/theme_data.h
+EXTRA_DIST += tui/theme_data.awk $(THEMES)
+tui/theme_data.h: $(THEMES) tui/theme_data.awk
+	$(AM_V_GEN)mkdir -p $(@D) && cd $(srcdir) && \
+		$(AWK) -f tui/theme_data.awk $(THEMES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
+
+# Tests: the real console on a pseudo-terminal, a stand-in engine that speaks doc/API.
+check_PROGRAMS += tests/tui/engine tests/tui/console
+tests_tui_engine_SOURCES = tests/tui/engine.c
+tests_tui_engine_LDADD = $(LIB_BASE)
+tests_tui_console_SOURCES = tests/tui/console.c
+tests_tui_console_LDADD = $(LIB_TUI)

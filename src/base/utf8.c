@@ -71,6 +71,19 @@ size_t utf8_floor(const char *p, size_t n)
 	return n;
 }
 
+void utf8_add(struct str *s, uint32_t cp)
+{
+	if (cp < 0x80) {
+		str_add_char(s, (char)cp);
+		return;
+	}
+	unsigned int more = cp < 0x800 ? 1 : cp < 0x10000 ? 2 : 3;
+	static const unsigned char lead[] = { 0, 0xc0, 0xe0, 0xf0 };
+	str_add_char(s, (char)(lead[more] | (cp >> (6 * more))));
+	while (more-- > 0)
+		str_add_char(s, (char)(0x80 | ((cp >> (6 * more)) & 0x3f)));
+}
+
 static bool is_bidi(uint32_t cp)
 {
 	return (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0x200e ||

@@ -14,6 +14,9 @@ bool utf8_valid(const char *p, size_t n, size_t *ret_bad);
 /* The largest length ≤ n that does not cut a character. */
 size_t utf8_floor(const char *p, size_t n);
 
+/* Append the character `cp` (a Unicode scalar value). */
+void utf8_add(struct str *s, uint32_t cp);
+
 /* How text_add_safe() treats what could control a terminal. */
 enum safe_mode {
 	SAFE_PLAIN, /* every control character is made visible */

@@ -26,7 +26,3 @@ check_PROGRAMS += tests/unit/flow_draw
 TESTS += tests/unit/flow_draw
 tests_unit_flow_draw_SOURCES = tests/unit/flow_draw.c
 tests_unit_flow_draw_LDADD = $(LIB_FLOW) $(CHECK_LIBS)
-
-pkglibexec_PROGRAMS += pawl-flow
-pawl_flow_SOURCES = src/flow/flow_main.c
-pawl_flow_LDADD = $(LIB_FLOW)

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/action.h"
+
+#define IN_CHILD (IN_ALL & ~(IN(PANE_LOG) | IN(PANE_GRAPH)))
+
+/* Keys that change something are plain letters or signs; no Ctrl key and no Backspace or Delete does. */
+/* clang-format off */
+const struct action actions[] = {
+	/* moving */
+	{ "down",         { "j", "Down" },        IN_ALL,   act_move,  N_("go down one row"), .value = 1 },
+	{ "up",           { "k", "Up" },          IN_ALL,   act_move,  N_("go up one row"), .value = -1 },
+	{ "page-down",    { "C-f", "PgDn" },      IN_ALL,   act_page,  N_("go down one page"), .value = 2 },
+	{ "page-up",      { "C-b", "PgUp" },      IN_ALL,   act_page,  N_("go up one page"), .value = -2 },
+	{ "half-down",    { "C-d" },              IN_ALL,   act_page,  N_("go down half a page"), .value = 1 },
+	{ "half-up",      { "C-u" },              IN_ALL,   act_page,  N_("go up half a page"), .value = -1 },
+	{ "log-page",     { "Space" },            IN(PANE_LOG), act_page, N_("go down one page"), .value = 2 },
+	{ "first",        { "g", "Home" },        IN_ALL,   act_ends,  N_("go to the first row"), .value = -1 },
+	{ "last",         { "G", "End" },         IN_ALL,   act_ends,  N_("go to the last row"), .value = 1 },
+	{ "open",         { "Enter" },            IN_ALL,   act_enter, N_("open what is selected: run, iteration, log") },
+	{ "child",        { "l", "Right" },       IN_CHILD, act_enter, N_("go into what is selected") },
+	{ "parent",       { "h", "Left" },        IN_CHILD, act_leave, N_("go back to what it belongs to") },
+	{ "graph-left",   { "h", "Left" },        IN(PANE_GRAPH), act_across, N_("go to the node on the left"), .value = -1 },
+	{ "graph-right",  { "l", "Right" },       IN(PANE_GRAPH), act_across, N_("go to the node on the right"), .value = 1 },
+	{ "log-left",     { "h", "Left" },        IN(PANE_LOG), act_sideways, N_("scroll to the left"), .value = -1 },
+	{ "log-right",    { "l", "Right" },       IN(PANE_LOG), act_sideways, N_("scroll to the right"), .value = 1 },
+	{ "queue",        { "1" },                IN_ALL,   act_focus, N_("go to the queue"), .value = PANE_QUEUE },
+	{ "runs",         { "2" },                IN_ALL,   act_focus, N_("go to the runs"), .value = PANE_RUNS },
+	{ "iterations",   { "3" },                IN_ALL,   act_focus, N_("go to the iterations"), .value = PANE_ITERATIONS },
+	{ "log",          { "4" },                IN_ALL,   act_focus, N_("go to the log"), .value = PANE_LOG },
+	{ "next-pane",    { "Tab" },              IN_PANES, act_next_pane, N_("go to the next pane"), .value = 1 },
+	{ "previous-pane", { "S-Tab" },           IN_PANES, act_next_pane, N_("go to the previous pane"), .value = -1 },
+	{ "zoom",         { "z" },                IN_PANES, act_zoom,  N_("this pane on the whole screen, or all again"), "zoom" },
+	{ "split-up",     { "<" },                IN_PANES, act_split, N_("make the lists smaller"), .value = -1 },
+	{ "split-down",   { ">" },                IN_PANES, act_split, N_("make the lists larger"), .value = 1 },
+	/* failures */
+	{ "failure-newest",   { "f" },            IN_WORK,  act_failure, N_("go to the newest failure that nobody acknowledged"), "newest fail", .value = 0 },
+	{ "failure-previous", { "[" },            IN_WORK,  act_failure, N_("go to the failure before (newer)"), .value = -1 },
+	{ "failure-next",     { "]" },            IN_WORK,  act_failure, N_("go to the next failure (older)"), "next fail", .value = 1 },
+	{ "error-next",       { "e" },            IN(PANE_LOG), act_next_error, N_("go to the next error line"), "next error", .value = 1 },
+	{ "error-previous",   { "E" },            IN(PANE_LOG), act_next_error, N_("go to the previous error line"), .value = -1 },
+	/* changing */
+	{ "pause",        { "p" },                IN_WORK,  act_pause, N_("pause the run, or let it go on; hold or release an order"), "pause", .changes = true },
+	{ "freeze",       { "Z" },                IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("pause the run and stop its processes, too"), .verb = "freeze", .changes = true },
+	{ "resume",       { NULL },               IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("let a paused or frozen run go on"), .verb = "resume", .changes = true },
+	{ "step",         { "." },                IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("run exactly one ready node, then pause"), "step", .verb = "step", .changes = true },
+	{ "step-node",    { NULL },               IN_WORK & ~IN(PANE_QUEUE), act_prompt, N_("run the ready node that you name, then pause"), .value = PROMPT_STEP, .changes = true },
+	{ "until",        { "U" },                IN_WORK & ~IN(PANE_QUEUE), act_prompt, N_("run, and pause after the node that you name"), .value = PROMPT_UNTIL, .changes = true },
+	{ "until-failure", { NULL },              IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("run, and pause when a node fails"), .verb = "until_failure", .changes = true },
+	{ "cancel",       { "X" },                IN_WORK,  act_verb,  N_("cancel the run or order; again: force it"), "cancel", .verb = "cancel", .changes = true },
+	{ "acknowledge",  { "a" },                IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("say that the failure was seen"), "acknowledge", .verb = "acknowledge", .changes = true },
+	{ "queue-pause",  { "P" },                IN_WORK,  act_queue_pause, N_("let no order start, or start again"), "pause queue", .changes = true },
+	{ "hold",         { "H" },                IN(PANE_QUEUE), act_hold, N_("hold the order, or release it"), "hold", .changes = true },
+	{ "front",        { "K" },                IN(PANE_QUEUE), act_verb, N_("put the order in front"), "front", .verb = "front", .changes = true },
+	{ "back",         { "J" },                IN(PANE_QUEUE), act_verb, N_("put the order at the end"), "back", .verb = "back", .changes = true },
+	{ "priority-up",  { "+" },                IN(PANE_QUEUE) | IN(PANE_RUNS), act_priority, N_("raise the priority by one"), .value = 1, .changes = true },
+	{ "priority-down", { "-" },               IN(PANE_QUEUE) | IN(PANE_RUNS), act_priority, N_("lower the priority by one"), .value = -1, .changes = true },
+	{ "priority",     { "=" },                IN(PANE_QUEUE) | IN(PANE_RUNS), act_prompt, N_("set the priority"), .value = PROMPT_PRIORITY, .changes = true },
+	{ "submit",       { "A" },                IN_WORK,  act_view,  N_("submit a workflow: choose a file, fill in its parameters"), "submit", .value = PANE_SUBMIT, .changes = true },
+	{ "undo",         { "u" },                IN_WORK,  act_undo,  N_("undo the last change that can be undone"), .changes = true },
+	{ "engine-stop",  { NULL },               IN_WORK,  act_verb,  N_("stop the engine; what runs goes on and is adopted by the next one"), .verb = "engine_stop", .changes = true },
+	{ "fsck",         { NULL },               IN_WORK,  act_verb,  N_("check the engine's data"), .verb = "fsck" },
+	/* lists */
+	{ "filter",       { "/" },                IN_LISTS, act_prompt, N_("show rows that match (fuzzy; !text: the others)"), "filter", .value = PROMPT_FILTER },
+	{ "saved-filter", { "," },                IN_WORK,  act_saved_filter, N_("saved filter: f failed, r running, p paused, n new failures, a all, s LETTER save"), .takes_letter = true },
+	{ "mark",         { "Space" },            IN_LISTS & ~IN(PANE_HELP), act_mark, N_("mark the row, or take the mark away") },
+	{ "range",        { "V" },                IN_LISTS & ~IN(PANE_HELP), act_range, N_("begin to mark a range, or end it") },
+	{ "mark-all",     { "*" },                IN_LISTS & ~IN(PANE_HELP), act_mark_all, N_("mark all rows of the filter") },
+	{ "sort",         { "s" },                IN_LISTS & ~IN(PANE_HELP), act_sort, N_("sort by the next column"), .value = 1 },
+	{ "sort-reverse", { "S" },                IN_LISTS & ~IN(PANE_HELP), act_sort, N_("reverse the order"), .value = 0 },
+	{ "columns",      { "C" },                IN_LISTS & ~IN(PANE_HELP), act_columns, N_("hide the next column; after the last one: show all") },
+	/* log */
+	{ "search",       { "/" },                IN(PANE_LOG), act_prompt, N_("search a regular expression"), "search", .value = PROMPT_SEARCH },
+	{ "search-up",    { NULL },               IN(PANE_LOG), act_prompt, N_("search upwards"), .value = PROMPT_SEARCH_UP },
+	{ "match-next",   { "n" },                IN(PANE_LOG), act_next_match, N_("go to the next match"), .value = 1 },
+	{ "match-previous", { "N" },              IN(PANE_LOG), act_next_match, N_("go to the previous match"), .value = -1 },
+	{ "log-filter",   { "&" },                IN(PANE_LOG), act_prompt, N_("show only lines that match (!re: the others)"), "filter lines", .value = PROMPT_LOG_FILTER },
+	{ "context",      { "x" },                IN(PANE_LOG), act_context, N_("go from a filtered line to its place in the whole log") },
+	{ "follow",       { "F" },                IN(PANE_LOG), act_follow, N_("follow the end of the log"), "follow" },
+	{ "wrap",         { "w" },                IN(PANE_LOG), act_wrap, N_("wrap long lines") },
+	{ "time",         { "t" },                IN(PANE_LOG), act_time, N_("time of each line: elapsed, local, UTC, none") },
+	{ "attempt-previous", { "{" },            IN(PANE_LOG), act_attempt, N_("log of the attempt before"), .value = -1 },
+	{ "attempt-next", { "}" },                IN(PANE_LOG), act_attempt, N_("log of the next attempt"), .value = 1 },
+	{ "bookmark",     { "m" },                IN_PANES, act_bookmark, N_("set a bookmark under a letter"), .value = 0, .takes_letter = true },
+	{ "bookmark-go",  { "'" },                IN_PANES, act_bookmark, N_("go to the bookmark of a letter"), .value = 1, .takes_letter = true },
+	{ "save",         { "S" },                IN(PANE_LOG), act_prompt, N_("save the log to a file"), .value = PROMPT_SAVE },
+	{ "pager",        { "o" },                IN(PANE_LOG) | IN(PANE_ITERATIONS), act_pager, N_("open the log in $PAGER at the line"), "pager", .value = 0 },
+	{ "editor",       { "v" },                IN(PANE_LOG) | IN(PANE_ITERATIONS), act_pager, N_("open the log in $EDITOR at the line"), "editor", .value = 1 },
+	/* copying */
+	{ "copy-line",    { "y l" },              IN_WORK,  act_copy,  N_("copy the line or row"), .value = 'l' },
+	{ "copy-block",   { "y b" },              IN(PANE_LOG), act_copy, N_("copy the lines on the screen"), .value = 'b' },
+	{ "copy-id",      { "y i" },              IN_WORK,  act_copy,  N_("copy the id"), .value = 'i' },
+	{ "copy-path",    { "y p" },              IN_WORK,  act_copy,  N_("copy the path of the log or workspace"), .value = 'p' },
+	{ "copy-command", { "y c" },              IN_WORK,  act_copy,  N_("copy the command that shows the same"), .value = 'c' },
+	/* views */
+	{ "graph",        { "D" },                IN_PANES | IN(PANE_GRAPH), act_graph, N_("graph of the run: strip, whole screen, off"), "graph" },
+	{ "inspect",      { "i" },                IN_PANES | IN(PANE_GRAPH), act_view, N_("inspect: definition, environment, outputs, attempts, events"), "inspect", .value = PANE_INSPECT },
+	{ "events",       { "L" },                IN_PANES | IN(PANE_GRAPH), act_view, N_("what happened: all events"), "events", .value = PANE_EVENTS },
+	{ "help",         { "?", "F1" },          IN_ALL & ~IN(PANE_HELP), act_view, N_("all keys; Enter runs what is selected"), "keys", .value = PANE_HELP },
+	{ "palette",      { ":" },                IN_ALL,   act_prompt, N_("find a command by its name"), "command", .value = PROMPT_PALETTE },
+	/* the console itself */
+	{ "escape",       { "Esc", "C-c" },       IN_ALL,   act_escape, N_("stop a search, clear marks and filter, close the view") },
+	{ "back-or-quit", { "q" },                IN_ALL,   act_quit,  N_("close the view; at the top: quit"), "quit" },
+	{ "quit",         { NULL },               IN_ALL,   act_quit,  N_("quit the console; the engine goes on"), .value = 1 },
+	{ "suspend",      { "C-z" },              IN_ALL,   act_suspend, N_("suspend the console") },
+	{ "repaint",      { "C-l" },              IN_ALL,   act_repaint, N_("draw the screen anew") },
+	{ "reload",       { "C-r" },              IN_ALL,   act_reload, N_("read everything anew; without an engine: try at once") },
+	{ "mouse",        { "M" },                IN_ALL,   act_mouse, N_("mouse on or off (off: the terminal selects text)") },
+	{ "theme",        { "T" },                IN_ALL,   act_theme, N_("next theme") },
+	{ "read-write",   { NULL },               IN_ALL,   act_read_write, N_("allow changes in a console that was started read-only, or forbid them") },
+};
+/* clang-format on */
+const size_t nactions = COUNT(actions);
+
+const struct action *action_find(const char *name)
+{
+	for (size_t i = 0; i < nactions; i++)
+		if (str_eq(actions[i].name, name))
+			return &actions[i];
+	return NULL;
+}
+
+static void add_row(struct str *s, const struct action *a)
+{
+	bool any = false;
+	str_add(s, ".TP\n");
+	for (size_t i = 0; i < ACTION_KEYS && a->keys[i]; i++) {
+		str_add(s, any ? ", \\fB" : "\\fB");
+		for (const char *p = a->keys[i]; *p; p++)
+			str_add(s, *p == '-' ? "\\-" :
+				   *p == '\\' ? "\\e" :
+				   *p == '\'' ? "\\(aq" :
+				   *p == '^' ? "\\(ha" : (char[]){ *p, 0 });
+		str_add(s, "\\fR");
+		any = true;
+	}
+	str_add(s, any ? "  " : "\\fB:\\fR  ");
+	str_add(s, "\\fI");
+	for (const char *p = a->name; *p; p++)
+		str_add(s, *p == '-' ? "\\-" : (char[]){ *p, 0 });
+	str_add(s, "\\fR");
+	if (a->where != IN_ALL && a->where != IN_WORK && a->where != IN_PANES) {
+		const char *lead = " (";
+		for (int p = 0; p < PANE_COUNT; p++) {
+			if (!(a->where & IN(p)))
+				continue;
+			str_addf(s, "%s%s", lead, pane_name((enum pane)p));
+			lead = ", ";
+		}
+		str_add(s, ")");
+	}
+	str_addf(s, "\n%c", a->help[0] >= 'a' && a->help[0] <= 'z' ? a->help[0] - 32 : a->help[0]);
+	str_addf(s, "%s.\n", a->help + 1);
+}
+
+void actions_print_manual(struct str *s)
+{
+	for (size_t i = 0; i < nactions; i++)
+		add_row(s, &actions[i]);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/palette.h"
+
+#include "tui/action.h"
+#include "tui/fuzzy.h"
+#include "tui/verb.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define SHOWN 12
+#define ALL_MAX 128
+
+struct candidate {
+	const struct action *action;
+	int score;
+};
+
+static size_t candidates(const struct console *c, struct candidate *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < nactions && n < ALL_MAX; i++) {
+		const struct action *a = &actions[i];
+		if (!(a->where & IN(c->view)) || a->takes_letter)
+			continue;
+		auto_free char *text = xasprintf("%s %s", a->name, _(a->help));
+		int score = fuzzy_score(c->prompt.text, a->name);
+		score = score >= 0 ? score + 100 : fuzzy_score(c->prompt.text, text);
+		if (score < 0)
+			continue;
+		size_t at = n++;
+		for (; at > 0 && out[at - 1].score < score; at--)
+			out[at] = out[at - 1];
+		out[at] = (struct candidate){ a, score };
+	}
+	return n;
+}
+
+static bool is_number(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++)
+		if (!isdigit((unsigned char)*s))
+			return false;
+	return true;
+}
+
+void palette_draw(struct console *c, int prompt_row)
+{
+	struct candidate all[ALL_MAX];
+	size_t n = candidates(c, all);
+	int rows = MIN((int)n, SHOWN);
+	rows = MIN(rows, prompt_row - 1);
+	size_t from = c->prompt.chosen >= (size_t)rows ? c->prompt.chosen - (size_t)rows + 1 : 0;
+	if (is_number(c->prompt.text)) {
+		cells_clear(c->cells, (struct rect){ prompt_row - 1, 0, 1, c->cells->columns }, ROLE_TEXT);
+		(void)cells_putf(c->cells, prompt_row - 1, 1, c->cells->columns - 1, ROLE_TEXT,
+				 _("Enter goes to line %s of the log"), c->prompt.text);
+		return;
+	}
+	for (int i = 0; i < rows; i++) {
+		const struct action *a = all[from + (size_t)i].action;
+		bool chosen = from + (size_t)i == c->prompt.chosen;
+		int row = prompt_row - rows + i;
+		auto_str keys = STR_INIT;
+		auto_free char *why = action_why_not(c, a);
+		uint32_t style = chosen ? ROLE_CURSOR : why ? ROLE_DIM : ROLE_TEXT;
+		keymap_add_keys(c->keymap, a, c->view, &keys);
+		cells_clear(c->cells, (struct rect){ row, 0, 1, c->cells->columns }, style);
+		(void)cells_puts(c->cells, row, 1, 18, style, a->name);
+		(void)cells_puts(c->cells, row, 20, 9, chosen ? ROLE_CURSOR : ROLE_KEY, str_text(&keys));
+		(void)cells_puts(c->cells, row, 30, c->cells->columns - 30, style, why ? why : _(a->help));
+	}
+	if (!n)
+		(void)cells_puts(c->cells, prompt_row - 1, 1, c->cells->columns - 1, ROLE_ALARM,
+				 _("no such command"));
+}
+
+void palette_run(struct console *c)
+{
+	struct candidate all[ALL_MAX];
+	size_t n = candidates(c, all), chosen = c->prompt.chosen;
+	if (is_number(c->prompt.text)) {
+		int64_t line = strtoll(c->prompt.text, NULL, 10);
+		prompt_close(&c->prompt);
+		console_focus(c, PANE_LOG);
+		logview_go_line(&c->log, line);
+		return;
+	}
+	if (!n)
+		return;
+	const struct action *a = all[MIN(chosen, n - 1)].action;
+	prompt_close(&c->prompt);
+	auto_free char *why = action_why_not(c, a);
+	if (why)
+		console_say(c, ROLE_ALARM, "%s", why);
+	else
+		a->run(c, a, 0);
+}
+
+bool palette_key(struct console *c, int key)
+{
+	struct candidate all[ALL_MAX];
+	size_t n = candidates(c, all);
+	if (key == K_DOWN || key == K_TAB || key == K_CTRL('n'))
+		c->prompt.chosen = n ? (c->prompt.chosen + 1) % n : 0;
+	else if (key == K_UP || key == K_BACKTAB || key == K_CTRL('p'))
+		c->prompt.chosen = n ? (c->prompt.chosen + n - 1) % n : 0;
+	else
+		return false;
+	return true;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tui/verb.h"
+
+#include "tui/action.h"
+
+#include <string.h>
+
+#define LIVE                                                                                       \
+	(STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PREPARING) | STATE_BIT(STATE_RUNNING) |        \
+	 STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED) | STATE_BIT(STATE_FROZEN) |            \
+	 STATE_BIT(STATE_WAITING) | STATE_BIT(STATE_CANCELING) | STATE_BIT(STATE_ROLLING_BACK))
+#define GOING                                                                                      \
+	(STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PREPARING) | STATE_BIT(STATE_RUNNING) |        \
+	 STATE_BIT(STATE_WAITING))
+#define STOPPED                                                                                    \
+	(STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED) | STATE_BIT(STATE_FROZEN))
+#define WAITS                                                                                      \
+	(STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_QUEUED) | STATE_BIT(STATE_HELD) |              \
+	 STATE_BIT(STATE_BLOCKED))
+
+/* clang-format off */
+const struct verb_row verb_rows[] = {
+	{ "pause",   OF_RUN, "/v1/runs/%s/pause",  GOING | STATE_BIT(STATE_PAUSING), NULL, "pawl pause", N_("pausing %s"), "resume" },
+	{ "freeze",  OF_RUN, "/v1/runs/%s/freeze", GOING | STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED), NULL, "pawl freeze", N_("freezing %s"), "resume" },
+	{ "resume",  OF_RUN, "/v1/runs/%s/resume", STOPPED, NULL, "pawl resume", N_("resuming %s"), "pause" },
+	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true },
+	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true },
+	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure") },
+	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s") },
+	{ "acknowledge", OF_RUN, "/v1/runs/%s/acknowledge", STATE_BIT(STATE_FAILED), NULL, "pawl acknowledge", N_("acknowledged %s") },
+	{ "priority", OF_RUN, "/v1/runs/%s/priority", LIVE, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true },
+	{ "hold",    OF_ORDER, "/v1/orders/%s/hold",    WAITS & ~STATE_BIT(STATE_HELD), NULL, "pawl hold", N_("holding %s"), "release" },
+	{ "release", OF_ORDER, "/v1/orders/%s/release", STATE_BIT(STATE_HELD), NULL, "pawl release", N_("released %s"), "hold" },
+	{ "front",   OF_ORDER, "/v1/orders/%s/front",   STATE_BIT(STATE_QUEUED), NULL, "pawl front", N_("%s is in front") },
+	{ "back",    OF_ORDER, "/v1/orders/%s/back",    STATE_BIT(STATE_QUEUED), NULL, "pawl back", N_("%s is at the end") },
+	{ "cancel",  OF_ORDER, "/v1/orders/%s/cancel",  WAITS | STATE_BIT(STATE_RUNNING), N_("cancel %s"), "pawl cancel", N_("canceled %s") },
+	{ "priority", OF_ORDER, "/v1/orders/%s/priority", WAITS, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true },
+	{ "queue_pause",  OF_QUEUE, "/v1/queue/pause",  0, N_("pause the whole queue: no order starts"), "pawl queue pause", N_("the queue is paused"), "queue_resume" },
+	{ "queue_resume", OF_QUEUE, "/v1/queue/resume", 0, N_("let the queue go on"), "pawl queue resume", N_("the queue goes on"), "queue_pause" },
+	{ "engine_stop",  OF_ENGINE, "/v1/engine/stop", 0, N_("stop the engine; steps that run go on"), "pawl engine stop", N_("the engine stops") },
+	{ "fsck",         OF_ENGINE, "/v1/fsck",        0, NULL, "pawl fsck", N_("the data was checked: nothing wrong") },
+};
+/* clang-format on */
+const size_t nverb_rows = COUNT(verb_rows);
+
+const struct verb_row *verb_find(enum verb_of of, const char *name)
+{
+	for (size_t i = 0; i < COUNT(verb_rows); i++)
+		if (verb_rows[i].of == of && str_eq(verb_rows[i].name, name))
+			return &verb_rows[i];
+	return NULL;
+}
+
+static const struct row *find(const struct console *c, const struct verb_row *v, const char *id)
+{
+	if (v->of == OF_RUN)
+		return (const struct row *)model_run(&c->model, id);
+	return v->of == OF_ORDER ? rows_find(&c->model.orders, id) : NULL;
+}
+
+char *verb_why_not(const struct console *c, const struct verb_row *v, const char *id)
+{
+	if (c->read_only && !str_eq(v->name, "fsck"))
+		return xstrdup(_("the console is read-only"));
+	if (model_down(&c->model))
+		return xstrdup(_("not sent: the engine is down"));
+	const struct row *row = find(c, v, id);
+	if (!row || !v->states || row->state == STATE_UNKNOWN)
+		return NULL;
+	if (state_is(row->state, v->states)) {
+		const struct run_row *run = (const struct run_row *)row;
+		if (v->of == OF_RUN && str_eq(v->name, "acknowledge") && run->acknowledged)
+			return xasprintf(_("%s is acknowledged already"), id);
+		return NULL;
+	}
+	auto_str fit = STR_INIT;
+	for (int s = 1; s < STATE_COUNT; s++)
+		if (state_is((enum state)s, v->states))
+			str_addf(&fit, "%s%s", fit.len ? ", " : "", state_name((enum state)s));
+	return xasprintf(_("%s is %s; %s means something when it is: %s"), id, state_name(row->state),
+			 v->name, str_text(&fit));
+}
+
+void verb_add_command(const struct verb_row *v, const char *id, int64_t value, const char *argument,
+		      struct str *s)
+{
+	str_add(s, v->command);
+	if (v->of == OF_RUN || v->of == OF_ORDER)
+		str_addf(s, " %s", id);
+	if (str_eq(v->name, "priority"))
+		str_addf(s, " %lld", (long long)value);
+	if (argument)
+		str_addf(s, " %s", argument);
+}
+
+/* ---- sending ---- */
+
+struct change {
+	struct console *c;
+	const struct verb_row *verb;
+	char *id;
+	int64_t value, old_value;
+	bool undo; /* is an undo itself */
+};
+
+static void push_undo(struct console *c, const struct verb_row *inverse, const char *id, int64_t value)
+{
+	if (c->nundo == UNDO_MAX) {
+		free(c->undo[0].id);
+		memmove(c->undo, c->undo + 1, (UNDO_MAX - 1) * sizeof(c->undo[0]));
+		c->nundo--;
+	}
+	c->undo[c->nundo++] = (struct undo){ inverse, id ? xstrdup(id) : NULL, value };
+}
+
+static void say_outcome(struct console *c, const struct change *ch)
+{
+	if (c->refused && c->sent)
+		console_say(c, ROLE_ALARM, _("%zu done, %zu refused: %s"), c->sent, c->refused,
+			    c->refusal);
+	else if (c->refused)
+		console_say(c, ROLE_ALARM, "%s", c->refusal);
+	else if (c->sent > 1)
+		console_say(c, ROLE_OK, _("%s: %zu done"), ch->verb->name, c->sent);
+	else if (ch->verb->of == OF_RUN || ch->verb->of == OF_ORDER)
+		console_say(c, ROLE_OK, "%s", c->sent_what);
+	else
+		console_say(c, ROLE_OK, "%s", _(ch->verb->done));
+}
+
+/* The tables hold the formats: each has exactly one %s, which a test checks. */
+static char *with_id(const char *format, const char *id)
+{
+	const char *at = strstr(format, "%s");
+	return at ? xasprintf("%.*s%s%s", (int)(at - format), format, id, at + 2) : xstrdup(format);
+}
+
+static void take_answer(struct console *c, const struct change *ch, const struct json *body)
+{
+	if (ch->verb->of == OF_RUN)
+		model_take_run(&c->model, body);
+	if (ch->verb->of == OF_ORDER || ch->verb->of == OF_QUEUE)
+		model_stale(&c->model, TOPIC_BIT(TOPIC_ORDERS) | TOPIC_BIT(TOPIC_ENGINE));
+	if (str_eq(ch->verb->name, "acknowledge"))
+		model_stale(&c->model, TOPIC_BIT(TOPIC_FAILURES) | TOPIC_BIT(TOPIC_ENGINE));
+	if (str_eq(ch->verb->name, "fsck") && !json_get_bool(body, "ok", true)) {
+		free(c->refusal);
+		c->refusal = xstrdup(_("the check found problems: pawl fsck lists them"));
+		c->refused++;
+		c->sent--;
+	}
+}
+
+static void on_answer(void *ctx, const struct client_reply *r)
+{
+	struct change *ch = ctx;
+	struct console *c = ch->c;
+	c->dirty = true;
+	c->sending--;
+	if (r->code == ERR_OK) {
+		c->sent++;
+		free(c->sent_what);
+		c->sent_what = with_id(_(ch->verb->done), ch->id);
+		const struct verb_row *inverse =
+			ch->verb->inverse ? verb_find(ch->verb->of, ch->verb->inverse) : NULL;
+		if (inverse && !ch->undo)
+			push_undo(c, inverse, ch->id, ch->old_value);
+		take_answer(c, ch, r->body);
+	} else {
+		c->refused++;
+		free(c->refusal);
+		const char *why = r->err ? r->err->message : err_name(r->code);
+		c->refusal = r->status ? xstrdup(why) : xasprintf(_("not sent: %s"), why);
+	}
+	if (!c->sending)
+		say_outcome(c, ch);
+	free(ch->id);
+	free(ch);
+}
+
+static int64_t old_priority(const struct console *c, const struct verb_row *v, const char *id)
+{
+	const struct row *row = find(c, v, id);
+	if (!row)
+		return 0;
+	return v->of == OF_RUN ? ((const struct run_row *)row)->priority :
+				 ((const struct order_row *)row)->priority;
+}
+
+static void send_one(struct console *c, const struct verb_row *v, const char *id, int64_t value,
+		     const char *argument)
+{
+	auto_str encoded = STR_INIT, body = STR_INIT;
+	client_add_encoded(&encoded, id);
+	auto_free char *path = with_id(v->path, str_text(&encoded));
+	struct jw w = jw_begin(&body);
+	jw_obj(&w, NULL);
+	if (str_eq(v->name, "priority"))
+		jw_int(&w, "priority", value);
+	if (str_eq(v->name, "step") && argument)
+		jw_str(&w, "node", argument);
+	if (str_eq(v->name, "until")) {
+		jw_arr(&w, "nodes");
+		jw_str(&w, NULL, argument ? argument : "");
+		jw_end_arr(&w);
+	}
+	if (str_eq(v->name, "until_failure"))
+		jw_bool(&w, "failure", true);
+	jw_end_obj(&w);
+	struct change *ch = xcalloc(1, sizeof(*ch));
+	*ch = (struct change){ c, v, xstrdup(id), value, old_priority(c, v, id), c->undoing };
+	c->sending++;
+	(void)client_send(c->client, "POST", path, str_text(&body), on_answer, ch);
+}
+
+static void send_all(struct console *c, const struct verb_row *v, const char *const *ids, size_t n,
+		     int64_t value, const char *argument)
+{
+	c->sent = c->refused = 0;
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *why = verb_why_not(c, v, ids[i]);
+		if (why) {
+			c->refused++;
+			free(c->refusal);
+			c->refusal = TAKE(why);
+			continue;
+		}
+		send_one(c, v, ids[i], value, argument);
+	}
+	if (!c->sending)
+		console_say(c, ROLE_ALARM, "%s", c->refusal ? c->refusal : _("nothing is selected"));
+}
+
+/* ---- asking ---- */
+
+static char *describe(struct console *c, const struct verb_row *v, const char **ids, size_t n)
+{
+	auto_str what = STR_INIT;
+	const struct row *row = find(c, v, ids[0]);
+	if (v->of != OF_RUN && v->of != OF_ORDER) {
+		str_add(&what, _(v->question));
+	} else if (n > 1) {
+		auto_free char *many = xasprintf(v->of == OF_RUN ? _("%zu runs") : _("%zu orders"), n);
+		auto_free char *text = with_id(_(v->question), many);
+		str_add(&what, text);
+	} else {
+		const char *name = !row		      ? "" :
+				   v->of == OF_RUN ? ((const struct run_row *)row)->workflow :
+						     ((const struct order_row *)row)->workflow;
+		auto_free char *one = xasprintf("%s %s", ids[0], name ? name : "");
+		auto_free char *text = with_id(_(v->question), one);
+		str_add(&what, text);
+		if (row && v->of == OF_RUN) {
+			const struct run_row *r = (const struct run_row *)row;
+			str_addf(&what, " (%s, %lld/%lld)", state_name(row->state),
+				 (long long)r->done, (long long)r->total);
+		}
+	}
+	return str_take(&what);
+}
+
+void confirm_close(struct console *c)
+{
+	struct confirm *f = &c->confirm;
+	for (size_t i = 0; i < f->nids; i++)
+		free(f->ids[i]);
+	free(f->ids);
+	free(f->text);
+	free(f->command);
+	free(f->argument);
+	*f = (struct confirm){ 0 };
+	c->dirty = true;
+}
+
+void verb_begin(struct console *c, const struct verb_row *v, const char **ids, size_t n, int64_t value,
+		const char *argument)
+{
+	if (n == 1) {
+		auto_free char *why = verb_why_not(c, v, ids[0]);
+		if (why) {
+			console_say(c, ROLE_ALARM, "%s", why);
+			return;
+		}
+	}
+	if (!v->question || c->undoing) {
+		send_all(c, v, ids, n, value, argument);
+		return;
+	}
+	confirm_close(c);
+	struct confirm *f = &c->confirm;
+	auto_str command = STR_INIT;
+	f->open = true;
+	f->verb = v;
+	f->value = value;
+	f->argument = argument ? xstrdup(argument) : NULL;
+	f->ids = xcalloc(n + 1, sizeof(*f->ids));
+	for (size_t i = 0; i < n; i++) {
+		f->ids[f->nids++] = xstrdup(ids[i]);
+		if (i)
+			str_add(&command, "; ");
+		verb_add_command(v, ids[i], value, argument, &command);
+	}
+	f->text = describe(c, v, ids, n);
+	f->command = str_take(&command);
+	/* What was typed before the question was there is no answer to it. */
+	struct key_event ahead;
+	while (screen_read(c->screen, &ahead))
+		;
+}
+
+void confirm_answer(struct console *c, int key)
+{
+	struct confirm *f = &c->confirm;
+	if (key == 'y') {
+		send_all(c, f->verb, (const char *const *)f->ids, f->nids, f->value, f->argument);
+		confirm_close(c);
+	} else if (key == 'c') {
+		static const struct action copy = { .name = "copy-command", .value = 'C' };
+		act_copy(c, &copy, 0);
+	} else if (key == K_ESCAPE || key == 'n' || key == 'q' || key == K_CTRL('c')) {
+		confirm_close(c);
+		console_say(c, ROLE_DIM, _("nothing was changed"));
+	}
+}
+
+/* ---- what is selected ---- */
+
+const struct verb_row *verb_of_selection(struct console *c, const char *name, const char ***ret_ids,
+					 size_t *ret_n)
+{
+	const struct verb_row *v = NULL;
+	*ret_ids = NULL;
+	*ret_n = 0;
+	if ((v = verb_find(OF_QUEUE, name)) || (v = verb_find(OF_ENGINE, name))) {
+		*ret_ids = xcalloc(2, sizeof(**ret_ids));
+		(*ret_ids)[(*ret_n)++] = "";
+		return v;
+	}
+	if (c->view == PANE_QUEUE) {
+		*ret_ids = list_targets(&c->list[PANE_QUEUE], ret_n);
+		return verb_find(OF_ORDER, name);
+	}
+	if (c->view == PANE_RUNS) {
+		*ret_ids = list_targets(&c->list[PANE_RUNS], ret_n);
+		return verb_find(OF_RUN, name);
+	}
+	*ret_ids = xcalloc(2, sizeof(**ret_ids));
+	if (c->model.run)
+		(*ret_ids)[(*ret_n)++] = c->model.run;
+	return verb_find(OF_RUN, name);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What an operator can change: one row a verb, with the request, the states in which it means something, the
+ * question that is asked first, and its inverse. */
+#ifndef PAWL_TUI_VERB_H
+#define PAWL_TUI_VERB_H
+
+#include "tui/console.h"
+
+enum verb_of { OF_RUN, OF_ORDER, OF_QUEUE, OF_ENGINE };
+
+struct verb_row {
+	const char *name;      /* "pause" */
+	enum verb_of of;
+	const char *path;      /* printf form with the id, or without */
+	unsigned int states;   /* bits of enum state in which it means something; 0: all */
+	const char *question;  /* "cancel %s": asked first; NULL: done at once */
+	const char *command;   /* the same on the command line, with the id */
+	const char *done;      /* "paused %s" */
+	const char *inverse;   /* name of the verb that undoes it; NULL: none */
+	bool with_argument;    /* takes a node or a number */
+};
+
+const struct verb_row *verb_find(enum verb_of of, const char *name);
+extern const struct verb_row verb_rows[];
+extern const size_t nverb_rows;
+
+/* Why the verb cannot be done to this run or order now; NULL if it can. Yours. */
+char *verb_why_not(const struct console *c, const struct verb_row *v, const char *id);
+/* Do it to the ids, after asking if the verb wants that. `argument` and `ids` are borrowed. */
+void verb_begin(struct console *c, const struct verb_row *v, const char **ids, size_t n, int64_t value,
+		const char *argument);
+void confirm_answer(struct console *c, int key);
+void confirm_close(struct console *c);
+/* The command line of a verb. */
+void verb_add_command(const struct verb_row *v, const char *id, int64_t value, const char *argument,
+		      struct str *s);
+/* The verb that an action means for what is selected, and its ids (yours, texts borrowed). */
+const struct verb_row *verb_of_selection(struct console *c, const char *name, const char ***ret_ids,
+					 size_t *ret_n);
+/* Why the action cannot be done now; NULL if it can. Yours. */
+struct action;
+char *action_why_not(struct console *c, const struct action *a);
+
+#endif
