@@ -1,0 +1,14 @@
+# What is installed beside the programs: the schema for editors, and examples.
+dist_pkgdata_DATA = data/workflow.schema.json
+examplesdir = $(pkgdatadir)/examples
+dist_examples_DATA = \
+	data/examples/fails.yaml \
+	data/examples/foreach.yaml \
+	data/examples/handlers.yaml \
+	data/examples/hello.yaml \
+	data/examples/http.yaml \
+	data/examples/matrix.yaml \
+	data/examples/params.yaml \
+	data/examples/retries.yaml \
+	data/examples/sub-child.yaml \
+	data/examples/sub.yaml

@@ -1,1 +1,2 @@
 dist_doc_DATA = README NEWS doc/API doc/ARCHITECTURE doc/GETTING_STARTED doc/HACKING
+dist_man_MANS += doc/pawl-workflow.5

@@ -270,7 +270,7 @@ KEY(workspace_folder)
 {
 	struct graph *g = target;
 	g->workspace = WORKSPACE_FOLDER;
-	g->workspace_path = load_tmpl(l, v, 0);
+	g->workspace_path = load_scalar(l, v) ? load_tmpl(l, v, 0) : NULL;
 	if (g->workspace_path && v->len == 0)
 		issue(l, v, _("the path is empty; for an empty folder of the run's own write workspace: scratch"));
 }

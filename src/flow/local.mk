@@ -26,3 +26,19 @@ check_PROGRAMS += tests/unit/flow_draw
 TESTS += tests/unit/flow_draw
 tests_unit_flow_draw_SOURCES = tests/unit/flow_draw.c
 tests_unit_flow_draw_LDADD = $(LIB_FLOW) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/flow_schema
+TESTS += tests/unit/flow_schema
+tests_unit_flow_schema_SOURCES = tests/unit/flow_schema.c
+tests_unit_flow_schema_LDADD = $(LIB_FLOW) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/schema/judge
+tests_schema_judge_SOURCES = tests/schema/judge.c
+tests_schema_judge_LDADD = $(LIB_FLOW)
+TESTS += tests/schema.sh
+dist_check_SCRIPTS += tests/schema.sh
+EXTRA_DIST += tests/schema/cases.txt tests/schema/compare.js
+clean-local: clean-ajv
+clean-ajv:
+	rm -rf tests/schema/ajv
+.PHONY: clean-ajv

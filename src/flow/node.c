@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define GRACE_MS 10000 /* between TERM and KILL when the file does not say */
-
 /* clang-format off */
 static const char *const handler_names[] = {
 	[HANDLER_SUCCESS] = "on_success", [HANDLER_FAILURE] = "on_failure",
@@ -347,7 +345,6 @@ static void set_plain(struct graph_node *n)
 {
 	n->critical = true;
 	n->allow_skipped = true;
-	n->grace_ms = GRACE_MS;
 	n->retry = (struct retry_policy){ .max_attempts = 1, .factor = 1 };
 }
 

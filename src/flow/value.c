@@ -75,14 +75,14 @@ bool load_variable_name(struct load *l, const struct tree *m)
 
 bool load_int(struct load *l, const struct tree *v, int64_t min, int64_t max, int64_t *ret)
 {
-	if (v->kind == TREE_INT && v->len <= 18) {
-		auto_str json = STR_INIT;
-		tree_add_json(&json, v);
-		int64_t n = strtoll(str_text(&json), NULL, 10);
-		if (n >= min && n <= max) {
-			*ret = n;
-			return true;
-		}
+	auto_str json = STR_INIT;
+	if ((v->kind == TREE_INT || v->kind == TREE_FLOAT) && v->len <= 18)
+		tree_add_json(&json, v); /* 4.0 is whole, as it is in JSON; 0x10 is 16 */
+	char *end = NULL;
+	int64_t n = json.len ? strtoll(str_text(&json), &end, 10) : 0;
+	if (end && !*end && n >= min && n <= max) {
+		*ret = n;
+		return true;
 	}
 	if (is_scalar(v))
 		issue(l, v, _("'%s' is not a whole number from %" PRId64 " to %" PRId64), word_of(v->text).s,
@@ -122,9 +122,13 @@ bool load_bool(struct load *l, const struct tree *v, bool *ret)
 
 bool load_duration(struct load *l, const struct tree *v, int64_t *ret_ms)
 {
-	struct err err = { 0 };
-	if ((v->kind == TREE_INT || v->kind == TREE_TEXT) &&
-	    duration_parse(v->text, ret_ms, &err) == ERR_OK)
+	auto_str json = STR_INIT;
+	const char *text = v->text;
+	if (v->kind == TREE_INT) {
+		tree_add_json(&json, v);
+		text = str_text(&json);
+	}
+	if ((v->kind == TREE_INT || v->kind == TREE_TEXT) && duration_parse(text, ret_ms, NULL) == ERR_OK)
 		return true;
 	if (is_scalar(v))
 		issue(l, v, _("'%s' is not a time; write it as 90s, 30m, 1h30m, 2d or 250ms, at most 366d"),

@@ -156,7 +156,7 @@ struct graph_node {
 	size_t nfeeds;
 	int64_t rank; /* nodes on the longest path from here to an end: the critical path goes first */
 	struct expr *when; /* NULL: always */
-	int64_t timeout_ms; /* of one attempt; 0: none */
+	int64_t timeout_ms; /* of one attempt; 0: none, or as the engine is set */
 	struct retry_policy retry;
 	struct graph_env *env;
 	size_t nenv;
@@ -170,7 +170,7 @@ struct graph_node {
 	char **outputs; /* declared outputs, checked when not empty */
 	size_t noutputs;
 	char *workstream; /* NULL: main */
-	int64_t grace_ms; /* between TERM and KILL */
+	int64_t grace_ms; /* between TERM and KILL; 0: as the engine is set */
 	union {
 		struct node_run run;
 		struct node_http http;
