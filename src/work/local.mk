@@ -37,3 +37,12 @@ check_PROGRAMS += tests/unit/work_life
 TESTS += tests/unit/work_life
 tests_unit_work_life_SOURCES = tests/unit/work_life.c tests/unit/work_engine.h
 tests_unit_work_life_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
+# ---- bench: not a test, the machine decides ----
+EXTRA_PROGRAMS += tests/bench/bench_worker
+CLEANFILES += tests/bench/bench_worker
+tests_bench_bench_worker_SOURCES = tests/bench/bench_worker.c
+tests_bench_bench_worker_LDADD = $(LIB_WORK)
+bench-worker: pawl-worker tests/bench/bench_worker
+	tests/bench/bench_worker $(ARGS)
+.PHONY: bench-worker

@@ -73,7 +73,7 @@ struct capture {
 	struct redact_cache *cache;
 	int64_t flush_us;    /* when what was written is to be shown; NEVER */
 	int64_t redacted;
-	bool sync;           /* closed, and small enough to be made durable after the result is sent */
+	bool sync;           /* closed, and small enough to be made durable a moment after the result */
 };
 
 bool capture_open(struct capture *c, const struct step_spec *spec, struct redact_cache *cache);
@@ -85,8 +85,17 @@ void capture_flush(struct capture *c);
 void capture_drain(struct capture *c);
 /* End: totals and, with `tail_max`, the last lines (to be freed by the caller). */
 void capture_close(struct capture *c, struct step_result *r, size_t tail_max, char **ret_tail);
-/* Small logs reach the disk while the engine commits the result, not before it hears of it. */
-void log_make_durable(const char *path);
+
+/* Small logs reach the disk a moment after the result is told, and several of them together. */
+#define SYNC_LIST_MAX 64
+struct sync_list {
+	char *paths[SYNC_LIST_MAX];
+	size_t n;
+	int64_t due_us; /* NEVER when empty */
+};
+void sync_later(struct sync_list *list, const char *path);
+void sync_all(struct sync_list *list);
+
 void capture_redact(struct capture *c, const char *text, size_t len, struct str *out);
 
 /* ---- worker_step.c ---- */
@@ -132,6 +141,7 @@ struct worker {
 	bool result_wanted, result_sent, result_recorded; /* wanted: the engine knows of it */
 	int64_t record_us; /* when the next try to write the exit record is due */
 	struct redact_cache cache;
+	struct sync_list sync;
 	int fd; /* to the engine; -1 */
 	int64_t connect_us, lonely_us; /* the next try; since when nobody answers */
 	int signal_fd;

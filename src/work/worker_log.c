@@ -16,7 +16,8 @@
 #define PIPE_FIRST (64 * KIB)   /* what the kernel gives */
 #define PIPE_LARGE MIB          /* once a step has filled the first */
 #define READ_MAX (256 * KIB)
-#define SYNC_LATER_MAX MIB      /* see log_make_durable() */
+#define SYNC_LATER_MAX MIB      /* larger logs are on the disk before the result is told */
+#define SYNC_LATER_US (50 * MS)
 #define DRAIN_MAX (4 * MIB)     /* what one pipe can hold at most, and some */
 #define FLUSH_US (40 * MS)      /* followers see a line after this at the latest */
 
@@ -86,7 +87,8 @@ static struct log_writer *capture_log(struct capture *c)
 	const char *path = c->spec->log_path, *slash = strrchr(path, '/');
 	if (slash && slash != path) {
 		auto_free char *folder = xstrndup(path, (size_t)(slash - path));
-		(void)!fs_mkdirs(folder, 0700, NULL); /* if not, the writer counts what is lost */
+		if (!fs_exists(folder))
+			(void)!fs_mkdirs(folder, 0700, NULL); /* if not, the writer counts what is lost */
 	}
 	struct log_options options = { c->spec->log_head, c->spec->log_tail };
 	c->log = log_writer_new(path, &options);
@@ -209,11 +211,32 @@ void capture_close(struct capture *c, struct step_result *r, size_t tail_max, ch
 	log_writer_close(TAKE(c->log), false);
 }
 
-void log_make_durable(const char *path)
+/* Several logs together: writing all of them is begun before the first is waited for, so that one commit of
+ * the file system does for all. A fault of a log never fails a step. */
+void sync_all(struct sync_list *list)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return;
-	(void)fdatasync(fd); /* a log's fault never fails a step */
-	(void)close(fd);
+	int fds[SYNC_LIST_MAX];
+	for (size_t i = 0; i < list->n; i++) {
+		fds[i] = open(list->paths[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fds[i] >= 0)
+			(void)sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+	}
+	for (size_t i = 0; i < list->n; i++) {
+		if (fds[i] >= 0) {
+			(void)fdatasync(fds[i]);
+			(void)close(fds[i]);
+		}
+		free(list->paths[i]);
+	}
+	list->n = 0;
+	list->due_us = NEVER;
+}
+
+void sync_later(struct sync_list *list, const char *path)
+{
+	if (list->n == SYNC_LIST_MAX)
+		sync_all(list);
+	if (list->n == 0)
+		list->due_us = clock_mono_us() + SYNC_LATER_US;
+	list->paths[list->n++] = xstrdup(path);
 }

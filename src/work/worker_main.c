@@ -73,6 +73,7 @@ static void take_signals(struct worker *w, bool *ret_child)
 static int wait_ms(const struct worker *w, int64_t now_us)
 {
 	int64_t due = MIN(step_due_us(w), link_due_us(w));
+	due = MIN(due, w->sync.due_us);
 	if (due == NEVER)
 		return -1;
 	return due <= now_us ? 0 : (int)MIN((due - now_us + MS - 1) / MS, INT64_C(3600000));
@@ -106,6 +107,8 @@ static void turn(struct worker *w)
 	int64_t now_us = clock_mono_us();
 	step_tick(w, now_us);
 	link_tick(w, now_us);
+	if (w->sync.due_us <= now_us)
+		sync_all(&w->sync);
 }
 
 static int usage(void)
@@ -120,7 +123,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 3 || !str_eq(argv[1], "--home") || argv[2][0] != '/')
 		return usage();
-	struct worker w = { .home = argv[2], .fd = -1, .signal_fd = -1, .record_us = NEVER };
+	struct worker w = { .home = argv[2], .fd = -1, .signal_fd = -1, .record_us = NEVER, .sync.due_us = NEVER };
 	struct err err;
 	diag_open(2, DIAG_INFO, false, "pawl-worker");
 	if (!shed_inheritance() || !block_signals(&w)) {
@@ -136,6 +139,7 @@ int main(int argc, char **argv)
 	}
 	while (!w.done)
 		turn(&w);
+	sync_all(&w.sync);
 	(void)!fs_rmtree(w.folder, NULL); /* what stays is removed with the next start under this pid */
 	free(w.folder);
 	redact_set_free(w.cache.set);

@@ -165,7 +165,8 @@ static void conclude(struct worker *w)
 	kept->r.key = s->start.spec.key;
 	kept->r.started_ms = s->started_ms;
 	kept->r.ended_ms = clock_wall_ms();
-	auto_free char *log_path = s->capture.sync ? xstrdup(s->start.spec.log_path) : NULL;
+	if (s->capture.sync)
+		sync_later(&w->sync, s->start.spec.log_path);
 	bool forget = s->forget;
 	step_free(s);
 	w->phase = forget ? WORKER_IDLE : WORKER_DONE;
@@ -173,8 +174,6 @@ static void conclude(struct worker *w)
 		result_done(kept);
 	else
 		link_result(w);
-	if (log_path)
-		log_make_durable(log_path);
 }
 
 static void fail_outputs(struct kept_result *kept, const char *why)
