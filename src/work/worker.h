@@ -73,6 +73,8 @@ struct capture {
 	struct redact_cache *cache;
 	int64_t flush_us;    /* when what was written is to be shown; NEVER */
 	int64_t redacted;
+	size_t unsynced;     /* bytes since the disk was told to begin */
+	int sync_fd;
 	bool sync;           /* closed, and small enough to be made durable a moment after the result */
 };
 

@@ -18,6 +18,7 @@
 #define READ_MAX (256 * KIB)
 #define SYNC_LATER_MAX MIB      /* larger logs are on the disk before the result is told */
 #define SYNC_LATER_US (50 * MS)
+#define WRITEBACK_EACH (8 * MIB)
 #define DRAIN_MAX (4 * MIB)     /* what one pipe can hold at most, and some */
 #define FLUSH_US (40 * MS)      /* followers see a line after this at the latest */
 
@@ -44,7 +45,7 @@ static void pump_close(struct pump *p)
 
 bool capture_open(struct capture *c, const struct step_spec *spec, struct redact_cache *cache)
 {
-	*c = (struct capture){ .spec = spec, .cache = cache, .flush_us = NEVER };
+	*c = (struct capture){ .spec = spec, .cache = cache, .flush_us = NEVER, .sync_fd = -1 };
 	c->err = (struct pump){ .fd = -1, .write_fd = -1 };
 	if (pump_open(&c->out, LOG_OUT) && pump_open(&c->err, LOG_ERR))
 		return true;
@@ -95,9 +96,22 @@ static struct log_writer *capture_log(struct capture *c)
 	return c->log;
 }
 
+/* Have the disk begin with a large log while the step still writes: the sync at its end is short then. */
+static void begin_writeback(struct capture *c)
+{
+	c->unsynced = 0;
+	if (c->sync_fd < 0)
+		c->sync_fd = open(c->spec->log_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (c->sync_fd >= 0)
+		(void)sync_file_range(c->sync_fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 static void to_log(struct capture *c, enum log_stream stream, const char *bytes, size_t len)
 {
 	log_write(capture_log(c), stream, bytes, len, clock_wall_ms());
+	c->unsynced += len;
+	if (c->unsynced >= WRITEBACK_EACH)
+		begin_writeback(c);
 	if (c->flush_us == NEVER)
 		c->flush_us = clock_mono_us() + FLUSH_US;
 }
@@ -194,6 +208,8 @@ void capture_close(struct capture *c, struct step_result *r, size_t tail_max, ch
 	pump_close(&c->out);
 	pump_close(&c->err);
 	r->redacted += c->redacted;
+	if (c->sync_fd >= 0)
+		(void)close(c->sync_fd);
 	if (!c->log)
 		return;
 	if (tail_max)
