@@ -22,6 +22,11 @@ tests/crash/record.so tests/crash/failnth.so:
 TESTS += tests/crash/selftest.sh
 dist_check_SCRIPTS += tests/crash/selftest.sh
 
+# ---- the world of the simulator, in which the engine's unit tests live, too ----
+check_LIBRARIES += tests/sim/libworld.a
+tests_sim_libworld_a_SOURCES = tests/sim/world.c tests/sim/world.h tests/sim/worker.c
+LIB_WORLD = tests/sim/libworld.a $(LIB_ENGINE)
+
 # ---- bench: not a test, the machine decides ----
 EXTRA_PROGRAMS += tests/bench/ideal
 CLEANFILES += tests/bench/ideal

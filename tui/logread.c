@@ -91,7 +91,7 @@ static void take_attempt(struct logview *v, const struct json *body)
 	v->ended_at_ms = json_get_int(a, "ended_at_ms", 0);
 	v->exit_code = json_get_int(a, "exit_code", -1);
 	v->signal = json_get_int(a, "signal", -1);
-	v->state = state_from_name(json_get_str(a, "state", ""));
+	v->state = ui_state_from_name(json_get_str(a, "state", ""));
 	free(v->path);
 	const char *path = json_get_str(log, "path", NULL);
 	v->path = path ? xstrdup(path) : NULL;

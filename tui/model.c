@@ -111,7 +111,7 @@ static void apply_engine(struct model *m, const struct json *body)
 	e->runs_limit = json_get_int(json_get(body, "runs"), "limit", 0);
 	memset(e->runs, 0, sizeof(e->runs));
 	for (const struct json *c = json_first(runs); c; c = json_next(c))
-		e->runs[state_from_name(json_key(c))] += json_int(c, 0);
+		e->runs[ui_state_from_name(json_key(c))] += json_int(c, 0);
 }
 
 static void apply_orders(struct model *m, const struct json *body)

@@ -180,7 +180,7 @@ struct row *row_read(enum row_kind kind, const struct json *object)
 	if (!row->id)
 		row->id = get(object, "id");
 	const char *state = kind == ROWS_EVENTS ? "to" : "state";
-	row->state = state_from_name(json_get_str(object, state, ""));
+	row->state = ui_state_from_name(json_get_str(object, state, ""));
 	if (row->id)
 		return row;
 	row_free(kind, row);

@@ -35,7 +35,7 @@ static const struct {
 /* clang-format on */
 static_assert(COUNT(rows) == STATE_COUNT, "every state has a row");
 
-enum state state_from_name(const char *name)
+enum state ui_state_from_name(const char *name)
 {
 	for (size_t i = 1; i < STATE_COUNT; i++)
 		if (str_eq(rows[i].name, name))
@@ -43,7 +43,7 @@ enum state state_from_name(const char *name)
 	return STATE_UNKNOWN;
 }
 
-const char *state_name(enum state s)
+const char *ui_state_name(enum state s)
 {
 	return rows[s].name;
 }

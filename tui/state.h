@@ -37,8 +37,8 @@ enum state {
 	(STATE_BIT(STATE_SUCCEEDED) | STATE_BIT(STATE_FAILED) | STATE_BIT(STATE_TIMED_OUT) |       \
 	 STATE_BIT(STATE_SKIPPED) | STATE_BIT(STATE_CANCELED) | STATE_BIT(STATE_INTERRUPTED))
 
-enum state state_from_name(const char *name);
-const char *state_name(enum state s);  /* the API's word */
+enum state ui_state_from_name(const char *name);
+const char *ui_state_name(enum state s);  /* the API's word */
 const char *state_word(enum state s);  /* at most 6 columns in English; translated */
 const char *state_glyph(enum state s, bool ascii);
 enum role state_role(enum state s);

@@ -76,8 +76,8 @@ char *verb_why_not(const struct console *c, const struct verb_row *v, const char
 	auto_str fit = STR_INIT;
 	for (int s = 1; s < STATE_COUNT; s++)
 		if (state_is((enum state)s, v->states))
-			str_addf(&fit, "%s%s", fit.len ? ", " : "", state_name((enum state)s));
-	return xasprintf(_("%s is %s; %s means something when it is: %s"), id, state_name(row->state),
+			str_addf(&fit, "%s%s", fit.len ? ", " : "", ui_state_name((enum state)s));
+	return xasprintf(_("%s is %s; %s means something when it is: %s"), id, ui_state_name(row->state),
 			 v->name, str_text(&fit));
 }
 
@@ -252,7 +252,7 @@ static char *describe(struct console *c, const struct verb_row *v, const char **
 		str_add(&what, text);
 		if (row && v->of == OF_RUN) {
 			const struct run_row *r = (const struct run_row *)row;
-			str_addf(&what, " (%s, %lld/%lld)", state_name(row->state),
+			str_addf(&what, " (%s, %lld/%lld)", ui_state_name(row->state),
 				 (long long)r->done, (long long)r->total);
 		}
 	}

@@ -14,6 +14,7 @@ libbase_a_SOURCES = \
 	src/base/proc.c src/base/proc.h \
 	src/base/nearest.c src/base/nearest.h \
 	src/base/regex.c src/base/regex.h \
+	src/base/regex_plan.c \
 	src/base/rng.h \
 	src/base/spawn.c src/base/spawn.h \
 	src/base/str.c src/base/str.h \
@@ -23,3 +24,8 @@ check_PROGRAMS += tests/unit/base_text
 TESTS += tests/unit/base_text
 tests_unit_base_text_SOURCES = tests/unit/base_text.c
 tests_unit_base_text_LDADD = $(LIB_BASE) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/base_regex
+TESTS += tests/unit/base_regex
+tests_unit_base_regex_SOURCES = tests/unit/base_regex.c
+tests_unit_base_regex_LDADD = $(LIB_BASE) $(CHECK_LIBS)

@@ -13,6 +13,7 @@ enum regex_flags {
 	REGEX_CASELESS = 1,
 	REGEX_LITERAL = 2,   /* the pattern is plain text */
 	REGEX_MULTILINE = 4, /* ^ and $ match at lines */
+	REGEX_BYTES = 8,     /* characters are bytes: faster, and the same on ASCII */
 };
 
 /* Compile; the error names the offset in the pattern. */
@@ -31,5 +32,23 @@ bool regex_find(struct regex *re, const char *text, size_t len, size_t from, siz
 		size_t *ret_end, bool *ret_limited);
 /* Bounds of group `n` of the last match; false if it took no part. */
 bool regex_group(struct regex *re, unsigned int n, size_t *ret_start, size_t *ret_end);
+
+/* The pattern that it was made of, and its flags. */
+const char *regex_pattern(const struct regex *re, unsigned int *ret_flags);
+
+/* How to find, in a text of many lines, those that match a pattern when each is taken by itself. What
+ * the pattern does not allow is NULL. */
+struct regex_plan {
+	char *literal; /* stands in every match; the case of ASCII letters is of no matter if `fold` */
+	size_t literal_len;
+	bool fold;
+	bool exact; /* and wherever it stands is a match */
+	/* Matches many lines at once: no match goes over the end of a line, ^ and $ are at lines, and $ is
+	 * before a carriage return, too. The second one is for ASCII only. */
+	struct regex *lines, *lines_ascii;
+};
+
+void regex_plan_init(struct regex_plan *plan, const struct regex *re);
+void regex_plan_done(struct regex_plan *plan);
 
 #endif

@@ -1,2 +1,140 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "cli/cli.h"
+/* The command line's main: what surrounds it, dispatch, and the exit status. A submit must cost
+ * next to nothing beside its one request, so nothing is looked up before it is needed. */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Descriptors 0, 1 and 2 must be something, or the socket would become "standard output". */
+static void open_standard(void)
+{
+	while (fcntl(2, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(0, F_GETFD) < 0)
+		if (open("/dev/null", O_RDWR) < 0)
+			_exit(err_exit_status(ERR_INTERNAL));
+}
+
+/* In the C locale, the default, there is nothing to set up. */
+static bool set_locale(void)
+{
+	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANG",
+		                             "LANGUAGE" };
+	bool any = false;
+	for (size_t i = 0; i < COUNT(names) && !any; i++) {
+		const char *v = getenv(names[i]);
+		any = v && v[0] && strcmp(v, "C") && strcmp(v, "POSIX");
+	}
+	if (!any || !setlocale(LC_ALL, ""))
+		return false;
+	(void)setlocale(LC_NUMERIC, "C"); /* numbers are read by programs, too */
+	(void)bindtextdomain(PACKAGE, LOCALEDIR);
+	(void)textdomain(PACKAGE);
+	return str_eq(nl_langinfo(CODESET), "UTF-8");
+}
+
+static size_t number_of(const char *name)
+{
+	const char *text = getenv(name);
+	unsigned long v = text ? strtoul(text, NULL, 10) : 0;
+	return v > 0 && v < 10000 ? v : 0;
+}
+
+static void look_at_terminal(struct cli *cli, bool no_colour)
+{
+	const char *term = getenv("TERM"), *never = getenv("NO_COLOR");
+	bool dumb = !term || !term[0] || str_eq(term, "dumb");
+	cli->any_tty_out = isatty(1);
+	cli->tty_in = isatty(0);
+	cli->tty_out = cli->any_tty_out && !dumb;
+	cli->tty_err = isatty(2) && !dumb;
+	cli->colour = cli->tty_out && !no_colour && !(never && never[0]) && !cli->json;
+	struct winsize ws;
+	cli->columns = 80;
+	cli->rows = 24;
+	if (cli->any_tty_out && ioctl(1, TIOCGWINSZ, &ws) == 0 && ws.ws_col && ws.ws_row) {
+		cli->columns = ws.ws_col;
+		cli->rows = ws.ws_row;
+	}
+	size_t columns = number_of("COLUMNS");
+	if (columns && !cli->any_tty_out)
+		cli->columns = columns;
+}
+
+/* No command: the console where one can be shown. */
+static enum err_code no_command(struct cli *cli, struct err *err)
+{
+	if (cli->any_tty_out && cli->tty_in)
+		return cmd_console.run(&(struct call){ .cli = cli, .command = &cmd_console }, err);
+	err_note(err, ERR_USAGE, _("standard output is not a terminal, so there is no console"));
+	err_hint(err,
+	         _("use: pawl status --watch, pawl runs, pawl logs RUN/NODE; or see: pawl --help"));
+	return ERR_USAGE;
+}
+
+static enum err_code dispatch(struct call *call, struct err *err)
+{
+	struct cli *cli = call->cli;
+	if (call_has(call, "version"))
+		return cmd_version.run(call, err);
+	if (call_has(call, "help")) {
+		if (call->command)
+			help_command(cli, call->command, stdout);
+		else
+			help_overview(cli, stdout);
+		return ERR_OK;
+	}
+	if (!call->command)
+		return no_command(cli, err);
+	return call->command->run(call, err);
+}
+
+static void read_globals(struct call *call)
+{
+	struct cli *cli = call->cli;
+	cli->home_option = call_value(call, "home");
+	cli->url = call_value(call, "url");
+	if (!cli->url && !cli->home_option)
+		cli->url = getenv("PAWL_URL");
+	if (cli->url && !cli->url[0])
+		cli->url = NULL;
+	cli->token = getenv("PAWL_TOKEN");
+	cli->json = call_has(call, "json");
+	cli->quiet = call_has(call, "quiet");
+	look_at_terminal(cli, call_has(call, "no-color"));
+}
+
+/* Output that could not be written is an error, too. */
+static enum err_code flush_output(struct err *err)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return err_sys(err, errno == ENOSPC ? ERR_STORAGE : ERR_IO,
+		               _("cannot write the output"));
+	return ERR_OK;
+}
+
+int cli_main(int argc, char **argv, int (*console)(int argc, char **argv))
+{
+	open_standard();
+	struct cli cli = { .console = console, .status = -1 };
+	cli.utf8 = set_locale();
+	struct call call = { .cli = &cli };
+	struct err err = { .code = ERR_OK };
+	enum err_code code = call_parse(&call, argc, argv, &err);
+	read_globals(&call);
+	if (!code)
+		code = dispatch(&call, &err);
+	enum err_code flushed = flush_output(code ? NULL : &err);
+	if (!code)
+		code = flushed;
+	if (code && err.message[0])
+		error_print(&cli, &err, cli.client ? client_error_body(cli.client) : NULL);
+	client_free(cli.client);
+	free(cli.home);
+	call_done(&call);
+	return cli.status >= 0 ? cli.status : err_exit_status(code);
+}

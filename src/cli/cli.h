@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command line: one table of commands; --help, completions and the manual's tables come from it. */
+/* The command line: one table of commands; --help, completions and the manual's tables come from
+ * it. */
 #ifndef PAWL_CLI_CLI_H
 #define PAWL_CLI_CLI_H
 
-/* Run one command (argv[0] is "pawl"); returns the exit status. `console` opens the console, for the command
- * "console" and for no command at all on a terminal. */
+/* Run one command (argv[0] is "pawl"); returns the exit status. `console` opens the console, for
+ * the command "console" and for no command at all on a terminal. */
 int cli_main(int argc, char **argv, int (*console)(int argc, char **argv));
 
 #endif

@@ -1,2 +1,33 @@
 noinst_LIBRARIES += libcli.a
-libcli_a_SOURCES = src/cli/cli.c src/cli/cli.h
+libcli_a_SOURCES = \
+	src/cli/args.c \
+	src/cli/card.c \
+	src/cli/cli.c src/cli/cli.h src/cli/cli_internal.h \
+	src/cli/commands.h \
+	src/cli/completion.c \
+	src/cli/connection.c \
+	src/cli/demo.c \
+	src/cli/doctor.c \
+	src/cli/engine.c \
+	src/cli/events.c \
+	src/cli/files.c \
+	src/cli/follow.c \
+	src/cli/follow_command.c \
+	src/cli/help.c \
+	src/cli/log_follow.c src/cli/log_lines.h \
+	src/cli/logs.c \
+	src/cli/out.c \
+	src/cli/queue.c \
+	src/cli/runs.c \
+	src/cli/show.c \
+	src/cli/signals.c \
+	src/cli/status.c \
+	src/cli/submit.c \
+	src/cli/table.c \
+	src/cli/target.c \
+	src/cli/verbs.c
+
+check_PROGRAMS += tests/unit/cli_table
+TESTS += tests/unit/cli_table
+tests_unit_cli_table_SOURCES = tests/unit/cli_table.c
+tests_unit_cli_table_LDADD = $(LIB_CLI) $(CHECK_LIBS)

@@ -198,6 +198,7 @@ static void set_options(struct web *w, struct exchange *x)
 	struct request *r = x->r;
 	auto_free char *url = xasprintf("%s%s", x->c->base_url, r->path);
 	(void)w->f.easy_setopt(x->easy, CURLOPT_URL, url);
+	(void)w->f.easy_setopt(x->easy, CURLOPT_PATH_AS_IS, 1L);
 	(void)w->f.easy_setopt(x->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	(void)w->f.easy_setopt(x->easy, CURLOPT_PRIVATE, (char *)x);
 	(void)w->f.easy_setopt(x->easy, CURLOPT_ERRORBUFFER, x->error);

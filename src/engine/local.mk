@@ -14,3 +14,8 @@ libengine_a_SOURCES = \
 	src/engine/scope.c \
 	src/engine/step.c \
 	src/engine/verbs.c
+
+check_PROGRAMS += tests/unit/engine_basic
+TESTS += tests/unit/engine_basic
+tests_unit_engine_basic_SOURCES = tests/unit/engine_basic.c
+tests_unit_engine_basic_LDADD = $(LIB_WORLD) $(CHECK_LIBS)

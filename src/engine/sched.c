@@ -96,8 +96,11 @@ void resources_give(struct engine *e, struct node *n)
 
 /* ---- starting ---- */
 
+/* One that is tried again has its place already. */
 static bool group_full(const struct node *n)
 {
+	if (n->attempt > 0)
+		return false;
 	const struct node *g = n->parent >= 0 ? n->run->nodes[n->parent] : NULL;
 	return g && g->def->group.max_parallel > 0 && g->instances_active >= g->def->group.max_parallel;
 }

@@ -27,6 +27,10 @@ TESTS += tests/unit/flow_draw
 tests_unit_flow_draw_SOURCES = tests/unit/flow_draw.c
 tests_unit_flow_draw_LDADD = $(LIB_FLOW) $(CHECK_LIBS)
 
+pkglibexec_PROGRAMS += pawl-flow
+pawl_flow_SOURCES = src/flow/flow_main.c
+pawl_flow_LDADD = $(LIB_FLOW)
+
 check_PROGRAMS += tests/unit/flow_schema
 TESTS += tests/unit/flow_schema
 tests_unit_flow_schema_SOURCES = tests/unit/flow_schema.c

@@ -22,8 +22,8 @@ void index_seal(struct index_record *record)
 
 bool index_sound(const struct index_record *record)
 {
-	return record->check == sum(record) && record->offset >= 0 && record->line > 0 &&
-	       record->kind >= INDEX_BURST && record->kind <= INDEX_DONE;
+	return record->check == sum(record) && record->line_start <= 1 && record->offset >= 0 &&
+	       record->line > 0 && record->kind >= INDEX_BURST && record->kind <= INDEX_DONE;
 }
 
 void index_head(char head[sizeof(struct index_record)])

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The index beside a log: a head, then records of one size in the order of their offsets. Each
  * record says which line its offset lies in, and when and on which stream the bytes from there on
- * came, so that any question about a line, a time or a stream is one binary search. It is a cache
- * in the byte order of the machine: what is torn, foreign or does not fit the text is left out and
- * read from the text. */
+ * came, so that any question about a line, a time or a stream is one binary search; the last one
+ * tells how far that goes. It is a cache in the byte order of the machine: what is torn, foreign or
+ * does not fit the text is left out and read from the text. */
 #ifndef PAWL_JOURNAL_INDEX_H
 #define PAWL_JOURNAL_INDEX_H
 
@@ -19,7 +19,8 @@ enum index_kind {
 	INDEX_BURST = 1,  /* another time or stream from here on */
 	INDEX_CHECKPOINT, /* the start of line 1 + k * INDEX_STEP */
 	INDEX_CUT,        /* the start of the line that marks the cut */
-	INDEX_DONE, /* the writer finished: the size of the text, and its number of newlines + 1 */
+	INDEX_END,        /* the index is complete up to here; the next record takes its place */
+	INDEX_DONE,       /* as INDEX_END, and the writer finished: this is the size of the text */
 };
 
 /* Two to a cache line, and none lies across two sectors of a disk. */
@@ -28,7 +29,7 @@ struct index_record {
 	int64_t line; /* from 1 */
 	int64_t wall_ms;
 	uint8_t kind, stream;
-	bool line_start; /* the offset is the start of the line */
+	uint8_t line_start; /* 1: the offset is the start of the line */
 	uint8_t zero;
 	uint32_t check;
 };

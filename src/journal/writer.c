@@ -33,8 +33,9 @@ struct log_writer {
 	int64_t newlines; /* among them */
 	bool line_start;  /* the next byte begins a line */
 	struct index_record *records;
-	size_t nrecords, records_cap, records_part; /* part: bytes of the first that are written */
+	size_t nrecords, records_cap;
 	int64_t index_written;
+	int64_t indexed; /* how much of the text the index knows */
 	int index_fault;
 	enum log_stream stream; /* of the present burst */
 	int64_t wall_ms;
@@ -97,18 +98,6 @@ static bool write_text(struct log_writer *w, const char *bytes, size_t len, size
 	return true;
 }
 
-/* Empty the buffer into the file. After a fault what did not go stays, and the next call tries
- * again. */
-static bool flush_text(struct log_writer *w)
-{
-	size_t done;
-	bool good = write_text(w, w->buf, w->buf_len, &done);
-	if (done)
-		memmove(w->buf, w->buf + done, w->buf_len - done);
-	w->buf_len -= done;
-	return good;
-}
-
 static bool open_index(struct log_writer *w)
 {
 	if (w->index_fd >= 0)
@@ -134,24 +123,6 @@ static bool write_index(struct log_writer *w, const void *bytes, size_t len)
 	return true;
 }
 
-/* Write the records that wait, if all the text that they speak of is in the file. The index is a
- * cache that readers can complete: after a fault it just ends. */
-static void flush_index(struct log_writer *w)
-{
-	if (w->nrecords == 0 || w->written < w->put)
-		return;
-	if (!w->index_fault && open_index(w)) {
-		char head[sizeof(struct index_record)];
-		index_head(head);
-		if ((w->index_written == 0 && !write_index(w, head, sizeof(head))) ||
-		    !write_index(w, w->records, w->nrecords * sizeof(*w->records)))
-			w->index_fault = errno ? errno : EIO;
-	} else if (!w->index_fault) {
-		w->index_fault = errno;
-	}
-	w->nrecords = 0;
-}
-
 static void add_record(struct log_writer *w, enum index_kind kind, int64_t offset, int64_t line,
                        bool line_start)
 {
@@ -164,6 +135,41 @@ static void add_record(struct log_writer *w, enum index_kind kind, int64_t offse
 		                         .stream = (uint8_t)w->stream,
 		                         .line_start = line_start };
 	index_seal(record);
+}
+
+/* Write the records that wait, if all the text that they speak of is in the file, and how far the
+ * index is complete now; the next ones overwrite that. The index is a cache that readers can
+ * complete: after a fault it just ends. */
+static void flush_index(struct log_writer *w, enum index_kind end)
+{
+	if (w->written < w->put || w->put == w->indexed)
+		return;
+	if (!w->index_fault) {
+		char head[sizeof(struct index_record)];
+		index_head(head);
+		add_record(w, end, w->put, w->newlines + 1, w->line_start);
+		if (!open_index(w) ||
+		    (w->index_written == 0 && !write_index(w, head, sizeof(head))) ||
+		    !write_index(w, w->records, w->nrecords * sizeof(*w->records)))
+			w->index_fault = errno ? errno : EIO;
+		w->index_written -= (int64_t)sizeof(*w->records);
+	}
+	w->indexed = w->put;
+	w->nrecords = 0;
+}
+
+/* Empty the buffer into the file, and what the index says of it behind it. After a fault what did
+ * not go stays, and the next call tries again. */
+static bool flush_text(struct log_writer *w)
+{
+	size_t done;
+	bool good = write_text(w, w->buf, w->buf_len, &done);
+	if (done)
+		memmove(w->buf, w->buf + done, w->buf_len - done);
+	w->buf_len -= done;
+	if (good)
+		flush_index(w, INDEX_END);
+	return good;
 }
 
 /* ---- into the log ---- */
@@ -233,7 +239,6 @@ static void put(struct log_writer *w, enum log_stream stream, const char *bytes,
 		return;
 	if (w->lost_now && flush_text(w))
 		tell_lost(w, wall_ms);
-	int64_t before = w->put;
 	size_t taken = w->lost_now ? 0 : store(w, bytes, len);
 	if (taken) {
 		begin_burst(w, stream, wall_ms);
@@ -243,8 +248,10 @@ static void put(struct log_writer *w, enum log_stream stream, const char *bytes,
 		w->lost_now += (int64_t)(len - taken);
 		w->totals.lost_bytes += (int64_t)(len - taken);
 	}
-	if (w->nrecords >= RECORDS_MAX && w->put > before && flush_text(w))
-		flush_index(w);
+	if (w->nrecords >= RECORDS_MAX)
+		(void)flush_text(w);
+	else
+		flush_index(w, INDEX_END);
 }
 
 /* How many bytes still go into the head, which has room for `room` of them but not for all: up to
@@ -313,10 +320,8 @@ void log_write(struct log_writer *w, enum log_stream stream, const char *bytes, 
 
 void log_flush(struct log_writer *w)
 {
-	if (w->finished)
-		return;
-	if (flush_text(w))
-		flush_index(w);
+	if (!w->finished)
+		(void)flush_text(w); /* a fault is counted */
 }
 
 void log_totals(const struct log_writer *w, struct log_totals *ret)
@@ -427,9 +432,9 @@ void log_writer_finish(struct log_writer *w, bool sync)
 	if (flush_text(w) && w->lost_now)
 		tell_lost(w, w->wall_ms);
 	if (flush_text(w)) {
+		w->indexed = -1; /* the last record is written in any case */
 		if (w->put)
-			add_record(w, INDEX_DONE, w->put, w->newlines + 1, w->line_start);
-		flush_index(w);
+			flush_index(w, INDEX_DONE);
 	} else {
 		w->totals.lost_bytes += (int64_t)w->buf_len;
 		w->newlines -= (int64_t)scan_newlines(w->buf, w->buf_len);

@@ -137,3 +137,141 @@ FROM attempt WHERE token = ?1
 
 -- ATTEMPT_LAST: the newest token given
 SELECT max(token) FROM attempt
+
+-- ==== reading for the API ====
+
+-- ORDERS_PAGE: newest first
+SELECT id, workflow, name, file, dir, state, priority, place, params, env, until, flags, max_wait_ms, reason, run,
+	submitter, enqueued_ms, started_ms, ended_ms, version
+FROM work_order WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+
+-- ORDER_IDS_BY_STATE: candidates of a page with a filter
+SELECT id FROM work_order WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+
+-- ORDER_IDS: candidates of a page with a filter that no index serves
+SELECT id FROM work_order WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+
+-- ORDER_FILTERED: one candidate
+SELECT id, workflow, name, file, dir, state, priority, place, params, env, until, flags, max_wait_ms, reason, run,
+	submitter, enqueued_ms, started_ms, ended_ms, version
+FROM work_order WHERE id = ?1
+
+-- ORDER_RANGE: what a prefix of an id means
+SELECT id FROM work_order WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 2
+
+-- ORDER_COUNTS: once after the start, from an index (scan)
+SELECT state, count(*) FROM work_order GROUP BY state
+
+-- ORDER_WAITS: when the last ones of a state were queued and started
+SELECT enqueued_ms, started_ms FROM work_order WHERE state = ?1 ORDER BY id DESC LIMIT 50
+
+-- RUNS_PAGE: newest first
+SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority, params, env,
+	workspace, parent_run, parent_node, failed_node, failed_token, acknowledged, created_ms, started_ms, ended_ms,
+	paused_at_ms, paused_ms, crashes, counts, epoch, version
+FROM run WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+
+-- RUN_IDS: candidates of a page with a filter that no index serves
+SELECT id FROM run WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+
+-- RUN_IDS_BY_STATE: candidates of a page with a filter
+SELECT id FROM run WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+
+-- RUN_IDS_BY_NAME: candidates of a page with a filter
+SELECT id FROM run WHERE name = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+
+-- RUN_IDS_BY_PARENT: children of a run; few, so they may be sorted
+SELECT id FROM run WHERE parent_run = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+
+-- RUN_IDS_UNSEEN: failures that nobody has acknowledged
+SELECT id FROM run WHERE acknowledged = 0 AND id < ?1 ORDER BY id DESC LIMIT ?2
+
+-- RUN_FILTERED: one candidate
+SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority, params, env,
+	workspace, parent_run, parent_node, failed_node, failed_token, acknowledged, created_ms, started_ms, ended_ms,
+	paused_at_ms, paused_ms, crashes, counts, epoch, version
+FROM run WHERE id = ?1
+
+-- RUN_SOURCE: what a run executes
+SELECT workflow, sub, name FROM run WHERE id = ?1
+
+-- RUN_RANGE: what a prefix of an id means
+SELECT id FROM run WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 2
+
+-- RUN_COUNTS: once after the start, from an index (scan)
+SELECT state, count(*) FROM run GROUP BY state
+
+-- RUN_UNSEEN: how many failures nobody has acknowledged from an index that holds only those (scan)
+SELECT count(*) FROM run WHERE acknowledged = 0
+
+-- NODES_PAGE: some nodes of a run, the newest generation of each first
+SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
+	seq, version
+FROM node WHERE run = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx, generation DESC
+
+-- NODE_TOKEN: the newest attempt and generation of a node
+SELECT token, generation FROM node WHERE run = ?1 AND idx = ?2 ORDER BY generation DESC
+
+-- CHECKPOINTS_PAGE: what succeeded, in order of completion; sorts the run's nodes
+SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
+	seq, version
+FROM node WHERE run = ?1 AND state = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4
+
+-- INSTANCE_BY_IDX: one instance
+SELECT run, idx, parent, name, bindings FROM instance WHERE run = ?1 AND idx = ?2
+
+-- INSTANCE_BY_NAME: one instance, among those of its run
+SELECT run, idx, parent, name, bindings FROM instance WHERE run = ?1 AND name = ?2
+
+-- INSTANCE_LAST: the highest index of an instance
+SELECT max(idx) FROM instance WHERE run = ?1
+
+-- ATTEMPT_LINK: one of the chain of a node's attempts
+SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
+	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,
+	redacted, leftover, retry_in_ms, retry_reason
+FROM attempt WHERE token = ?1
+
+-- ITERATIONS_PAGE: the last attempt of each iteration, newest first
+SELECT a.token, a.run, a.idx, a.generation, a.iteration, a.attempt, a.previous, a.state, a.class, a.exit_code, a.signal,
+	a.message, a.tail, a.started_ms, a.ended_ms, a.worker_pid, a.worker_start, a.boot_id, a.cpu_us, a.rss_kib,
+	a.frozen_ms, a.log_bytes, a.log_lines, a.log_dropped, a.log_lost, a.redacted, a.leftover, a.retry_in_ms,
+	a.retry_reason, (SELECT max(g.generation) FROM node g WHERE g.run = a.run AND g.idx = a.idx)
+FROM attempt a JOIN node n ON n.run = a.run AND n.idx = a.idx AND n.generation = a.generation
+WHERE a.run = ?1 AND a.token < ?2 AND (n.token = a.token OR (n.iteration <> a.iteration AND a.retry_in_ms IS NULL))
+ORDER BY a.token DESC LIMIT ?3
+
+-- EVENTS_AFTER: ascending
+SELECT seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data
+FROM event WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3
+
+-- EVENTS_BEFORE: newest first
+SELECT seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data
+FROM event WHERE seq > ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3
+
+-- RUN_EVENTS_AFTER: those of a run, ascending
+SELECT seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data
+FROM event WHERE run = ?4 AND seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3
+
+-- RUN_EVENTS_BEFORE: those of a run, newest first
+SELECT seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data
+FROM event WHERE run = ?4 AND seq > ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3
+
+-- ORDER_EVENTS_AFTER: those of an order and of its run, ascending; at most 2 × ?3 numbers
+SELECT seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data
+FROM event WHERE seq IN (
+	SELECT * FROM (SELECT seq FROM event WHERE order_id = ?5 AND run IS NULL AND seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3)
+	UNION ALL
+	SELECT * FROM (SELECT seq FROM event WHERE run = ?4 AND seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3))
+ORDER BY seq LIMIT ?3
+
+-- ORDER_EVENTS_BEFORE: those of an order and of its run, newest first; at most 2 × ?3 numbers
+SELECT seq, at_ms, type, order_id, run, idx, generation, iteration, attempt, was, now, actor, who, reason, data
+FROM event WHERE seq IN (
+	SELECT * FROM (SELECT seq FROM event WHERE order_id = ?5 AND run IS NULL AND seq > ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3)
+	UNION ALL
+	SELECT * FROM (SELECT seq FROM event WHERE run = ?4 AND seq > ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3))
+ORDER BY seq DESC LIMIT ?3
+
+-- WORKFLOW_SHOW: name and text of a definition
+SELECT name, file, source FROM workflow WHERE hash = ?1

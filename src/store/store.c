@@ -202,6 +202,8 @@ enum err_code store_commit(struct store *st, struct err *err)
 {
 	if (!st->in_turn)
 		return ERR_OK;
+	if (!st->failed && st->full && st->full(st->full_ctx))
+		fail(st, SQLITE_FULL, _("committing"));
 	if (!st->failed) {
 		int rc = sqlite3_exec(st->db, "COMMIT", NULL, NULL, NULL);
 		if (rc != SQLITE_OK)
@@ -242,10 +244,22 @@ int64_t store_commits(const struct store *st)
 	return st->commits;
 }
 
+int64_t store_statements(const struct store *st)
+{
+	return st->statements;
+}
+
+void store_on_commit(struct store *st, bool (*full)(void *ctx), void *ctx)
+{
+	st->full = full;
+	st->full_ctx = ctx;
+}
+
 /* ---- statements ---- */
 
 sqlite3_stmt *stmt_get(struct store *st, enum stmt_id id)
 {
+	st->statements++;
 	if (!st->stmts[id]) {
 		int rc = sqlite3_prepare_v3(st->db, store_queries[id].sql, -1, SQLITE_PREPARE_PERSISTENT,
 					    &st->stmts[id], NULL);

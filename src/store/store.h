@@ -39,6 +39,9 @@ void store_idle(struct store *st);
 /* Try whether a commit would work (after ERR_STORAGE). */
 enum err_code store_probe(struct store *st, struct err *err) MUST_CHECK;
 int64_t store_commits(const struct store *st); /* since open */
+int64_t store_statements(const struct store *st); /* run since open */
+/* For tests: asked before each commit; true makes it fail as a full disk does. */
+void store_on_commit(struct store *st, bool (*full)(void *ctx), void *ctx);
 
 /* ---- rows ---- */
 

@@ -21,7 +21,9 @@ struct store {
 	struct hash last_hash;
 	int64_t committed_seq;
 	struct hash committed_hash;
-	int64_t commits;
+	int64_t commits, statements;
+	bool (*full)(void *ctx); /* tests only */
+	void *full_ctx;
 	int64_t wal_pages; /* grown since the last checkpoint */
 };
 

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Changes: each becomes a command to the engine and is answered after the commit that holds it. */
+#include "api/api_internal.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What an accepted command answers with. */
+enum answer { ANSWER_ORDER, ANSWER_RUN, ANSWER_QUEUE };
+
+static enum answer answer_of(const struct request *r)
+{
+	switch (verb_entity(r->route->verb)) {
+	case ENTITY_RUN:
+		return ANSWER_RUN;
+	case ENTITY_ORDER:
+		return ANSWER_ORDER;
+	case ENTITY_NODE:
+	case ENTITY_ATTEMPT:
+	case ENTITY_WORKER:
+	case ENTITY_ENGINE:
+	case ENTITY_COUNT:
+		break;
+	}
+	return r->route->verb == VERB_SUBMIT ? ANSWER_ORDER : ANSWER_QUEUE;
+}
+
+static enum err_code write_answer(struct request *r, id_t64 id, struct err *err)
+{
+	struct jw w = jw_begin(&r->out);
+	struct order_row o;
+	struct run_row run;
+	enum err_code code = ERR_OK;
+	switch (answer_of(r)) {
+	case ANSWER_ORDER:
+		if (!(code = store_order_get(r->api->store, id, &o, err)))
+			show_order(r->api, &w, NULL, &o);
+		break;
+	case ANSWER_RUN:
+		if (!(code = store_run_get(r->api->store, id, &run, err)))
+			show_run(r->api, &w, NULL, &run);
+		break;
+	case ANSWER_QUEUE:
+		code = api_queue_stats(r, err);
+		break;
+	}
+	return code;
+}
+
+/* What a refusal says beside its sentence. */
+static void write_details(struct request *r, const struct command_reply *reply)
+{
+	struct jw w = jw_begin(&r->details);
+	enum entity e = verb_entity(r->route->verb);
+	jw_obj(&w, NULL);
+	if (reply->report)
+		show_report(&w, "issues", reply->report);
+	if (reply->code == ERR_CONFLICT && reply->state >= 0 && e != ENTITY_ENGINE) {
+		auto_str legal = STR_INIT;
+		verbs_legal(e, reply->state, &legal);
+		jw_str(&w, "state", state_name(e, reply->state));
+		jw_str(&w, "verb", verb_name(r->route->verb));
+		jw_arr(&w, "legal");
+		for (const char *p = str_text(&legal); *p;) {
+			size_t n = strcspn(p, ",");
+			jw_strn(&w, NULL, p, n);
+			p += n + strspn(p + n, ", ");
+		}
+		jw_end_arr(&w);
+	}
+	jw_end_obj(&w);
+}
+
+static void answered(void *ctx, const struct command_reply *reply)
+{
+	struct request *r = ctx;
+	if (reply->code) {
+		write_details(r, reply);
+		request_finish(r, reply->code, reply->err);
+		return;
+	}
+	struct err err = { .code = ERR_OK };
+	r->replayed = reply->replayed;
+	if (r->route->verb == VERB_SUBMIT)
+		r->status = 201;
+	enum err_code code = write_answer(r, reply->id, &err);
+	if (code)
+		r->status = 0;
+	request_finish(r, code, &err);
+}
+
+void command_start(struct request *r, struct command *c)
+{
+	c->verb = r->route->verb;
+	c->who = "local";
+	c->idempotency_key = r->idempotency_key;
+	if (r->idempotency_key) {
+		struct hash_part parts[] = { { r->target.path, strlen(r->target.path) },
+					     { str_text(&r->body), r->body.len } };
+		c->body = hash_parts(parts, COUNT(parts));
+	}
+	request_wait(r);
+	engine_command(r->api->engine, c, answered, r);
+}
+
+/* ---- verbs ---- */
+
+static enum err_code common(struct request *r, struct command *c, struct err *err)
+{
+	int64_t priority;
+	enum err_code code = body_text(r->json, "reason", &c->reason, err);
+	if (!code)
+		code = body_number(r->json, "priority", 0, -1000000, 1000000, &priority, err);
+	if (!code)
+		c->priority = (int)priority;
+	bool priority_verb = r->route->verb == VERB_RUN_PRIORITY || r->route->verb == VERB_ORDER_PRIORITY;
+	if (!code && priority_verb && json_type(json_get(r->json, "priority")) != JSON_NUMBER)
+		return err_set(err, ERR_USAGE, _("priority: expected a whole number"));
+	return code;
+}
+
+enum err_code api_order_verb(struct request *r, struct err *err)
+{
+	struct command c = { .verb = r->route->verb };
+	engine_settle(r->api->engine);
+	enum err_code code = find_order(r->api, r->args[0], &c.id, err);
+	if (!code)
+		code = common(r, &c, err);
+	if (!code)
+		command_start(r, &c);
+	return code;
+}
+
+enum err_code api_run_verb(struct request *r, struct err *err)
+{
+	struct command c = { .verb = r->route->verb };
+	const char *node = NULL;
+	auto_free const char **nodes = NULL;
+	engine_settle(r->api->engine);
+	enum err_code code = find_run(r->api, r->args[0], &c.id, err);
+	if (!code)
+		code = common(r, &c, err);
+	if (!code)
+		code = body_text(r->json, "node", &node, err);
+	if (!code)
+		code = body_flag(r->json, "failure", &c.failure, err);
+	if (!code)
+		code = body_texts(r->json, "nodes", 1000, &nodes, &c.nnodes, err);
+	if (code)
+		return code;
+	c.nodes = nodes;
+	if (node) {
+		c.nodes = &node;
+		c.nnodes = 1;
+	}
+	if (c.verb == VERB_UNTIL && !c.nnodes && !c.failure)
+		return err_set(err, ERR_USAGE, _("until: name at least one node in \"nodes\", or set \"failure\""));
+	for (size_t i = 0; i < c.nnodes; i++) {
+		int idx;
+		code = node_find(r->api, c.id, c.nodes[i], &idx, err);
+		if (code)
+			return code;
+	}
+	command_start(r, &c);
+	return ERR_OK;
+}
+
+enum err_code api_queue_verb(struct request *r, struct err *err)
+{
+	struct command c = { .verb = r->route->verb };
+	enum err_code code = common(r, &c, err);
+	if (!code)
+		command_start(r, &c);
+	return code;
+}

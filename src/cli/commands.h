@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The rows of the commands; each is in the file that does it. */
+#ifndef PAWL_CLI_COMMANDS_H
+#define PAWL_CLI_COMMANDS_H
+
+#include "cli/cli_internal.h"
+
+extern const struct command cmd_submit, cmd_run;   /* submit.c */
+extern const struct command cmd_follow;            /* follow_command.c */
+extern const struct command cmd_demo;              /* demo.c */
+extern const struct command cmd_status;            /* status.c */
+extern const struct command cmd_queue;             /* queue.c */
+extern const struct command cmd_runs, cmd_workers; /* runs.c */
+extern const struct command cmd_show;              /* show.c */
+extern const struct command cmd_logs;              /* logs.c */
+extern const struct command cmd_events;            /* events.c */
+extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_until, cmd_cancel,
+    cmd_ack, cmd_hold, cmd_release, cmd_priority, cmd_front, cmd_back;          /* verbs.c */
+extern const struct command cmd_validate, cmd_graph;                            /* files.c */
+extern const struct command cmd_engine, cmd_fsck;                               /* engine.c */
+extern const struct command cmd_doctor;                                         /* doctor.c */
+extern const struct command cmd_console, cmd_help, cmd_version, cmd_exit_codes; /* help.c */
+extern const struct command cmd_completion;                                     /* completion.c */
+
+#endif
