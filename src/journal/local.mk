@@ -33,3 +33,9 @@ check_PROGRAMS += tests/unit/journal_search
 TESTS += tests/unit/journal_search
 tests_unit_journal_search_SOURCES = tests/unit/journal_search.c
 tests_unit_journal_search_LDADD = $(LIB_JOURNAL) $(CHECK_LIBS)
+
+# Not a test: the machine decides.
+EXTRA_PROGRAMS += tests/bench/bench_journal
+CLEANFILES += tests/bench/bench_journal
+tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
+tests_bench_bench_journal_LDADD = $(LIB_JOURNAL)

@@ -26,6 +26,13 @@ static uint32_t child_of(const struct redact_set *set, uint32_t node, uint8_t by
 	return child;
 }
 
+static inline size_t pair_at(const char *p)
+{
+	uint16_t pair;
+	memcpy(&pair, p, sizeof(pair));
+	return pair;
+}
+
 void redact_pattern(struct redact_set *set, const char *bytes, size_t len, unsigned int shape)
 {
 	if (len < 3 || (!shape && len < SECRET_MIN))
@@ -47,6 +54,8 @@ void redact_pattern(struct redact_set *set, const char *bytes, size_t len, unsig
 		set->nodes[node].shape = (uint8_t)shape;
 	else
 		set->nodes[node].match = (uint32_t)len;
+	set->pair[pair_at(bytes)] |= 1;
+	set->pair[pair_at(bytes + 1)] |= 2;
 	uint32_t hash = filter_hash((const unsigned char *)bytes);
 	set->filter[hash / 8] |= (uint8_t)(1U << hash % 8);
 }
@@ -264,14 +273,31 @@ static void feed_byte(struct redactor *r, unsigned char byte, const char *bytes,
 	}
 }
 
-/* From `at` on, the first place where a pattern may begin, or the last two bytes. */
-static size_t skip(const struct redact_set *set, const char *bytes, size_t at, size_t len)
+static inline bool may_start(const struct redact_set *set, const char *p)
 {
-	const unsigned char *p = (const unsigned char *)bytes;
-	for (; at + 2 < len; at++) {
-		uint32_t hash = filter_hash(p + at);
-		if (set->filter[hash / 8] >> hash % 8 & 1)
-			break;
+	uint32_t hash = filter_hash((const unsigned char *)p);
+	return set->filter[hash / 8] >> hash % 8 & 1;
+}
+
+/* From `at` on, the first place where a pattern may begin, or the last two bytes. */
+static size_t skip(const struct redact_set *set, const char *p, size_t at, size_t len)
+{
+	const uint8_t *pair = set->pair;
+	while (at + 2 < len) {
+		for (; at + 10 <= len; at += 8) {
+			unsigned int any = 0, one = pair[pair_at(p + at)];
+			for (size_t i = 1; i <= 8; i++) {
+				unsigned int next = pair[pair_at(p + at + i)];
+				any |= one & next >> 1;
+				one = next;
+			}
+			if (any & 1)
+				break;
+		}
+		size_t end = MIN(at + 8, len - 2);
+		for (; at < end; at++)
+			if (may_start(set, p + at))
+				return at;
 	}
 	return at;
 }

@@ -23,8 +23,10 @@ struct redact_set {
 	struct redact_node *nodes;
 	size_t n, cap;
 	uint32_t root[256];
-	/* Which three bytes may begin a pattern, by their hash: most bytes of a log are passed by
-	 * here. */
+	/* Most bytes of a log are passed by with these two: whether a pair of bytes begins a
+	 * pattern (1), and whether it stands behind the first byte of one (2); and whether three
+	 * bytes begin one, by hash. */
+	uint8_t pair[1 << 16];
 	uint8_t filter[(1 << FILTER_BITS) / 8];
 	bool compiled;
 };
