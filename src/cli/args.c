@@ -2,6 +2,7 @@
 /* From argv to a call: options may stand anywhere before "--", also before the command's name. */
 #include "cli/cli_internal.h"
 
+#include "base/clock.h"
 #include "base/nearest.h"
 
 #include <errno.h>
@@ -225,4 +226,28 @@ enum err_code call_int(const struct call *call, const char *option, int64_t min,
 		               option, text, (long long)min, (long long)max);
 	*value = v;
 	return ERR_OK;
+}
+
+static enum err_code wrong_value(const char *option, const struct err *why, struct err *err)
+{
+	return err_set(err, ERR_USAGE, "--%s: %s", option, why->message);
+}
+
+enum err_code call_duration(const struct call *call, const char *option, int64_t *value_ms,
+                            struct err *err)
+{
+	const char *text = call_value(call, option);
+	struct err why;
+	return text && duration_parse(text, value_ms, &why) ? wrong_value(option, &why, err)
+	                                                    : ERR_OK;
+}
+
+enum err_code call_time(const struct call *call, const char *option, int64_t *value_ms,
+                        struct err *err)
+{
+	const char *text = call_value(call, option);
+	struct err why;
+	return text && time_parse(text, clock_wall_ms(), value_ms, &why)
+	           ? wrong_value(option, &why, err)
+	           : ERR_OK;
 }

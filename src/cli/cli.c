@@ -19,21 +19,34 @@ static void open_standard(void)
 			_exit(err_exit_status(ERR_INTERNAL));
 }
 
-/* In the C locale, the default, there is nothing to set up. */
+/* The locale that the environment names for a category: the first of the three that is set. */
+static const char *locale_name(const char *category)
+{
+	const char *const names[] = { "LC_ALL", category, "LANG" };
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const char *v = getenv(names[i]);
+		if (v && v[0])
+			return v;
+	}
+	return "C";
+}
+
+static bool is_plain(const char *locale)
+{
+	return str_eq(locale, "C") || str_eq(locale, "POSIX");
+}
+
+/* Only what is used is loaded: characters and messages. Numbers are read by programs, too, and
+ * times are printed the same everywhere. Whether text may be UTF-8. */
 static bool set_locale(void)
 {
-	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANG",
-		                             "LANGUAGE" };
-	bool any = false;
-	for (size_t i = 0; i < COUNT(names) && !any; i++) {
-		const char *v = getenv(names[i]);
-		any = v && v[0] && strcmp(v, "C") && strcmp(v, "POSIX");
+	const char *characters = locale_name("LC_CTYPE"), *messages = locale_name("LC_MESSAGES");
+	if (!is_plain(messages) && !str_starts(messages, "C.") && setlocale(LC_MESSAGES, "")) {
+		(void)bindtextdomain(PACKAGE, LOCALEDIR);
+		(void)textdomain(PACKAGE);
 	}
-	if (!any || !setlocale(LC_ALL, ""))
+	if (is_plain(characters) || !setlocale(LC_CTYPE, ""))
 		return false;
-	(void)setlocale(LC_NUMERIC, "C"); /* numbers are read by programs, too */
-	(void)bindtextdomain(PACKAGE, LOCALEDIR);
-	(void)textdomain(PACKAGE);
 	return str_eq(nl_langinfo(CODESET), "UTF-8");
 }
 

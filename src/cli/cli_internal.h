@@ -106,6 +106,11 @@ const char *call_next(const struct call *call, const char *option, size_t *at);
 enum err_code call_int(const struct call *call, const char *option, int64_t min, int64_t max,
                        int64_t *value,
                        struct err *err) MUST_CHECK; /* *value stays when it is not given */
+/* "90s", "10m"; "14:07", "2h" ago, "2026-11-21". */
+enum err_code call_duration(const struct call *call, const char *option, int64_t *value_ms,
+                            struct err *err) MUST_CHECK;
+enum err_code call_time(const struct call *call, const char *option, int64_t *value_ms,
+                        struct err *err) MUST_CHECK;
 
 /* ---- connection.c ---- */
 

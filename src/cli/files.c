@@ -147,7 +147,7 @@ static enum err_code place(int fd, int wanted, struct err *err)
 static enum err_code graph_of_run(struct call *call, struct words *w, struct err *err)
 {
 	auto_str shape = STR_INIT, states = STR_INIT;
-	int shape_fd, states_fd;
+	int shape_fd = -1, states_fd = -1;
 	enum err_code code = read_run(call, call->args[0], &shape, &states, err);
 	code = code ? code : memory_file("workflow", &shape, &shape_fd, err);
 	code = code ? code : memory_file("states", &states, &states_fd, err);

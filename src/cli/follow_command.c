@@ -39,7 +39,7 @@ static enum err_code run_follow(struct call *call, struct err *err)
 		return code;
 	o.after_seq = json_get_int(engine, "last_seq", 0);
 	struct followed f = { .order = NULL };
-	enum follow_end end;
+	enum follow_end end = FOLLOW_DETACHED;
 	code = find(cli, call->args[0], &f, err);
 	code = code ? code : follow(cli, &f, 1, &o, &end, err);
 	if (!code && end == FOLLOW_DETACHED)

@@ -31,3 +31,8 @@ check_PROGRAMS += tests/unit/cli_table
 TESTS += tests/unit/cli_table
 tests_unit_cli_table_SOURCES = tests/unit/cli_table.c
 tests_unit_cli_table_LDADD = $(LIB_CLI) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/cli_commands
+TESTS += tests/unit/cli_commands
+tests_unit_cli_commands_SOURCES = tests/unit/cli_commands.c tests/unit/standin.c tests/unit/standin.h
+tests_unit_cli_commands_LDADD = $(LIB_CLI) $(CHECK_LIBS)

@@ -288,11 +288,9 @@ static enum err_code print_log(const struct call *call, struct log_view *v, stru
 {
 	int64_t from = 1, last = INT64_MAX, tail = 0, since_ms = 0;
 	bool follow = call_has(call, "follow");
-	const char *since = call_value(call, "since");
 	enum err_code code = line_range(call_value(call, "lines"), &from, &last, err);
 	code = code ? code : call_int(call, "tail", 1, INT64_C(1000000000), &tail, err);
-	if (!code && since)
-		code = time_parse(since, clock_wall_ms(), &since_ms, err);
+	code = code ? code : call_time(call, "since", &since_ms, err);
 	if (!code && call_has(call, "raw"))
 		return raw(call, v, err);
 	if (!code && tail)

@@ -2,8 +2,6 @@
 /* pawl runs and pawl workers: lists. */
 #include "cli/commands.h"
 
-#include "base/clock.h"
-
 #include <string.h>
 
 static enum err_code run_row(void *ctx, const struct json *run, struct err *err UNUSED)
@@ -62,12 +60,9 @@ static enum err_code runs_path(const struct call *call, struct str *path, struct
 	add_query(path, "workflow", call_value(call, "workflow"));
 	add_query(path, "parent", call_value(call, "parent"));
 	add_query(path, "q", call->nargs ? call->args[0] : NULL);
-	const char *since = call_value(call, "since");
-	if (!since)
-		return ERR_OK;
-	int64_t at;
-	enum err_code code = time_parse(since, clock_wall_ms(), &at, err);
-	if (!code)
+	int64_t at = 0;
+	enum err_code code = call_time(call, "since", &at, err);
+	if (!code && at)
 		str_addf(path, "%csince_ms=%lld", strchr(path->p, '?') ? '&' : '?', (long long)at);
 	return code;
 }

@@ -2,7 +2,6 @@
 /* pawl submit and pawl run: a workflow file becomes an order. */
 #include "cli/commands.h"
 
-#include "base/clock.h"
 #include "base/fs.h"
 
 #include <errno.h>
@@ -198,14 +197,12 @@ static enum err_code add_options(const struct call *call, struct jw *w, struct e
 		return code;
 	if (call_has(call, "priority"))
 		jw_int(w, "priority", priority);
-	const char *wait = call_value(call, "max-wait"),
-		   *policy = call_value(call, "if-dependency-fails");
-	if (wait) {
-		code = duration_parse(wait, &wait_ms, err);
-		if (code)
-			return code;
+	const char *policy = call_value(call, "if-dependency-fails");
+	code = call_duration(call, "max-wait", &wait_ms, err);
+	if (code)
+		return code;
+	if (call_has(call, "max-wait"))
 		jw_int(w, "max_wait_ms", wait_ms);
-	}
 	if (policy && !str_eq(policy, "fail") && !str_eq(policy, "skip"))
 		return err_set(err, ERR_USAGE,
 		               _("--if-dependency-fails is \"%s\"; it must be fail or skip"),
@@ -306,7 +303,7 @@ static enum err_code run_run(struct call *call, struct err *err)
 		.run = run ? xstrdup(run) : NULL,
 		.title = xstrdup(json_get_str(order, "workflow", "")),
 	};
-	enum follow_end end;
+	enum follow_end end = FOLLOW_DETACHED;
 	code = follow(cli, &f, 1, &o, &end, err);
 	if (!code && end == FOLLOW_DETACHED) {
 		note_line(cli, _("%s goes on; watch it with: pawl follow %s"),

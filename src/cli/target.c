@@ -95,7 +95,6 @@ enum err_code target_settle(struct cli *cli, struct target *t, struct err *err)
 	if (t->kind != TARGET_NODE || !strpbrk(t->node, "."))
 		return ERR_OK;
 	auto_free char *path = xasprintf("/v1/runs/%s/nodes/%s", t->id, t->node);
-	auto_free char *whole = xstrdup(t->node);
 	struct err why = { .code = ERR_OK };
 	enum err_code code = cli_get(cli, path, NULL, &why);
 	if (code == ERR_NOT_FOUND && split_attempt(t))

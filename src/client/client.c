@@ -286,8 +286,11 @@ static void waited(void *ctx, const struct client_reply *r)
 		w->error = NULL; /* cannot be: it parsed before */
 	if (!r->code && w->out)
 		str_add_len(w->out, r->bytes, r->len);
-	if (!r->code && w->ret_json && r->len)
-		w->code = json_parse(r->bytes, r->len, CLIENT_BODY_MAX, w->ret_json, w->err);
+	struct err why;
+	if (!r->code && w->ret_json && r->len &&
+	    json_parse(r->bytes, r->len, CLIENT_BODY_MAX, w->ret_json, &why))
+		w->code = err_set(w->err, ERR_INTERNAL, _("the engine's answer is not JSON: %s"),
+		                  why.message);
 }
 
 static enum err_code wait_for(struct client *c, struct request *r, struct waiting *w)

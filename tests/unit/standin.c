@@ -62,7 +62,6 @@ static const struct standin_row *find(struct standin *s, const char *request)
 /* Returns false when the connection is to be closed. */
 static bool answer(struct standin *s, int fd, char *request)
 {
-	static const char unknown[] = "{\"code\":\"not_found\",\"message\":\"no such row\"}";
 	(void)pthread_mutex_lock(&s->lock);
 	const struct standin_row *row = find(s, request);
 	if (s->nasked < ASKED)
@@ -72,14 +71,18 @@ static bool answer(struct standin *s, int fd, char *request)
 	if (row && !row->reply)
 		return false;
 	auto_str out = STR_INIT;
-	const char *body = row ? row->reply : unknown;
-	if (str_starts(body, "HTTP/"))
+	const char *body =
+	    row ? row->reply : "404 {\"code\":\"not_found\",\"message\":\"no such row\"}";
+	if (str_starts(body, "HTTP/")) {
 		str_add(&out, body);
-	else
+	} else {
+		bool status = body[0] >= '1' && body[0] <= '9';
+		const char *json = status ? body + 4 : body;
 		str_addf(&out,
-		         "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: "
+		         "HTTP/1.1 %.3s -\r\nContent-Type: application/json\r\nContent-Length: "
 		         "%zu\r\n\r\n%s",
-		         row ? "200 OK" : "404 Not Found", strlen(body), body);
+		         status ? body : "200", strlen(json), json);
+	}
 	send_all(fd, out.p, out.len, row ? row->piece : 0);
 	return !row || !row->close;
 }
