@@ -64,6 +64,8 @@ struct api {
 /* ---- server.c ---- */
 /* Let the server library work until nothing is left to do now. */
 void api_turn(struct api *a);
+/* Have api_turn() done in the next round of the loop (or again in this one). */
+void api_wake(struct api *a);
 /* Leave at the end of the present turn. */
 void api_stop_soon(struct api *a, bool kill);
 

@@ -105,7 +105,7 @@ void request_finish(struct request *r, enum err_code code, const struct err *err
 	r->phase = REQUEST_READY;
 	if (r->suspended) {
 		r->suspended = false;
-		r->api->again = true;
+		api_wake(r->api);
 		MHD_resume_connection(r->mhd);
 	}
 }

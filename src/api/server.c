@@ -89,6 +89,15 @@ static void on_timer(uv_timer_t *timer)
 	api_turn(timer->data);
 }
 
+/* The library does not come by itself to what was resumed outside of its turn (by a worker's result, a
+ * timer): the next round of the loop takes it there. */
+void api_wake(struct api *a)
+{
+	a->again = true;
+	if (!a->turning && !a->closed)
+		(void)uv_timer_start(&a->timer, on_timer, 0, 0);
+}
+
 static void arm(struct api *a)
 {
 	MHD_UNSIGNED_LONG_LONG ms;

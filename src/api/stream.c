@@ -44,7 +44,7 @@ static void resume(struct stream *s)
 	if (!s->suspended)
 		return;
 	s->suspended = false;
-	s->all->api->again = true;
+	api_wake(s->all->api);
 	MHD_resume_connection(s->mhd);
 }
 
