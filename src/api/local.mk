@@ -5,12 +5,16 @@ libapi_a_SOURCES = \
 	src/api/command.c \
 	src/api/config.c src/api/config.h \
 	src/api/conn.c \
+	src/api/errors.c \
 	src/api/events.c \
 	src/api/find.c \
+	src/api/follow.c \
 	src/api/job.c \
+	src/api/logs.c src/api/logs.h \
 	src/api/nodes.c \
 	src/api/orders.c \
 	src/api/params.c \
+	src/api/raw.c \
 	src/api/request.c src/api/request.h \
 	src/api/route.c src/api/route.h \
 	src/api/routes.c \

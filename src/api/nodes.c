@@ -94,12 +94,25 @@ static enum err_code node_of(struct request *r, id_t64 *ret_run, int *ret_idx, s
 	return code ? code : node_find(r->api, *ret_run, r->args[1], ret_idx, err);
 }
 
+static void take_token(void *ctx, const struct node_row *row)
+{
+	int64_t *token = ctx;
+	*token = row->state == NODE_FAILED || row->state == NODE_RETRYING ? row->token : 0;
+}
+
 enum err_code api_node(struct request *r, struct err *err)
 {
 	struct node_list l = { .api = r->api, .limit = 1 };
 	int idx;
+	int64_t token = 0;
 	enum err_code code = node_of(r, &l.run, &idx, err);
-	if (code)
+	if (!code)
+		code = read_nodes(r->api->store, l.run, idx, idx + 1, take_token, &token, err);
+	struct attempt_row at;
+	bool wait = false;
+	if (!code && token && !store_attempt_get(r->api->store, token, &at, NULL))
+		code = first_error_wait(r, &at, &wait, err);
+	if (code || wait)
 		return code;
 	const struct graph *g = graph_of(r->api, l.run);
 	l.nnodes = g ? (int)g->nnodes : 0;

@@ -4,6 +4,7 @@
 #include "api/api_internal.h"
 
 #define PAGE "limit after"
+#define CHOICE "generation iteration attempt"
 
 /* clang-format off */
 const struct route routes[] = {
@@ -42,6 +43,13 @@ const struct route routes[] = {
 	  .query = "after run order" },
 	{ "GET", "/v1/workers", PERM_READ, api_workers, N_("the workers") },
 	{ "GET", "/v1/workflows/{hash}", PERM_READ, api_workflow, N_("a stored definition") },
+	{ "GET", "/v1/runs/{run}/nodes/{node}/log", PERM_READ, api_log, N_("lines of an attempt's log"),
+	  .query = "from lines width tail at_ms around errors " CHOICE },
+	{ "GET", "/v1/runs/{run}/nodes/{node}/log/raw", PERM_READ, api_log_raw, N_("its bytes"), .query = CHOICE },
+	{ "GET", "/v1/runs/{run}/nodes/{node}/log/search", PERM_READ, api_log_search, N_("lines that match"),
+	  .query = "pattern from dir case literal invert limit count width " CHOICE },
+	{ "GET", "/v1/runs/{run}/nodes/{node}/log/follow", PERM_READ, api_log_follow, N_("its lines, as they come"),
+	  .query = "from width " CHOICE },
 
 	{ "POST", "/v1/orders/{order}/hold", PERM_OPERATE, api_order_verb, N_("keep it from starting"),
 	  .fields = "reason", .body_max = BODY_MAX, .verb = VERB_HOLD },

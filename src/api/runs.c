@@ -95,6 +95,14 @@ enum err_code api_run(struct request *r, struct err *err)
 		code = store_run_get(r->api->store, id, &row, err);
 	if (code)
 		return code;
+	if (row.failed_token) {
+		struct attempt_row at;
+		bool wait = false;
+		if (!store_attempt_get(r->api->store, row.failed_token, &at, NULL))
+			code = first_error_wait(r, &at, &wait, err);
+		if (code || wait)
+			return code;
+	}
 	struct jw w = jw_begin(&r->out);
 	show_run(r->api, &w, NULL, &row);
 	return ERR_OK;

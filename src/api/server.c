@@ -215,6 +215,7 @@ enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *c
 	(void)uv_timer_init(loop, &a->deadline);
 	a->poll.data = a->timer.data = a->deadline.data = a;
 	a->events = events_new(a);
+	a->follows = follows_new(a);
 	host_on_published(host, events_published, a);
 	arm(a);
 	*ret = a;
@@ -239,6 +240,7 @@ static void close_all(struct api *a)
 	}
 	/* The library stops only when nothing is suspended. */
 	events_stop(a->events);
+	follows_stop(a->follows);
 	struct err err;
 	err_note(&err, ERR_UNAVAILABLE, _("the engine is leaving"));
 	for (struct request *r = a->requests; r; r = r->next)
@@ -246,6 +248,7 @@ static void close_all(struct api *a)
 			request_finish(r, ERR_UNAVAILABLE, &err);
 	MHD_stop_daemon(TAKE(a->daemon));
 	events_free(TAKE(a->events));
+	follows_free(TAKE(a->follows));
 }
 
 void api_stop(struct api *a)
@@ -258,6 +261,7 @@ void api_stop(struct api *a)
 	if (fd != MHD_INVALID_SOCKET)
 		(void)close(fd);
 	events_stop(a->events);
+	follows_stop(a->follows);
 	/* What is being read now has no claim to an answer; what is being answered has, for a while. */
 	for (struct conn *c = a->conns[CONN_READING].first; c; c = c->next)
 		(void)shutdown(c->fd, SHUT_RDWR);

@@ -23,14 +23,14 @@ static void show_tail(struct jw *w, const char *tail)
 
 static void failure_of_attempt(struct api *a, struct jw *w, const struct attempt_row *at)
 {
-	(void)a;
+	int64_t line = first_error(a, at->token);
 	jw_int(w, "iteration", at->iteration);
 	jw_int(w, "attempt", at->attempt);
 	jw_str(w, "class", error_class_name(at->class));
 	jw_str(w, "message", at->message ? at->message : _(error_class_meaning(at->class)));
 	jw_above(w, "exit_code", at->exit_code);
 	jw_above(w, "signal", at->signal > 0 ? at->signal : -1);
-	jw_null(w, "line");
+	jw_above(w, "line", line > 0 ? line : -1);
 	show_tail(w, at->tail);
 }
 

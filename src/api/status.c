@@ -81,7 +81,7 @@ enum err_code api_engine(struct request *r, struct err *err)
 	jw_time(&w, "started_at_ms", started);
 	jw_int(&w, "uptime_ms", MAX(clock_wall_ms() - started, (int64_t)0));
 	jw_str(&w, "state", engine_state(a, &s));
-	jw_str(&w, "reason", s.storage_failed ? _("nothing can be committed: the disk is full or cannot be written") : NULL);
+	jw_str(&w, "reason", s.storage_failed ? host_storage_trouble(a->host) : NULL);
 	jw_obj(&w, "steps");
 	jw_int(&w, "limit", a->config->engine.steps);
 	jw_int(&w, "running", s.steps_running);
@@ -118,15 +118,14 @@ static const char *const health_names[] = { "healthy", "degraded", "unhealthy" }
 struct component {
 	const char *name;
 	enum health health;
-	char message[160];
+	char message[400];
 };
 
-static void judge_database(const struct engine_stats *s, struct component *c)
+static void judge_database(struct api *a, const struct engine_stats *s, struct component *c)
 {
 	c->health = s->storage_failed ? UNHEALTHY : HEALTHY;
 	if (s->storage_failed)
-		(void)snprintf(c->message, sizeof(c->message), "%s",
-			       _("nothing can be committed: the disk is full or cannot be written"));
+		(void)snprintf(c->message, sizeof(c->message), "%s", host_storage_trouble(a->host));
 }
 
 static void judge_space(struct api *a, struct component *c)
@@ -169,7 +168,7 @@ static enum health judge(struct api *a, struct component v[4])
 	engine_stats(a->engine, &s);
 	memset(v, 0, 4 * sizeof(*v));
 	v[0].name = "database";
-	judge_database(&s, &v[0]);
+	judge_database(a, &s, &v[0]);
 	v[1].name = "space";
 	judge_space(a, &v[1]);
 	v[2].name = "queue";
@@ -277,7 +276,7 @@ enum err_code api_workers(struct request *r, struct err *err)
 	return ERR_OK;
 }
 
-/* ---- check and end ---- */
+/* ---- end ---- */
 
 static void leave(struct request *r)
 {

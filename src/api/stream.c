@@ -85,6 +85,7 @@ void events_published(void *ctx, int64_t seq)
 	if (!e)
 		return;
 	e->newest = seq;
+	follows_published(a->follows);
 	if (!e->first || uv_is_active((uv_handle_t *)&e->wake))
 		return;
 	if (may_wake(e))
