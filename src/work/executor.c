@@ -166,21 +166,15 @@ static void finish_http(const struct graph_node *node UNUSED, struct step_result
 		r->class = class;
 	if (r->class == CLASS_NONE)
 		return;
-	if (r->tail && r->tail[0]) { /* the diagnosis is the last line of the log */
-		size_t len = strlen(r->tail);
-		while (len && r->tail[len - 1] == '\n')
-			len--;
-		size_t start = len;
-		while (start && r->tail[start - 1] != '\n')
-			start--;
-		str_clear(message);
-		text_add_safe(message, r->tail + start, len - start, SAFE_PLAIN, false);
-	}
 	auto_json *v = NULL;
-	if (outputs->len && !json_parse(outputs->p, outputs->len, OUTPUTS_MAX * 4, &v, NULL)) {
-		const char *after = json_get_str(v, "retry_after_ms", NULL);
-		if (after)
-			*retry_after_ms = strtoll(after, NULL, 10);
+	if (!outputs->len || json_parse(outputs->p, outputs->len, OUTPUTS_MAX * 4, &v, NULL))
+		return;
+	const char *after = json_get_str(v, "retry_after_ms", NULL), *error = json_get_str(v, "error", NULL);
+	if (after)
+		*retry_after_ms = strtoll(after, NULL, 10);
+	if (error) {
+		str_clear(message);
+		text_add_safe(message, error, strlen(error), SAFE_PLAIN, false);
 	}
 }
 

@@ -28,6 +28,13 @@ pawl_worker_SOURCES = \
 	src/work/worker_step.c
 pawl_worker_LDADD = libwork.a libjournal.a libmodel.a libbase.a $(LIBINTL)
 
+pkglibexec_PROGRAMS += pawl-http
+pawl_http_SOURCES = \
+	src/work/http.h \
+	src/work/http_main.c \
+	src/work/http_request.c src/work/http_request.h
+pawl_http_LDADD = libbase.a $(CJSON_LIBS) $(CURL_LIBS) $(LIBINTL) -lm
+
 check_PROGRAMS += tests/unit/work_worker
 TESTS += tests/unit/work_worker
 tests_unit_work_worker_SOURCES = tests/unit/work_worker.c tests/unit/work_engine.h
@@ -46,3 +53,8 @@ tests_bench_bench_worker_LDADD = $(LIB_WORK)
 bench-worker: pawl-worker tests/bench/bench_worker
 	tests/bench/bench_worker $(ARGS)
 .PHONY: bench-worker
+
+check_PROGRAMS += tests/unit/work_http
+TESTS += tests/unit/work_http
+tests_unit_work_http_SOURCES = tests/unit/work_http.c tests/unit/work_engine.h src/work/http_request.c
+tests_unit_work_http_LDADD = $(LIB_WORK) $(CHECK_LIBS)
