@@ -88,10 +88,9 @@ void events_published(void *ctx, int64_t seq)
 	follows_published(a->follows);
 	if (!e->first || uv_is_active((uv_handle_t *)&e->wake))
 		return;
-	if (may_wake(e))
-		wake_all(e);
-	else
-		(void)uv_timer_start(&e->wake, on_wake, WAKE_MS, 0);
+	/* By the timer in any case: the library sends what was resumed only when it is run, and the turn
+	 * that published may have come from a worker, with no request at hand. */
+	(void)uv_timer_start(&e->wake, on_wake, may_wake(e) ? 0 : WAKE_MS, 0);
 }
 
 static void on_ping(uv_timer_t *timer)

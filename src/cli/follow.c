@@ -160,8 +160,11 @@ static void on_event(void *ctx, const struct stream_event *e)
 	const char *run = json_get_str(event, "run", NULL);
 	if (!f->run && run)
 		f->run = xstrdup(run);
-	if (str_eq(json_get_str(event, "entity", ""), "node"))
+	const char *entity = json_get_str(event, "entity", "");
+	if (str_eq(entity, "node"))
 		node_event(w, f, event);
+	else if (!str_eq(entity, "attempt"))
+		f->asked_us = 0; /* of the run itself there are few, and it may be the end: ask at once */
 }
 
 static void on_stream(void *ctx, enum stream_state state, const struct err *err UNUSED,
