@@ -4,7 +4,7 @@
 #include <stdalign.h>
 #include <string.h>
 
-#define CHUNK_SMALL 1024
+#define CHUNK_SMALL 512
 #define CHUNK_LARGE (256 * KIB)
 
 struct arena_chunk {

@@ -53,7 +53,7 @@ KEY(http_headers)
 {
 	struct node_load *nl = target;
 	struct node_http *h = &nl->work->http;
-	if (!wants_map(l, v))
+	if (!wants_small_map(l, v))
 		return;
 	h->headers = xcalloc(v->n + 1, sizeof(*h->headers)); /* one more: see http_body() */
 	for (const struct tree *m = v->first; m; m = m->next) {
@@ -130,7 +130,7 @@ static bool path_is_good(const char *s)
 KEY(http_outputs)
 {
 	struct node_http *h = &((struct node_load *)target)->work->http;
-	if (!wants_map(l, v))
+	if (!wants_small_map(l, v))
 		return;
 	h->outputs = xcalloc(v->n, sizeof(*h->outputs));
 	for (const struct tree *m = v->first; m; m = m->next) {

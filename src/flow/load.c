@@ -36,14 +36,16 @@ void path_pop(struct load *l, size_t before)
 
 void issue_at(struct load *l, int line, int column, const char *fmt, ...)
 {
-	if (l->quiet)
+	l->bad = true;
+	if (report_is_full(l->report)) {
+		l->report->dropped++;
 		return;
+	}
 	auto_str message = STR_INIT;
 	va_list ap;
 	va_start(ap, fmt);
 	str_vaddf(&message, fmt, ap);
 	va_end(ap);
-	l->bad = true;
 	report_add(l->report, l->file, line, column, str_text(&l->path), "%s", str_text(&message));
 }
 
@@ -75,6 +77,8 @@ void place_in(struct load *l, const struct tree *v, size_t offset, int *ret_line
 {
 	*ret_line = v->line;
 	*ret_column = v->column;
+	if (report_is_full(l->report))
+		return; /* nobody will see it, and it takes a look at the whole line */
 	size_t from = offset_of(l, v->line, v->column);
 	offset = MIN(offset, v->len);
 	const char *word = v->text + offset;
@@ -107,7 +111,7 @@ struct suggestion suggest(struct load *l, const char *word,
 {
 	struct suggestion s = { "" };
 	/* Among very many names only so often, so that a file of mistakes stays quick. */
-	if (l->quiet || (n > 100 && l->shared->suggestions++ > 20))
+	if (report_is_full(l->report) || (n > 100 && l->shared->suggestions++ > 20))
 		return s;
 	struct nearest near = { .word = word };
 	for (size_t i = 0; i < n; i++)
@@ -157,7 +161,7 @@ static void unknown_key(struct load *l, const struct flow_table *table, const st
 	}
 	struct suggestion near = suggest(l, m->key, key_at, table, table->n);
 	auto_str known = STR_INIT;
-	for (size_t i = 0; !near.s[0] && i < table->n; i++)
+	for (size_t i = 0; !near.s[0] && i < table->n && !report_is_full(l->report); i++)
 		str_addf(&known, "%s%s", i ? ", " : _("; it has "), table->keys[i].name);
 	issue_key(l, m, _("%s has no key '%s'%s%s"), _(table->what), key.s, near.s, str_text(&known));
 }
@@ -216,7 +220,7 @@ static void know_variable(struct load *l, const char *name)
 KEY(workflow_pass_env)
 {
 	struct graph *g = l->g;
-	g->pass_env = load_texts(l, v, &g->npass_env);
+	g->pass_env = load_texts(l, v, ENTRIES_MAX, &g->npass_env);
 	for (size_t i = 0; i < g->npass_env; i++) {
 		struct tree name = { .line = v->line, .column = v->column, .key = g->pass_env[i],
 				     .key_line = v->line, .key_column = v->column };
@@ -228,7 +232,7 @@ KEY(workflow_pass_env)
 KEY(workflow_env)
 {
 	struct graph *g = l->g;
-	if (!wants_map(l, v))
+	if (!wants_small_map(l, v))
 		return;
 	g->env = xcalloc(v->n, sizeof(*g->env));
 	/* One by one, so that a value may use the variables above it. */
@@ -253,7 +257,7 @@ KEY(workflow_concurrency)
 KEY(workflow_resources)
 {
 	struct graph *g = l->g;
-	if (!wants_map(l, v))
+	if (!wants_small_map(l, v))
 		return;
 	g->resources = xcalloc(v->n, sizeof(*g->resources));
 	for (const struct tree *m = v->first; m; m = m->next) {
@@ -387,6 +391,7 @@ static void load_tree(struct load *l)
 
 static void load_done(struct load *l)
 {
+	load_defaults_done(l);
 	for (size_t i = 0; i < l->nrefs; i++)
 		free(l->refs[i].path);
 	free(l->refs);

@@ -12,7 +12,11 @@
 
 #define FLOW_FILES_MAX 1000 /* sub-workflow files that one workflow loads, each time counted */
 #define FLOW_CHAIN_MAX 8    /* sub-workflows within sub-workflows */
+#define FLOW_SUB_MAX (16 * MIB) /* bytes of all of them together */
 #define TEXT_MAX (4 * KIB)  /* descriptions, help and the like */
+#define ENTRIES_MAX 1000    /* of maps and lists that are looked through one by one */
+#define WORDS_MAX 32        /* of a shell, of causes to retry: every node may have a copy */
+#define WORD_MAX 256        /* bytes of each */
 
 /* ---- tables ---- */
 
@@ -56,14 +60,15 @@ enum names_flags {
 /* A node is named in an expression of another one: it must come before. Judged when all edges are known. */
 struct node_ref {
 	int node, named;
-	int line, column;
+	const struct tree *v; /* the value that names it, and at which byte */
+	size_t at;
 	char *path;
 	const char *output; /* of the named node; NULL: its state, or all outputs */
 	bool direct;        /* it is needed directly, or by a handler */
 };
 
 struct shared_load { /* by all files of one load */
-	size_t files, nodes, suggestions;
+	size_t files, bytes, nodes, suggestions;
 };
 
 struct node_load {
@@ -87,9 +92,9 @@ struct load {
 	struct graph *g;
 	const struct tree *root;
 	struct str path;
-	int quiet;      /* > 0: what is loaded again from defaults: was judged already */
 	bool bad;       /* a mistake was found */
-	const struct tree *defaults;
+	struct graph_node *defaults; /* what defaults: says, as a node of its own; NULL without it */
+	const struct tree *defaults_map;
 	const struct tree **needs; /* where each node says what it needs */
 	struct smap env;  /* variables that every node has; values are not used */
 	struct node_load *current;
@@ -121,6 +126,8 @@ struct suggestion suggest_of(struct load *l, const char *word, const char *const
 /* ---- values: each reports what is wrong and then returns NULL, false or `fallback` ---- */
 
 bool wants_map(struct load *l, const struct tree *v);
+/* The same, and at most ENTRIES_MAX of them. */
+bool wants_small_map(struct load *l, const struct tree *v);
 const char *load_scalar(struct load *l, const struct tree *v); /* any scalar but null, as written */
 char *load_text(struct load *l, const struct tree *v);         /* the same, up to TEXT_MAX; yours */
 bool load_name(struct load *l, const struct tree *v, const char *name, bool is_key);
@@ -132,8 +139,8 @@ bool load_duration(struct load *l, const struct tree *v, int64_t *ret_ms);
 bool load_size(struct load *l, const struct tree *v, int64_t *ret_bytes);
 /* One of `words`; its index, -1 if none. */
 int load_word(struct load *l, const struct tree *v, const char *const *words, size_t n);
-/* A list of texts, or one text; each is yours, as is the NULL-terminated vector. */
-char **load_texts(struct load *l, const struct tree *v, size_t *ret_n);
+/* A list of at most `max` texts, or one text; each is yours, as is the NULL-terminated vector. */
+char **load_texts(struct load *l, const struct tree *v, size_t max, size_t *ret_n);
 /* A text with ${{ }}; `names` are the names that it may use. */
 struct tmpl *load_tmpl(struct load *l, const struct tree *v, unsigned int names);
 /* Any value; texts in it may hold ${{ }}. */
@@ -141,14 +148,15 @@ struct tmpl *load_value(struct load *l, const struct tree *v, unsigned int names
 /* A list, or one ${{ }} that gives one. */
 struct tmpl *load_list(struct load *l, const struct tree *v, unsigned int names);
 struct expr *load_condition(struct load *l, const struct tree *v, unsigned int names);
-/* Variables, added behind those in *env; those that `except` (may be NULL) has, too, are left out. */
-void load_env(struct load *l, const struct tree *v, const struct tree *except, unsigned int names,
-	      struct graph_env **env, size_t *nenv);
+/* Variables, added behind those in *env. */
+void load_env(struct load *l, const struct tree *v, unsigned int names, struct graph_env **env,
+	      size_t *nenv);
 
 /* ---- parts ---- */
 
 void load_nodes(struct load *l, const struct tree *v);
 void load_handler(struct load *l, const struct tree *v, enum handler_kind which);
+void load_defaults_done(struct load *l);
 void load_one_node(struct load *l, const struct tree *v, int index, enum handler_kind handler);
 /* needs: of every node; then, when all are loaded, feeds, ranks, cycles and names in expressions. */
 void load_needs(struct load *l);

@@ -36,6 +36,11 @@ TESTS += tests/unit/flow_schema
 tests_unit_flow_schema_SOURCES = tests/unit/flow_schema.c
 tests_unit_flow_schema_LDADD = $(LIB_FLOW) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/unit/flow_malformed
+TESTS += tests/unit/flow_malformed
+tests_unit_flow_malformed_SOURCES = tests/unit/flow_malformed.c
+tests_unit_flow_malformed_LDADD = $(LIB_FLOW) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/schema/judge
 tests_schema_judge_SOURCES = tests/schema/judge.c
 tests_schema_judge_LDADD = $(LIB_FLOW)

@@ -82,11 +82,11 @@ static void check_node(const struct check *c, const char *const *path, size_t np
 	const struct node_load *nl = l->current;
 	GROW(l->refs, l->nrefs, l->refs_cap);
 	struct node_ref *r = &l->refs[l->nrefs++];
-	*r = (struct node_ref){ .node = nl->index, .named = named, .path = xstrdup(str_text(&l->path)) };
+	*r = (struct node_ref){ .node = nl->index, .named = named, .v = c->v, .at = at + c->shift,
+				.path = xstrdup(str_text(&l->path)) };
 	r->direct = nl->node->handler != HANDLER_NONE || is_needed(nl->node, named);
 	if (npath > 3 && str_eq(path[2], parts[0]))
 		r->output = arena_text(&l->arena, path[3], strlen(path[3]));
-	place_in(l, c->v, at + c->shift, &r->line, &r->column);
 }
 
 static void check_each(const struct check *c, const char *const *path, size_t npath, size_t at)
@@ -199,7 +199,7 @@ static void check_outcome(struct load *l, const struct tree *v, unsigned int nam
 void check_tmpl(struct load *l, const struct tree *v, const struct tmpl *t, unsigned int names)
 {
 	struct check c = { .l = l, .v = v, .names = names };
-	if (l->quiet || tmpl_literal(t))
+	if (tmpl_literal(t))
 		return;
 	tmpl_names(t, check_name, &c);
 	if (tmpl_asks_outcome(t))
@@ -231,7 +231,7 @@ static void spread(const struct graph *g, const int *order, size_t norder, uint6
 static int compare_refs(const void *a, const void *b)
 {
 	const struct node_ref *x = a, *y = b;
-	return x->named != y->named ? (x->named < y->named ? -1 : 1) : x->line - y->line;
+	return x->named != y->named ? (x->named < y->named ? -1 : 1) : x->v->line - y->v->line;
 }
 
 /* The outputs that a node is known to give; none when it may give any. */
@@ -254,7 +254,9 @@ static PRINTF_LIKE(3, 4) void issue_ref(struct load *l, const struct node_ref *r
 	str_vaddf(&message, fmt, ap);
 	va_end(ap);
 	l->bad = true;
-	report_add(l->report, l->file, r->line, r->column, r->path, "%s", str_text(&message));
+	int line, column;
+	place_in(l, r->v, r->at, &line, &column);
+	report_add(l->report, l->file, line, column, r->path, "%s", str_text(&message));
 }
 
 static void judge_output(struct load *l, const struct node_ref *r)

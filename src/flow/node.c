@@ -56,13 +56,15 @@ KEY(node_workstream)
 KEY(node_env)
 {
 	struct node_load *nl = target;
-	const struct tree *shared = l->defaults ? tree_get(l->defaults, "env") : NULL;
-	if (shared && v != shared && shared->kind == TREE_MAP && nl->index >= 0) {
-		l->quiet++;
-		load_env(l, shared, v, nl->names, &nl->work->env, &nl->work->nenv);
-		l->quiet--;
+	struct graph *g = l->g;
+	if (nl->index >= 0) {
+		load_env(l, v, nl->names, &nl->work->env, &nl->work->nenv);
+		return;
 	}
-	load_env(l, v, NULL, nl->names, &nl->work->env, &nl->work->nenv);
+	/* Variables of defaults: are those of the workflow: what a node sets itself comes behind. */
+	load_env(l, v, nl->names, &g->env, &g->nenv);
+	for (size_t i = 0; i < g->nenv; i++)
+		smap_put(&l->env, g->env[i].name, l);
 }
 
 KEY(node_cwd)
@@ -132,7 +134,7 @@ KEY(node_resources)
 	struct graph_node *n = ((struct node_load *)target)->work;
 	if (v->kind != TREE_MAP) {
 		size_t nnames;
-		char **names = load_texts(l, v, &nnames);
+		char **names = load_texts(l, v, ENTRIES_MAX, &nnames);
 		n->uses = xcalloc(nnames, sizeof(*n->uses));
 		for (size_t i = 0; i < nnames; i++) {
 			add_use(l, n, v, names[i], 1);
@@ -141,6 +143,8 @@ KEY(node_resources)
 		free(names);
 		return;
 	}
+	if (!wants_small_map(l, v))
+		return;
 	n->uses = xcalloc(v->n, sizeof(*n->uses));
 	for (const struct tree *m = v->first; m; m = m->next) {
 		size_t before = path_push(l, m->key);
@@ -154,7 +158,7 @@ KEY(node_resources)
 KEY(node_outputs)
 {
 	struct graph_node *n = ((struct node_load *)target)->work;
-	n->outputs = load_texts(l, v, &n->noutputs);
+	n->outputs = load_texts(l, v, ENTRIES_MAX, &n->noutputs);
 	for (size_t i = 0; i < n->noutputs; i++) {
 		load_name(l, v, n->outputs[i], false);
 		for (size_t j = 0; j < i; j++)
@@ -210,9 +214,14 @@ KEY(limits_processes)
 static void custom_shell(struct load *l, const struct tree *v, struct node_run *run)
 {
 	size_t n;
-	char **words = load_texts(l, v, &n);
-	if (!n || !words[0][0]) {
+	char **words = load_texts(l, v, WORDS_MAX, &n);
+	bool good = n > 0 && words[0][0];
+	for (size_t i = 0; i < n; i++)
+		if (strlen(words[i]) > WORD_MAX)
+			issue(l, v, _("longer than %d bytes"), WORD_MAX);
+	if (!good && v->n <= WORDS_MAX)
 		issue(l, v, _("which program? write the words before the script's path, such as [perl, -w]"));
+	if (!good) {
 		for (size_t i = 0; i < n; i++)
 			free(words[i]);
 		free(words);
@@ -267,11 +276,8 @@ static void load_words(struct load *l, const struct tree *v, struct node_load *n
 	if (shell)
 		issue_key(l, shell, _("a list under run: is executed without a shell; remove shell:, or write "
 				      "the script as a text"));
-	for (char **p = run->shell_argv; p && *p; p++) /* of defaults: */
-		free(*p);
-	free(run->shell_argv);
-	run->shell_argv = NULL;
-	run->shell = SHELL_NONE;
+	if (!shell)
+		run->shell = SHELL_NONE;
 	if (!v->n)
 		issue(l, v, _("the list is empty; its first element is the program"));
 	run->argv = xcalloc(v->n + 1, sizeof(*run->argv));
@@ -311,11 +317,9 @@ bool node_key_fits(struct load *l, const struct flow_key *key, const struct tree
 		return true;
 	if (!nl->key_of_kind)
 		return false; /* what it is was not said, and that is reported */
-	if (v->key_line) {
-		const char *wanted = node_kind_name((enum node_kind)__builtin_ctz(key->kinds));
-		issue_key(l, v, _("'%s' belongs to a node with %s:; this one has %s:"), key->name, wanted,
-			  nl->key_of_kind);
-	}
+	const char *wanted = node_kind_name((enum node_kind)__builtin_ctz(key->kinds));
+	issue_key(l, v, _("'%s' belongs to a node with %s:; this one has %s:"), key->name, wanted,
+		  nl->key_of_kind);
 	return false;
 }
 
@@ -370,21 +374,64 @@ static void make_group(struct load *l, const struct tree *v, struct node_load *n
 	nl->names |= NAMES_EACH;
 }
 
-/* What the node leaves open is loaded again from defaults:, where it was judged once. */
-static void apply_defaults(struct load *l, const struct tree *v, struct node_load *nl)
+static void copy_retry(struct retry_policy *to, const struct retry_policy *from)
 {
-	l->quiet++;
-	for (size_t i = 0; l->defaults && i < flow_node_keys.n; i++) {
-		const struct flow_key *key = &flow_node_keys.keys[i];
-		const struct tree *value = key->shared ? tree_get(l->defaults, key->name) : NULL;
-		if (!value || tree_get(v, key->name) || !node_key_fits(l, key, value, nl))
-			continue;
-		if (nl->work->kind == NODE_RUN && nl->work->run.shell == SHELL_NONE &&
-		    str_eq(key->name, "shell"))
-			continue;
-		key->load(l, value, nl);
-	}
-	l->quiet--;
+	*to = *from;
+	to->exit_codes = from->nexit_codes ? xmemdup(from->exit_codes, from->nexit_codes * sizeof(int)) : NULL;
+	to->signals = from->nsignals ? xmemdup(from->signals, from->nsignals * sizeof(int)) : NULL;
+	to->patterns = from->npatterns ? xcalloc(from->npatterns, sizeof(char *)) : NULL;
+	for (size_t i = 0; i < from->npatterns; i++)
+		to->patterns[i] = xstrdup(from->patterns[i]);
+}
+
+static void copy_shell(struct node_run *to, const struct node_run *from)
+{
+	size_t n = 0;
+	to->shell = from->shell;
+	while (from->shell_argv && from->shell_argv[n])
+		n++;
+	if (!n)
+		return;
+	to->shell_argv = xcalloc(n + 1, sizeof(char *));
+	for (size_t i = 0; i < n; i++)
+		to->shell_argv[i] = xstrdup(from->shell_argv[i]);
+}
+
+/* What defaults: says and the node `v` does not. */
+static bool is_left(const struct load *l, const struct tree *v, const char *key)
+{
+	return tree_get(l->defaults_map, key) && !tree_get(v, key);
+}
+
+static void apply_defaults(struct load *l, const struct tree *v, struct graph_node *work)
+{
+	const struct graph_node *d = l->defaults;
+	if (!d)
+		return;
+	if (is_left(l, v, "timeout"))
+		work->timeout_ms = d->timeout_ms;
+	if (is_left(l, v, "retry"))
+		copy_retry(&work->retry, &d->retry);
+	if (is_left(l, v, "on_crash"))
+		work->on_crash = d->on_crash;
+	if (work->kind != NODE_RUN)
+		return;
+	if (is_left(l, v, "grace"))
+		work->grace_ms = d->grace_ms;
+	if (is_left(l, v, "limits"))
+		work->limits = d->limits;
+	if (is_left(l, v, "cwd"))
+		work->cwd = tmpl_ref(d->cwd);
+	if (is_left(l, v, "shell") && work->run.shell != SHELL_NONE)
+		copy_shell(&work->run, &d->run);
+}
+
+void load_defaults_done(struct load *l)
+{
+	if (l->defaults)
+		graph_node_done(l->defaults);
+	free(l->defaults);
+	l->defaults = NULL;
 }
 
 void load_one_node(struct load *l, const struct tree *v, int index, enum handler_kind handler)
@@ -405,9 +452,8 @@ void load_one_node(struct load *l, const struct tree *v, int index, enum handler
 	make_group(l, v, &nl);
 	find_kind(l, v, &nl);
 	l->current = &nl;
-	/* The variables of defaults: and of the node are there before what uses them is judged. */
 	load_map(l, v, &flow_node_keys, &nl);
-	apply_defaults(l, v, &nl);
+	apply_defaults(l, v, nl.work);
 	if (nl.work->kind == NODE_WORKFLOW && nl.work->workflow.graph)
 		check_sub_params(l, v, &nl.work->workflow);
 	l->current = NULL;
@@ -418,14 +464,16 @@ KEY(workflow_defaults)
 	struct graph_node *n = xcalloc(1, sizeof(*n));
 	struct node_load nl = { .node = n, .work = n, .map = v, .index = -1, .names = NAMES_WORKSPACE,
 				.key_of_kind = "run" };
+	set_plain(n);
 	l->current = &nl;
 	if (v->kind != TREE_NULL)
 		load_map(l, v, &flow_node_keys, &nl);
 	l->current = NULL;
-	if (v->kind == TREE_MAP)
-		l->defaults = v;
-	graph_node_done(n);
-	free(n);
+	l->defaults = n;
+	l->defaults_map = v;
+	/* A map of unknown keys is not looked through again for every node. */
+	if (v->n > flow_node_keys.n)
+		load_defaults_done(l);
 }
 
 /* ---- all nodes ---- */

@@ -257,10 +257,10 @@ KEY(param_enum)
 		issue(l, v, _("a list of the words that may be given is wanted here, such as [unit, all]"));
 		return;
 	}
-	p->choices = load_texts(l, v, &p->nchoices);
+	p->choices = load_texts(l, v, ENTRIES_MAX, &p->nchoices);
 	p->type = PARAM_ENUM;
 	for (size_t i = 0; i < p->nchoices; i++)
-		for (size_t j = 0; j < i && p->nchoices <= 1000; j++)
+		for (size_t j = 0; j < i; j++)
 			if (str_eq(p->choices[i], p->choices[j]))
 				issue(l, v, _("'%s' is named twice; once is enough"), word_of(p->choices[i]).s);
 }
@@ -364,7 +364,7 @@ static void load_param(struct load *l, const struct tree *m, struct smap *variab
 void load_params(struct load *l, const struct tree *v)
 {
 	struct smap variables = SMAP_INIT;
-	if (!wants_map(l, v))
+	if (!wants_small_map(l, v))
 		return;
 	l->g->params = xcalloc(v->n, sizeof(*l->g->params));
 	for (const struct tree *m = v->first; m; m = m->next) {

@@ -19,7 +19,7 @@ struct word word_of(const char *text)
 void report_add(struct flow_report *r, const char *file, int line, int column, const char *path,
 		const char *fmt, ...)
 {
-	if (r->n >= FLOW_ISSUES_MAX) {
+	if (report_is_full(r)) {
 		r->dropped++;
 		return;
 	}

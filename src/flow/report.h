@@ -15,6 +15,10 @@ struct word word_of(const char *text);
 
 void report_add(struct flow_report *r, const char *file, int line, int column, const char *path,
 		const char *fmt, ...) PRINTF_LIKE(6, 7);
+static inline bool report_is_full(const struct flow_report *r)
+{
+	return r->n >= FLOW_ISSUES_MAX;
+}
 /* By place, `file` before all others. */
 void report_sort(struct flow_report *r, const char *file);
 

@@ -130,6 +130,10 @@ static void add_pattern(struct load *l, const struct tree *e, const char *text, 
 {
 	struct err err = { 0 };
 	auto_regex *re = NULL;
+	if (strlen(text) > WORD_MAX) {
+		issue(l, e, _("longer than %d bytes"), WORD_MAX);
+		return;
+	}
 	if (!*text) {
 		issue(l, e, _("which output? write a regular expression, as in output:try again"));
 		return;
@@ -187,6 +191,10 @@ KEY(retry_on)
 	r->any_exit = false;
 	if (v->kind != TREE_LIST) {
 		add_cause(l, v, r);
+		return;
+	}
+	if (v->n > WORDS_MAX) {
+		issue(l, v, _("more than %d elements"), WORDS_MAX);
 		return;
 	}
 	for (const struct tree *e = v->first; e; e = e->next) {

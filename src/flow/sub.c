@@ -69,6 +69,11 @@ static struct graph *compile(struct load *l, const struct tree *v, const char *f
 		      str_text(&chain));
 		return NULL;
 	}
+	l->shared->bytes += len;
+	if (l->shared->bytes > FLOW_SUB_MAX) {
+		issue(l, v, _("all sub-workflows together are larger than %d MiB"), FLOW_SUB_MAX / MIB);
+		return NULL;
+	}
 	struct load sub = { .report = l->report, .source = l->source, .parent = l,
 			    .depth = l->depth + 1, .shared = l->shared };
 	struct graph *g = NULL;
@@ -124,7 +129,7 @@ static const char *param_at(const void *ctx, size_t i)
 static void check_constant(struct load *l, const struct tree *m, const struct graph_param *p,
 			   const struct tmpl *value)
 {
-	if (l->quiet || !tmpl_is_constant(value))
+	if (!tmpl_is_constant(value))
 		return;
 	auto_str json = STR_INIT, out = STR_INIT;
 	auto_json *v = NULL;
@@ -160,7 +165,7 @@ KEY(node_params)
 {
 	struct node_load *nl = target;
 	struct node_workflow *w = &nl->work->workflow;
-	if (!wants_map(l, v))
+	if (!wants_small_map(l, v))
 		return;
 	w->params = xcalloc(v->n, sizeof(*w->params));
 	for (const struct tree *m = v->first; m; m = m->next) {

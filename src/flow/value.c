@@ -21,6 +21,16 @@ bool wants_map(struct load *l, const struct tree *v)
 	return false;
 }
 
+bool wants_small_map(struct load *l, const struct tree *v)
+{
+	if (!wants_map(l, v))
+		return false;
+	if (v->n <= ENTRIES_MAX)
+		return true;
+	issue(l, v, _("more than %d entries"), ENTRIES_MAX);
+	return false;
+}
+
 const char *load_scalar(struct load *l, const struct tree *v)
 {
 	if (is_scalar(v))
@@ -190,13 +200,15 @@ int load_word(struct load *l, const struct tree *v, const char *const *words, si
 	return -1;
 }
 
-char **load_texts(struct load *l, const struct tree *v, size_t *ret_n)
+char **load_texts(struct load *l, const struct tree *v, size_t max, size_t *ret_n)
 {
 	size_t cap = v->kind == TREE_LIST ? v->n : 1, n = 0, i = 0;
-	char **texts = xcalloc(cap + 1, sizeof(*texts));
+	char **texts = xcalloc(MIN(cap, max) + 1, sizeof(*texts));
 	if (v->kind != TREE_LIST) {
 		if (load_scalar(l, v))
 			texts[n++] = xstrdup(v->text);
+	} else if (cap > max) {
+		issue(l, v, _("more than %zu elements"), max);
 	} else {
 		for (const struct tree *e = v->first; e; e = e->next) {
 			size_t before = path_push_index(l, i++);
@@ -301,15 +313,13 @@ struct expr *load_condition(struct load *l, const struct tree *v, unsigned int n
 	return e;
 }
 
-void load_env(struct load *l, const struct tree *v, const struct tree *except, unsigned int names,
-	      struct graph_env **env, size_t *nenv)
+void load_env(struct load *l, const struct tree *v, unsigned int names, struct graph_env **env,
+	      size_t *nenv)
 {
-	if (!wants_map(l, v))
+	if (!wants_small_map(l, v))
 		return;
 	*env = xreallocarray(*env, *nenv + v->n, sizeof(**env));
 	for (const struct tree *m = v->first; m; m = m->next) {
-		if (except && tree_get(except, m->key))
-			continue;
 		size_t before = path_push(l, m->key);
 		if (load_variable_name(l, m)) {
 			struct tmpl *value = load_tmpl(l, m, names);

@@ -60,6 +60,8 @@ struct tmpl *tmpl_list(struct tmpl **v, size_t n);
 /* A map whose values are templates; takes keys and values. */
 struct tmpl *tmpl_map(char **keys, struct tmpl **v, size_t n);
 void tmpl_free(struct tmpl *t);
+/* Hold it once more: it lives until tmpl_free() was called for each holder. Not for several threads. */
+struct tmpl *tmpl_ref(struct tmpl *t);
 /* The literal text if it holds no expression, else NULL. */
 const char *tmpl_literal(const struct tmpl *t);
 /* Whether no expression is in it, at any depth: tmpl_value() needs no scope then. */

@@ -15,6 +15,7 @@ struct part {
 
 struct tmpl {
 	enum tmpl_kind kind;
+	unsigned int others; /* holders besides the first */
 	char *text; /* TMPL_CONST: JSON. TMPL_TEXT: the literal if there is no expression */
 	struct part *parts;
 	size_t nparts;
@@ -25,7 +26,7 @@ struct tmpl {
 
 void tmpl_free(struct tmpl *t)
 {
-	if (!t)
+	if (!t || t->others-- > 0)
 		return;
 	for (size_t i = 0; i < t->nparts; i++) {
 		free(t->parts[i].text);
@@ -41,6 +42,13 @@ void tmpl_free(struct tmpl *t)
 	free(t->items);
 	free(t->text);
 	free(t);
+}
+
+struct tmpl *tmpl_ref(struct tmpl *t)
+{
+	if (t)
+		t->others++;
+	return t;
 }
 
 /* Where the expression that begins at text[i] ends: at the first }} outside of quotes. */

@@ -287,9 +287,10 @@ START_TEST(a_whole_workflow)
 	ck_assert_int_eq(build->limits.output_bytes, 1000000);
 	ck_assert(!build->critical && build->on_crash == CRASH_ASK);
 	ck_assert_str_eq(build->workstream, "lane");
-	ck_assert_uint_eq(build->nenv, 2);
-	ck_assert_str_eq(build->env[0].name, "C");
-	ck_assert_str_eq(tmpl_literal(build->env[1].value), "mine");
+	ck_assert_uint_eq(build->nenv, 1);
+	ck_assert_str_eq(tmpl_literal(build->env[0].value), "mine");
+	ck_assert_uint_eq(g->nenv, 4); /* those of defaults: come behind */
+	ck_assert_str_eq(g->env[2].name, "C");
 
 	const struct graph_node *each = &g->nodes[graph_find(g, "each")];
 	ck_assert_int_eq(each->kind, NODE_GROUP);
