@@ -129,7 +129,7 @@ void card_print(struct cli *cli, const struct json *run, FILE *to)
 			field(cli, &s, _("node"), what.p);
 		class_line(cli, &s, failure);
 		const char *message = json_get_str(failure, "message", "");
-		if (message[0])
+		if (message[0] && !str_starts(message, "exit code "))
 			field(cli, &s, _("what"), message);
 		tail_lines(cli, &s, failure);
 		if (node[0]) {

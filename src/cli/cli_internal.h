@@ -226,8 +226,8 @@ struct followed {
 	struct json *last; /* its run (or order) object as last read */
 	/* private to follow.c */
 	unsigned int request;
-	bool dirty;
-	int64_t asked_us;
+	bool dirty, heard_end;
+	int64_t asked_us, ended_us;
 	struct smap *started;
 	int64_t shown_tenth;
 };

@@ -10,10 +10,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GONE_TRIES 200 /* of 50 ms: how long processes of the engine may take to leave the home */
+#define GONE_MS 20000  /* how long the engine may take to end */
+#define GONE_TRIES 200 /* of 50 ms: how long its workers may take to leave the home */
 
 /* clang-format off */
 static const struct { const char *file, *text; } shown[] = {
@@ -26,6 +28,7 @@ static const struct { const char *file, *text; } shown[] = {
 /* The temporary home must go whatever happens: a child waits for this process to end (its end of a
  * pipe closes), and cleans up. It outlives Ctrl-C, a crash and kill -9 of the demo. */
 static int janitor_pipe = -1;
+static pid_t janitor_pid;
 
 static NORETURN void janitor(int from, const char *home)
 {
@@ -36,15 +39,13 @@ static NORETURN void janitor(int from, const char *home)
 	struct client_options o = { .home = home };
 	struct client *c = NULL;
 	auto_json *v = NULL;
-	int64_t pid = 0;
+	struct pollfd engine = { .fd = -1, .events = POLLIN };
 	if (!client_new(&o, &c, NULL)) {
 		if (!client_call(c, "GET", "/v1/engine", NULL, &v, NULL))
-			pid = json_get_int(v, "pid", 0);
-		if (client_call(c, "POST", "/v1/engine/stop", "{\"kill\":true}", NULL, NULL))
-			pid = 0; /* nobody is there to be stopped */
+			engine.fd = (int)syscall(SYS_pidfd_open, (pid_t)json_get_int(v, "pid", 0), 0);
+		if (!client_call(c, "POST", "/v1/engine/stop", "{\"kill\":true}", NULL, NULL))
+			(void)poll(&engine, engine.fd >= 0, GONE_MS);
 	}
-	for (int i = 0; i < GONE_TRIES && pid > 0 && kill((pid_t)pid, 0) == 0; i++)
-		(void)poll(NULL, 0, 50);
 	for (int i = 0; i < GONE_TRIES && fs_exists(home) && fs_rmtree(home, NULL); i++)
 		(void)poll(NULL, 0, 50); /* a worker was still writing */
 	_exit(0);
@@ -70,6 +71,7 @@ static enum err_code start_janitor(const char *home, struct err *err)
 	}
 	(void)close(ends[0]);
 	janitor_pipe = ends[1];
+	janitor_pid = pid;
 	return ERR_OK;
 }
 
@@ -81,7 +83,7 @@ static void dismiss_janitor(const struct cli *cli)
 	(void)close(janitor_pipe);
 	janitor_pipe = -1;
 	note_line(cli, _("The demo's engine and its folder are removed."));
-	while (wait(NULL) < 0 && errno == EINTR)
+	while (waitpid(janitor_pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 

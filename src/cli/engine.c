@@ -174,6 +174,7 @@ static enum err_code foreground(struct call *call, struct err *err)
 	argv[n++] = program;
 	argv[n++] = "--home";
 	argv[n++] = call->cli->home;
+	argv[n++] = "--foreground";
 	for (size_t i = 0; settings[i]; i++) {
 		argv[n++] = "--set";
 		argv[n++] = settings[i];

@@ -18,6 +18,7 @@
 
 #define ASK_EVERY_US 100000 /* at most so often per run */
 #define DRAW_EVERY_MS 200   /* the clock in the block */
+#define LAST_EVENTS_US 300000
 #define LINES_MAX_NODES 200 /* beyond, only failures and tenths get a line */
 
 struct watch;
@@ -165,6 +166,8 @@ static void on_event(void *ctx, const struct stream_event *e)
 		node_event(w, f, event);
 	else if (!str_eq(entity, "attempt"))
 		f->asked_us = 0; /* of the run itself there are few, and it may be the end: ask at once */
+	int state = str_eq(entity, "run") ? state_from_name(ENTITY_RUN, json_get_str(event, "to", "")) : -1;
+	f->heard_end = f->heard_end || (state >= 0 && state_final(ENTITY_RUN, state));
 }
 
 static void on_stream(void *ctx, enum stream_state state, const struct err *err UNUSED,
@@ -189,6 +192,8 @@ static void took_run(struct watch *w, struct followed *f)
 	if (still && !f->stopped)
 		say(w, f->title, state, -1, json_get_str(f->last, "reason", NULL));
 	f->stopped = still;
+	if (ended && !f->ended)
+		f->ended_us = clock_mono_us();
 	f->ended = ended;
 }
 
@@ -252,12 +257,19 @@ static void add_bar(const struct cli *cli, struct str *s, const struct json *run
 	    (json_get_int(p, "succeeded", 0) + json_get_int(p, "skipped", 0)) * width / total;
 	int64_t bad = json_get_int(p, "failed", 0) + json_get_int(p, "canceled", 0);
 	bad = bad ? MAX(bad * width / total, (int64_t)1) : 0;
+	/* clang-format off */
+	const struct { enum style style; int64_t n; const char *utf8, *ascii; } parts[] = {
+		{ STYLE_GREEN, good, "█", "#" }, { STYLE_RED, bad, "█", "#" }, { STYLE_DIM, width - good - bad, "·", "." },
+	};
+	/* clang-format on */
 	str_add_char(s, '[');
-	for (int64_t i = 0; i < width; i++) {
-		enum style style = i < good ? STYLE_GREEN : i < good + bad ? STYLE_RED : STYLE_DIM;
-		str_addf(s, "%s%s%s", style_on(cli, style),
-		         i < good + bad ? (cli->utf8 ? "█" : "#") : (cli->utf8 ? "·" : "."),
-		         style_off(cli));
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		if (parts[i].n <= 0)
+			continue;
+		str_add(s, style_on(cli, parts[i].style));
+		for (int64_t k = 0; k < parts[i].n; k++)
+			str_add(s, cli->utf8 ? parts[i].utf8 : parts[i].ascii);
+		str_add(s, style_off(cli));
 	}
 	str_add(s, "] ");
 	add_progress(s, run);
@@ -282,7 +294,7 @@ static size_t add_title(const struct watch *w, struct str *s, const struct follo
 	}
 	int64_t eta = json_get_int(f->last, "eta_ms", -1),
 		position = json_get_int(f->last, "position", 0);
-	if (eta > 0 && !ended) {
+	if (eta >= 2000 && !ended) {
 		str_add(s, _(", about "));
 		duration_add(s, eta);
 		str_add(s, _(" left"));
@@ -400,10 +412,19 @@ static bool interrupted(struct watch *w, int signals)
 
 /* ---- the loop ---- */
 
+/* The state may be known before the events that led to it were told: they get a moment to come. */
+static bool is_over(const struct watch *w, const struct followed *f)
+{
+	if (f->stopped && w->options->leave_when_paused)
+		return true;
+	return f->ended && (!f->run || f->heard_end || w->away || w->cli->json || w->cli->quiet ||
+			    clock_mono_us() - f->ended_us > LAST_EVENTS_US);
+}
+
 static bool all_over(const struct watch *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (!w->v[i].ended && !(w->options->leave_when_paused && w->v[i].stopped))
+		if (!is_over(w, &w->v[i]))
 			return false;
 	return true;
 }
@@ -415,6 +436,8 @@ static int ask_due(struct watch *w)
 	int64_t now = clock_mono_us();
 	for (size_t i = 0; i < w->n; i++) {
 		struct followed *f = &w->v[i];
+		if (f->ended && !is_over(w, f))
+			timeout = timeout < 0 ? LAST_EVENTS_US / 1000 : timeout;
 		if (!f->dirty || f->request || f->ended)
 			continue;
 		int64_t wait = f->asked_us ? f->asked_us + ASK_EVERY_US - now : 0;
@@ -446,7 +469,7 @@ static enum err_code loop(struct watch *w, int signals, enum follow_end *ret, st
 			return ERR_OK;
 		}
 		int64_t now = clock_mono_us();
-		if (w->block && (w->changed || now - drawn_us >= (int64_t)DRAW_EVERY_MS * 1000)) {
+		if (w->block && now - drawn_us >= (w->changed ? ASK_EVERY_US : (int64_t)DRAW_EVERY_MS * 1000)) {
 			draw(w);
 			drawn_us = now;
 			w->changed = false;
@@ -455,7 +478,7 @@ static enum err_code loop(struct watch *w, int signals, enum follow_end *ret, st
 		int timeout;
 		size_t n = client_poll(w->cli->client, fds, COUNT(fds) - 1, &timeout);
 		fds[n] = (struct pollfd){ .fd = signals, .events = POLLIN };
-		timeout = earlier(earlier(timeout, due), w->block ? DRAW_EVERY_MS : -1);
+		timeout = earlier(earlier(timeout, due), !w->block ? -1 : w->changed ? ASK_EVERY_US / 1000 : DRAW_EVERY_MS);
 		int ready = poll(fds, n + 1, timeout);
 		if (ready < 0 && errno != EINTR)
 			return err_sys(err, ERR_INTERNAL, _("cannot wait for the engine"));

@@ -36,7 +36,8 @@ static void duration_field(const struct cli *cli, const char *label, const struc
                            const char *key)
 {
 	auto_str s = STR_INIT;
-	add_duration(&s, v, key);
+	if (json_get_int(v, key, 0) > 0)
+		add_duration(&s, v, key);
 	out_field(cli, label, str_text(&s));
 }
 
