@@ -155,12 +155,13 @@ static bool io_alive(void *ctx UNUSED, int64_t pid, int64_t start_time)
 	return pid > 0 && proc_alive((pid_t)pid, start_time);
 }
 
-static void io_kill_token(void *ctx UNUSED, int64_t token)
+static void io_kill_token(void *ctx, int64_t token)
 {
-	char text[24];
-	(void)snprintf(text, sizeof(text), "%" PRId64, token);
-	const char *values[] = { text };
-	int n = proc_signal_marked("PAWL_TOKEN", values, 1, SIGKILL);
+	struct host *h = ctx;
+	auto_str text = STR_INIT;
+	step_token(&text, h->home, token);
+	const char *values[] = { text.p };
+	int n = proc_signal_marked(STEP_MARK, values, 1, SIGKILL);
 	if (n > 0)
 		diag(DIAG_WARN, "ended %d processes that a lost worker left", n);
 }

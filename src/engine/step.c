@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TAIL_KEPT (4 * KIB)
 #define INTERRUPTS_MAX 3 /* in a row, before the run is paused as a crash loop */
 
 /* Name of the log file: the index keeps it unique, the name readable. */
@@ -166,6 +167,7 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 	s->run_id = step_keep(b, id_text('r', n->run->id).s, ID_LEN);
 	s->node_name = n->name;
 	s->umask = -1;
+	s->want_tail = n->def->retry.npatterns > 0;
 	s->timeout_ms = n->def->timeout_ms ? n->def->timeout_ms : e->settings->timeout_ms;
 	s->grace_ms = n->def->grace_ms ? n->def->grace_ms : e->settings->grace_ms;
 	s->log_head = n->def->limits.output_bytes ? n->def->limits.output_bytes * 7 / 8 : e->settings->log_head;
@@ -331,10 +333,20 @@ static void default_message(const struct node *n, const struct step_result *r, s
 	}
 }
 
+/* What the failure card shows; retry patterns look at more. */
+static char *short_tail(const char *tail)
+{
+	size_t len = strlen(tail);
+	if (len <= TAIL_KEPT)
+		return xstrdup(tail);
+	const char *from = tail + len - TAIL_KEPT, *newline = strchr(from, '\n');
+	return xstrdup(newline && newline[1] ? newline + 1 : from);
+}
+
 static void end_attempt(struct engine *e, const struct node *n, const struct step_result *r, const char *message,
 			const struct retry_verdict *v)
 {
-	auto_free char *tail = r->class != CLASS_NONE && r->tail && *r->tail ? xstrdup(r->tail) : NULL;
+	auto_free char *tail = r->class != CLASS_NONE && r->tail && *r->tail ? short_tail(r->tail) : NULL;
 	struct attempt_row a = {
 		.token = n->token, .state = attempt_state_of(r->class), .class = r->class,
 		.exit_code = r->exit_code >= 0 ? r->exit_code : -1, .signal = r->signal > 0 ? r->signal : -1,

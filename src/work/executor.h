@@ -53,10 +53,6 @@ void step_env(struct step_build *b, const char *name, const char *value);
  * appended to `ret_words`, each with its NUL, and *ret_n says how many they are. */
 bool script_is_plain(const char *script, struct str *ret_words, size_t *ret_n);
 
-/* Which of the retry patterns fits the end of the output, as `step_result.tail` has it with want_tail:
- * from 1; 0 when none does. */
-int output_match(char *const *patterns, size_t n, const char *tail);
-
 /* Read $PAWL_OUTPUT ("name=value" lines, and "name<<END" … "END" blocks) into a JSON object of strings.
  * The error names the line. */
 enum err_code outputs_parse(const char *text, size_t len, struct str *ret_json,

@@ -53,7 +53,7 @@ struct step_key {
 
 /* One step, as data; the worker knows nothing of workflows. Text is borrowed by the encoder and owned
  * by a decoded message. The worker itself adds two names to the environment: PAWL_OUTPUT, a path in its own
- * folder, and PAWL_TOKEN (step_token()), by which the processes of a step are found again. */
+ * folder, and PAWL_STEP (STEP_MARK, step_token()), by which the processes of a step are found again. */
 struct step_spec {
 	struct step_key key;
 	const char *run_id, *node_name; /* for messages and PAWL_RUN, PAWL_NODE */
@@ -93,7 +93,7 @@ struct step_result {
 	size_t outputs_len;
 	const char *message;     /* one sentence when class is not CLASS_NONE; may be NULL */
 	const char *tail;        /* last lines of the log when class is not CLASS_NONE, at most 4 KiB (64 with
-				    want_tail), for the failure card and output_match(); else NULL */
+				    want_tail), for the failure card and retry patterns; else NULL */
 };
 
 enum worker_phase { WORKER_IDLE, WORKER_BUSY, WORKER_DONE /* holds a result */ };
@@ -139,8 +139,9 @@ enum err_code proto_recv(int fd, struct proto_message *ret, struct err *err) MUS
 /* As proto_send(), for a message that is encoded already. */
 enum err_code proto_send_bytes(int fd, const void *bytes, size_t len, struct err *err) MUST_CHECK;
 
-/* The value of PAWL_TOKEN in a step's environment: the token and the home, since tokens of two homes are
- * alike. */
+/* The mark in the environment of a step's processes, and its value: the token and the home, since tokens
+ * of two homes are alike. */
+#define STEP_MARK "PAWL_STEP"
 void step_token(struct str *s, const char *home, int64_t token);
 
 /* The exit record: what a worker leaves in `home/spool/<token>.exit` when no engine answers. It is an

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the executors share: memory and environment of a step, and patterns in its output. */
+/* What the executors share: memory and environment of a step. */
 #include "work/executor.h"
-
-#include "base/regex.h"
 
 #include <string.h>
 
@@ -47,17 +45,4 @@ void step_build_done(struct step_build *b)
 	free(b->env);
 	free(b->secrets);
 	*b = (struct step_build){ 0 };
-}
-
-int output_match(char *const *patterns, size_t n, const char *tail)
-{
-	for (size_t i = 0; i < n; i++) {
-		auto_regex *re = NULL;
-		size_t start, end;
-		/* The loader compiled it before; what does not compile now does not match. */
-		if (regex_new(patterns[i], REGEX_MULTILINE, &re, NULL) == ERR_OK &&
-		    regex_find(re, tail, strlen(tail), 0, &start, &end, NULL))
-			return (int)i + 1;
-	}
-	return 0;
 }

@@ -352,7 +352,7 @@ static bool env_is_plain(const struct step_spec *spec)
 /* The step's environment with the two variables of the worker; the array is the caller's to free. */
 static const char **make_env(struct worker *w, struct str *texts)
 {
-	static const char *const own[] = { "PAWL_OUTPUT=", "PAWL_TOKEN=" };
+	static const char *const own[] = { "PAWL_OUTPUT=", STEP_MARK "=" };
 	struct step *s = &w->step;
 	size_t n = 0, token_at;
 	str_add(texts, own[0]);

@@ -400,11 +400,11 @@ START_TEST(orphans_are_found_by_their_mark)
 	auto_str token = STR_INIT;
 	step_token(&token, e.home, e.token + 1);
 	const char *value = token.p;
-	ck_assert_int_eq(proc_signal_marked("PAWL_TOKEN", &value, 1, SIGKILL), 0);
+	ck_assert_int_eq(proc_signal_marked(STEP_MARK, &value, 1, SIGKILL), 0);
 	str_clear(&token);
 	step_token(&token, e.home, e.token);
 	value = token.p;
-	ck_assert_int_ge(proc_signal_marked("PAWL_TOKEN", &value, 1, SIGKILL), 3);
+	ck_assert_int_ge(proc_signal_marked(STEP_MARK, &value, 1, SIGKILL), 3);
 	family_is_gone();
 	engine_vanish(&e);
 	ck_assert_int_eq(fs_rmtree(e.home, NULL), ERR_OK);

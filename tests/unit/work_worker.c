@@ -227,7 +227,7 @@ END_TEST
 START_TEST(the_environment_is_exact)
 {
 	static const char *const words[] = { "env", NULL };
-	static const char *const env[] = { "PATH=/usr/bin:/bin", "A=b c", "EMPTY=", "PAWL_TOKEN=forged",
+	static const char *const env[] = { "PATH=/usr/bin:/bin", "A=b c", "EMPTY=", "PAWL_STEP=forged",
 					   NULL };
 	struct proto_message m, r;
 	spec_init(&e, &m);
@@ -236,7 +236,7 @@ START_TEST(the_environment_is_exact)
 	engine_run(&e, &m, &r);
 	auto_free char *log = engine_log(&e);
 	auto_free char *expected = xasprintf(
-		"PATH=/usr/bin:/bin\nA=b c\nEMPTY=\nPAWL_OUTPUT=%s/spool/w%d/%d\nPAWL_TOKEN=%d:%s\n", e.home,
+		"PATH=/usr/bin:/bin\nA=b c\nEMPTY=\nPAWL_OUTPUT=%s/spool/w%d/%d\nPAWL_STEP=%d:%s\n", e.home,
 		(int)e.worker, (int)e.token, (int)e.token, e.home);
 	ck_assert_str_eq(log, expected);
 	proto_done(&r);
