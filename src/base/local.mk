@@ -14,7 +14,9 @@ libbase_a_SOURCES = \
 	src/base/proc.c src/base/proc.h \
 	src/base/nearest.c src/base/nearest.h \
 	src/base/regex.c src/base/regex.h \
+	src/base/regex_internal.h \
 	src/base/regex_plan.c \
+	src/base/regex_texts.c \
 	src/base/rng.h \
 	src/base/spawn.c src/base/spawn.h \
 	src/base/str.c src/base/str.h \

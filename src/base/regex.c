@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "base/regex.h"
+#include "base/regex_internal.h"
 
 #include "base/str.h"
 
@@ -23,8 +23,7 @@ struct regex {
 	unsigned int flags;
 };
 
-/* The end of the class that begins at `p`: behind its bracket. */
-static const char *skip_class(const char *p, const char *end)
+const char *regex_skip_class(const char *p, const char *end)
 {
 	const char *first = p + 1 + (end - p > 1 && p[1] == '^');
 	for (p = first; p < end && (*p != ']' || p == first); p++) {
@@ -46,7 +45,7 @@ static void mend(const char *pattern, size_t len, struct str *out)
 	for (const char *p = pattern; p < end;) {
 		size_t n = 1;
 		if (*p == '[') {
-			n = (size_t)(skip_class(p, end) - p);
+			n = (size_t)(regex_skip_class(p, end) - p);
 		} else if (*p == '\\' && end - p > 1) {
 			n = 2;
 			if (p[1] == 'Q') {

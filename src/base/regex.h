@@ -38,11 +38,16 @@ const char *regex_pattern(const struct regex *re, unsigned int *ret_flags);
 
 /* How to find, in a text of many lines, those that match a pattern when each is taken by itself. What
  * the pattern does not allow is NULL. */
+#define REGEX_TEXTS 16
 struct regex_plan {
-	char *literal; /* stands in every match; the case of ASCII letters is of no matter if `fold` */
-	size_t literal_len;
+	/* One of these stands in every match; the case of ASCII letters is of no matter if `fold`. */
+	struct {
+		char *p;
+		size_t len;
+	} texts[REGEX_TEXTS];
+	size_t ntexts; /* 0: none is known */
 	bool fold;
-	bool exact; /* and wherever it stands is a match */
+	bool exact; /* there is one, and wherever it stands is a match */
 	/* Matches many lines at once: no match goes over the end of a line, ^ and $ are at lines, and $ is
 	 * before a carriage return, too. The second one is for ASCII only. */
 	struct regex *lines, *lines_ascii;

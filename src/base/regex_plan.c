@@ -3,7 +3,7 @@
  * contains, and a form of the pattern whose matches stay within a line, so that one call goes
  * through a whole buffer. What is not understood here is searched line by line, which is right and
  * slower. */
-#include "base/regex.h"
+#include "base/regex_internal.h"
 
 #include "base/str.h"
 #include "base/utf8.h"
@@ -12,61 +12,30 @@
 
 struct reading {
 	const char *p, *end;
-	bool caseless, ascii;
-	int depth;        /* of groups */
-	bool safe;        /* `out` is a form for many lines */
-	bool readable;    /* the meaning of the pattern is known at all */
-	bool alternative; /* | outside of groups */
-	bool plain;       /* nothing but characters up to here */
+	bool safe;     /* `out` is a form for many lines */
+	bool readable; /* the meaning of the pattern is known at all */
+	bool ascii;
 	struct str out;
-	struct str run, best; /* characters that stand together in every match */
-	size_t last; /* bytes in `run` of the character that a quantifier would belong to */
 };
 
-static void end_run(struct reading *r)
-{
-	if (r->run.len > r->best.len) {
-		str_clear(&r->best);
-		str_add_len(&r->best, str_text(&r->run), r->run.len);
-	}
-	str_clear(&r->run);
-	r->last = 0;
-}
-
-/* Something that is not a character: copied, and the run is over. */
 static void copy(struct reading *r, size_t n)
 {
 	str_add_len(&r->out, r->p, n);
 	r->p += n;
-	r->plain = false;
-	end_run(r);
 }
 
 static void replace(struct reading *r, size_t n, const char *with)
 {
 	str_add(&r->out, with);
 	r->p += n;
-	r->plain = false;
-	end_run(r);
 }
 
-/* The `n` bytes of the pattern at r->p stand for the character bytes[len]. Without regard to case,
- * k and s have partners outside of ASCII (the signs for Kelvin and long s), as have most others
- * there. */
-static void character(struct reading *r, size_t n, const char *bytes, size_t len)
+/* The `n` bytes of the pattern at r->p stand for a character that begins with `first`. */
+static void character(struct reading *r, size_t n, char first)
 {
-	str_add_len(&r->out, r->p, n);
-	r->p += n;
-	if (*bytes == '\n')
-		r->safe = false;
-	if (r->depth > 0 || *bytes == '\n' ||
-	    (r->caseless && ((unsigned char)*bytes >= 128 || strchr("kKsS", *bytes)))) {
-		r->plain = false;
-		end_run(r);
-		return;
-	}
-	str_add_len(&r->run, bytes, len);
-	r->last = len;
+	r->safe &= first != '\n';
+	r->ascii &= (unsigned char)first < 128;
+	copy(r, n);
 }
 
 static bool alnum(char c)
@@ -83,7 +52,7 @@ static void escape(struct reading *r)
 	char c = r->p[1];
 	if (!alnum(c)) {
 		size_t n = MAX(utf8_len(r->p + 1, (size_t)(r->end - r->p - 1)), (size_t)1);
-		character(r, n + 1, r->p + 1, n);
+		character(r, n + 1, r->p[1]);
 		return;
 	}
 	switch (c) {
@@ -209,7 +178,6 @@ static void group(struct reading *r)
 	} known[] = { { "(?:", true },   { "(?=", false },  { "(?!", false },
 		      { "(?<=", false }, { "(?<!", false }, { "(?>", false } };
 	size_t left = (size_t)(r->end - r->p);
-	r->depth++;
 	if (left < 2 || (r->p[1] != '?' && r->p[1] != '*')) {
 		copy(r, 1);
 		return;
@@ -231,36 +199,31 @@ static void group(struct reading *r)
 		r->readable = false; /* options, verbs, conditions, recursion */
 }
 
-/* How long the quantifier at r->p is, 0 if none is there; *least is its lower bound. */
-static size_t quantifier(const struct reading *r, unsigned int *least)
+size_t regex_quantifier(const char *p, const char *end, unsigned int *least)
 {
-	*least = *r->p == '+';
-	if (strchr("*+?", *r->p))
+	*least = *p == '+';
+	if (strchr("*+?", *p))
 		return 1;
-	const char *at = r->p + 1;
-	while (at < r->end && *at >= '0' && *at <= '9')
+	const char *at = p + 1;
+	while (at < end && *at >= '0' && *at <= '9')
 		*least |= *at++ != '0';
-	if (*r->p != '{' || at == r->p + 1)
+	if (*p != '{' || at == p + 1)
 		return 0;
-	if (at < r->end && *at == ',')
-		for (at++; at < r->end && *at >= '0' && *at <= '9'; at++)
+	if (at < end && *at == ',')
+		for (at++; at < end && *at >= '0' && *at <= '9'; at++)
 			;
-	return at < r->end && *at == '}' ? (size_t)(at + 1 - r->p) : 0;
+	return at < end && *at == '}' ? (size_t)(at + 1 - p) : 0;
 }
 
 static bool repeat(struct reading *r)
 {
 	unsigned int least;
-	size_t n = quantifier(r, &least);
+	size_t n = regex_quantifier(r->p, r->end, &least);
 	if (n == 0)
 		return false;
-	/* The character before it may be absent; else it stands there once at least, but what
-	 * follows does not stand beside it. */
-	if (least == 0)
-		str_cut(&r->run, r->run.len - r->last);
 	if (r->p + n < r->end && (r->p[n] == '?' || r->p[n] == '+')) {
-		r->safe &= r->p[n] ==
-		           '?'; /* possessive: where it stops depends on what follows the line */
+		/* Possessive: where it stops depends on what follows the line. */
+		r->safe &= r->p[n] == '?';
 		n++;
 	}
 	copy(r, n);
@@ -287,11 +250,7 @@ static void step(struct reading *r)
 		copy(r, 1);
 		return;
 	case ')':
-		r->depth--;
-		copy(r, 1);
-		return;
 	case '|':
-		r->alternative |= r->depth == 0;
 		copy(r, 1);
 		return;
 	default:
@@ -300,7 +259,7 @@ static void step(struct reading *r)
 	if (strchr("*+?{", *r->p) && *r->p && repeat(r))
 		return;
 	size_t n = MAX(utf8_len(r->p, (size_t)(r->end - r->p)), (size_t)1);
-	character(r, n, r->p, n);
+	character(r, n, *r->p);
 }
 
 static struct regex *compile(const struct str *pattern, unsigned int flags)
@@ -317,33 +276,23 @@ void regex_plan_init(struct regex_plan *plan, const struct regex *re)
 	const char *pattern = regex_pattern(re, &flags);
 	struct reading r = { .p = pattern,
 		             .end = pattern + strlen(pattern),
-		             .caseless = flags & REGEX_CASELESS,
 		             .safe = true,
 		             .readable = true,
-		             .plain = true,
 		             .ascii = true };
-	*plan = (struct regex_plan){ .fold = r.caseless };
+	*plan = (struct regex_plan){ .fold = flags & REGEX_CASELESS };
 	if (!(flags & REGEX_LITERAL) && str_starts(pattern, "(?i)")) {
-		r.caseless = plan->fold = true;
+		plan->fold = true;
 		copy(&r, 4);
-		r.plain = true;
 	}
-	for (const char *p = pattern; p < r.end; p++)
-		r.ascii &= (unsigned char)*p < 128;
+	const char *body = r.p;
 	while (r.p < r.end && r.readable) {
-		if (flags & REGEX_LITERAL) {
-			size_t n = MAX(utf8_len(r.p, (size_t)(r.end - r.p)), (size_t)1);
-			character(&r, n, r.p, n);
-		} else {
+		if (flags & REGEX_LITERAL)
+			character(&r, 1, *r.p);
+		else
 			step(&r);
-		}
 	}
-	end_run(&r);
-	if (r.readable && !r.alternative && r.best.len) {
-		plan->literal_len = r.best.len;
-		plan->literal = str_take(&r.best);
-		plan->exact = r.plain;
-	}
+	if (r.readable)
+		regex_texts_find(plan, body, flags);
 	if (r.readable && r.safe) {
 		unsigned int kept = flags & (REGEX_CASELESS | REGEX_LITERAL | REGEX_BYTES);
 		plan->lines = compile(&r.out, kept | REGEX_MULTILINE);
@@ -352,13 +301,12 @@ void regex_plan_init(struct regex_plan *plan, const struct regex *re)
 			plan->lines_ascii = compile(&r.out, kept | REGEX_MULTILINE | REGEX_BYTES);
 	}
 	str_done(&r.out);
-	str_done(&r.run);
-	str_done(&r.best);
 }
 
 void regex_plan_done(struct regex_plan *plan)
 {
-	free(plan->literal);
+	for (size_t i = 0; i < plan->ntexts; i++)
+		free(plan->texts[i].p);
 	regex_free(plan->lines);
 	regex_free(plan->lines_ascii);
 	*plan = (struct regex_plan){ 0 };

@@ -135,6 +135,59 @@ AVX2 static size_t find_avx2(const struct scan_text *t, const char *p, size_t la
 	return at <= last ? find_plain(t, p, at, last) : SCAN_NONE;
 }
 
+/* The texts of the buckets that may stand at `at`: the first of them that does. */
+static size_t verify(const struct scan_set *set, const char *p, size_t len, size_t at,
+                     unsigned int buckets)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct scan_text *t = &set->text[i];
+		if (buckets >> i % 8 & 1 && at >= t->rare[0] && at - t->rare[0] + t->len <= len &&
+		    here(t, p + at - t->rare[0]))
+			return at - t->rare[0];
+	}
+	return SCAN_NONE;
+}
+
+/* After "Teddy" of Hyperscan (Wang et al., "Hyperscan: a fast multi-pattern regex matcher", 2019):
+ * two or three bytes of each text, looked up by half-bytes in 32 places at once. */
+AVX2 static size_t set_avx2(const struct scan_set *set, const char *p, size_t len)
+{
+	const __m256i half = _mm256_set1_epi8(15), none = _mm256_setzero_si256();
+	__m256i low[3], high[3];
+	for (size_t k = 0; k < 3; k++) {
+		low[k] = _mm256_loadu_si256((const __m256i *)(const void *)set->low[k]);
+		high[k] = _mm256_loadu_si256((const __m256i *)(const void *)set->high[k]);
+	}
+	size_t at = 0;
+	for (; at + 34 <= len; at += 32) {
+		__m256i may = _mm256_set1_epi8(-1);
+		for (size_t k = 0; k < 3; k++) {
+			__m256i v = load32(p + at + k);
+			__m256i a = _mm256_shuffle_epi8(low[k], _mm256_and_si256(v, half));
+			__m256i b = _mm256_shuffle_epi8(
+			    high[k], _mm256_and_si256(_mm256_srli_epi16(v, 4), half));
+			may = _mm256_and_si256(may, _mm256_and_si256(a, b));
+		}
+		uint32_t mask = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(may, none));
+		if (!mask)
+			continue;
+		uint8_t buckets[32];
+		_mm256_storeu_si256((__m256i *)(void *)buckets, may);
+		for (; mask; mask &= mask - 1) {
+			size_t place = (size_t)__builtin_ctz(mask);
+			size_t found = verify(set, p, len, at + place, buckets[place]);
+			if (found != SCAN_NONE)
+				return found;
+		}
+	}
+	for (; at < len; at++) {
+		size_t found = verify(set, p, len, at, 255);
+		if (found != SCAN_NONE)
+			return found;
+	}
+	return SCAN_NONE;
+}
+
 AVX2 static bool ascii_avx2(const char *p, size_t len, size_t *ret_done)
 {
 	size_t at = 0;
@@ -224,4 +277,67 @@ bool scan_ascii(const char *p, size_t len)
 		if ((unsigned char)p[at] >= 128)
 			return false;
 	return true;
+}
+
+/* The window of a text that is rarest. */
+static size_t rarest(const struct scan_text *t, size_t width)
+{
+	size_t best = 0;
+	unsigned int least = UINT32_MAX;
+	for (size_t i = 0; i + width <= t->len; i++) {
+		unsigned int sum = 0;
+		for (size_t k = 0; k < width; k++)
+			sum += commonness((unsigned char)t->text[i + k], t->fold);
+		if (sum < least) {
+			least = sum;
+			best = i;
+		}
+	}
+	return best;
+}
+
+bool scan_set_init(struct scan_set *set, const struct scan_text *texts, size_t n)
+{
+	*set = (struct scan_set){ .n = n, .width = 3 };
+#if HAVE_AVX2_CODE
+	if (!have_avx2())
+		return false;
+#else
+	return false;
+#endif
+	for (size_t i = 0; i < n; i++)
+		set->width = MIN(set->width, texts[i].len);
+	for (size_t i = 0; i < n; i++) {
+		set->text[i] = texts[i];
+		size_t at = set->text[i].rare[0] = rarest(&texts[i], set->width);
+		uint8_t bucket = (uint8_t)(1U << i % 8);
+		for (size_t k = 0; k < 3; k++) {
+			unsigned char c = k < set->width ? (unsigned char)texts[i].text[at + k] : 0;
+			for (unsigned int b = 0; b < 256; b++) {
+				bool same =
+				    b == c || (texts[i].fold && letter(c) && (b ^ c) == 0x20);
+				if (k < set->width && !same)
+					continue; /* a third byte that is not there may be any */
+				set->low[k][b & 15] |= bucket;
+				set->high[k][b >> 4] |= bucket;
+			}
+		}
+	}
+	for (size_t k = 0; k < 3; k++) {
+		memcpy(set->low[k] + 16, set->low[k], 16);
+		memcpy(set->high[k] + 16, set->high[k], 16);
+	}
+	return true;
+}
+
+size_t scan_set_find(const struct scan_set *set, const char *p, size_t len)
+{
+#if HAVE_AVX2_CODE
+	return set_avx2(set, p, len);
+#else
+	(void)set;
+	(void)p;
+	(void)len;
+	return SCAN_NONE;
+#endif
 }

@@ -25,6 +25,20 @@ struct scan_text {
 void scan_text_init(struct scan_text *t, const char *text, size_t len, bool fold);
 /* Where it is first, or SCAN_NONE. */
 size_t scan_find(const struct scan_text *t, const char *p, size_t len);
+
+/* Several texts, the first of any. */
+#define SCAN_SET 16
+struct scan_set {
+	struct scan_text text[SCAN_SET]; /* rare[0]: where the bytes are that are looked at */
+	size_t n, width;
+	uint8_t low[3][32], high[3][32]; /* by half-bytes: the buckets of texts that may be there */
+};
+
+/* Each at least two bytes long. False when the machine cannot do it quickly. */
+bool scan_set_init(struct scan_set *set, const struct scan_text *texts, size_t n);
+/* Where one is that no other precedes by a line: texts hold no newline. Or SCAN_NONE. */
+size_t scan_set_find(const struct scan_set *set, const char *p, size_t len);
+
 /* Whether all bytes are below 128. */
 bool scan_ascii(const char *p, size_t len);
 

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define LITERAL_MIN 2
+#define TEXT_MIN 2
 #define LONG_LINE (8 * MIB) /* of a longer line the first 8 MiB are searched */
 #define ASK_EACH (2 * MIB)  /* bytes between two looks at the clock and at the caller */
 
@@ -22,8 +22,9 @@ struct search {
 	struct log_reader *r;       /* borrowed */
 	const struct log_search *s; /* borrowed */
 	struct regex_plan plan;
-	struct scan_text literal;
-	bool use_literal;
+	struct scan_text text; /* when the plan has one */
+	struct scan_set set;   /* when it has several */
+	bool use_texts;
 	struct regex *line_re; /* borrowed: for one line */
 	char *block;
 	size_t cap;
@@ -40,15 +41,27 @@ static void search_done(struct search *q)
 }
 #define auto_search CLEANUP(search_done) struct search
 
+static void init_texts(struct search *q)
+{
+	struct scan_text texts[REGEX_TEXTS];
+	size_t n = q->plan.ntexts, least = SIZE_MAX;
+	for (size_t i = 0; i < n; i++) {
+		least = MIN(least, q->plan.texts[i].len);
+		scan_text_init(&texts[i], q->plan.texts[i].p, q->plan.texts[i].len, q->plan.fold);
+	}
+	if (n == 1)
+		q->text = texts[0];
+	q->use_texts = n && (q->plan.exact ||
+	                     (least >= TEXT_MIN && (n == 1 || scan_set_init(&q->set, texts, n))));
+}
+
 static void search_init(struct search *q, struct log_reader *r, const struct log_search *s)
 {
 	*q =
 	    (struct search){ .r = r, .s = s, .started_us = s->budget_us > 0 ? clock_mono_us() : 0 };
 	regex_plan_init(&q->plan, s->re);
 	q->line_re = q->plan.lines ? q->plan.lines : s->re;
-	q->use_literal = q->plan.literal && (q->plan.exact || q->plan.literal_len >= LITERAL_MIN);
-	if (q->use_literal)
-		scan_text_init(&q->literal, q->plan.literal, q->plan.literal_len, q->plan.fold);
+	init_texts(q);
 	q->cap = READ_BLOCK;
 	q->block = xmalloc(q->cap);
 }
@@ -118,26 +131,28 @@ static void match_block(struct search *q, size_t at, size_t len)
 	}
 }
 
-/* The lines that hold the literal. When nearly all of them do and do not match, it is of no use. */
-static void match_literals(struct search *q, size_t len)
+/* The lines that hold one of the texts. When many of them do and do not match, that is of no use.
+ */
+static void match_texts(struct search *q, size_t len)
 {
 	const char *p = q->block;
 	size_t at = 0, tried = 0;
 	while (at < len) {
-		size_t found = scan_find(&q->literal, p + at, len - at);
+		size_t found = q->plan.ntexts == 1 ? scan_find(&q->text, p + at, len - at)
+		                                   : scan_set_find(&q->set, p + at, len - at);
 		if (found == SCAN_NONE)
 			break;
 		found += at;
 		size_t start = line_start(p, at, found), end = line_end(p, found, len);
 		if (q->plan.exact)
-			add_match(q, start, end, found - start, found - start + q->literal.len);
+			add_match(q, start, end, found - start, found - start + q->text.len);
 		else
 			match_line(q, start, end);
 		tried++;
 		at = end + 1;
 	}
 	if (q->plan.lines && tried > len / 512 && q->nfound < tried / 2)
-		q->use_literal = q->plan.exact;
+		q->use_texts = q->plan.exact;
 }
 
 /* All lines of the block that match, in order. It holds whole lines. */
@@ -146,8 +161,8 @@ static void match_lines(struct search *q, size_t len)
 	q->nfound = 0;
 	if (len == 0)
 		return;
-	if (q->use_literal)
-		match_literals(q, len);
+	if (q->use_texts)
+		match_texts(q, len);
 	else if (q->plan.lines)
 		match_block(q, 0, len);
 	else

@@ -2,6 +2,8 @@
 /* Regular expressions: what they match in text that may be no UTF-8, and what a plan says of a pattern. */
 #include "base/regex.h"
 
+#include "base/str.h"
+
 #include <check.h>
 #include <string.h>
 
@@ -18,19 +20,27 @@ static const struct { const char *pattern, *text; int start, end; } matches[] = 
 	{ ".", "\xff\x80" "a", 2, 3 },
 	{ "b$", "a\nb", 2, 3 },
 };
-static const struct { const char *pattern; unsigned int flags; const char *literal; bool exact, fold, lines; } plans[] = {
+static const struct { const char *pattern; unsigned int flags; const char *texts; bool exact, fold, lines; } plans[] = {
 	{ "abc", 0, "abc", true, false, true },
 	{ "a\\.c", 0, "a.c", true, false, true },
 	{ "abc", REGEX_CASELESS, "abc", true, true, true },
-	{ "task", REGEX_CASELESS, "ta", false, true, true },
+	{ "task", REGEX_CASELESS, "task|tas\xe2\x84\xaa|ta\xc5\xbf" "k|ta\xc5\xbf\xe2\x84\xaa", false, true, true },
 	{ "(?i)error", 0, "error", true, true, true },
 	{ "a+bcd*", 0, "bc", false, false, true },
 	{ "ab{0,3}cde?f", 0, "cd", false, false, true },
 	{ "ab{2}c", 0, "ab", false, false, true },
 	{ "x{,2}", 0, "x{,2}", true, false, true },
 	{ "(abcdef)?gh", 0, "gh", false, false, true },
-	{ "abc|def", 0, NULL, false, false, true },
-	{ "(abc|def)gh", 0, "gh", false, false, true },
+	{ "abc|def", 0, "abc|def", false, false, true },
+	{ "(abc|def)gh", 0, "abcgh|defgh", false, false, true },
+	{ "abc|", 0, NULL, false, false, true },
+	{ "|abc|de", 0, NULL, false, false, true },
+	{ "(?:ab|\\d)cde", 0, "cde", false, false, true },
+	{ "[a-z_/]+\\.[ch]:\\d+", 0, ".c:|.h:", false, false, true },
+	{ "[abcd][abcd][abcd]e", 0, "ae|be|ce|de", false, false, true },
+	{ "(?<name>foo)bar", 0, "foobar", true, false, true },
+	{ "foo(?=bar|baz)", 0, "foo", false, false, false },
+	{ "two\nx", REGEX_LITERAL, "two\nx", false, false, false },
 	{ "^took=\\d+ms$", 0, "took=", false, false, true },
 	{ "a\\nb", 0, "a", false, false, false },
 	{ "foo(?!bar)", 0, "foo", false, false, false },
@@ -61,10 +71,10 @@ START_TEST(a_plan_knows_what_every_match_holds)
 	ck_assert_int_eq(regex_new(plans[_i].pattern, plans[_i].flags, &re, NULL), ERR_OK);
 	struct regex_plan plan;
 	regex_plan_init(&plan, re);
-	if (plans[_i].literal)
-		ck_assert_str_eq(plan.literal, plans[_i].literal);
-	else
-		ck_assert_ptr_null(plan.literal);
+	auto_str texts = STR_INIT;
+	for (size_t i = 0; i < plan.ntexts; i++)
+		str_addf(&texts, "%s%s", i ? "|" : "", plan.texts[i].p);
+	ck_assert_str_eq(str_text(&texts), plans[_i].texts ? plans[_i].texts : "");
 	ck_assert_int_eq(plan.exact, plans[_i].exact);
 	ck_assert_int_eq(plan.fold, plans[_i].fold);
 	ck_assert_int_eq(plan.lines != NULL, plans[_i].lines);

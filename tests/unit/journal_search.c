@@ -82,6 +82,9 @@ static const struct { const char *pattern; unsigned int flags; bool invert; cons
 	{ "[[:space:]]t", 0, false, "1:3-5 3:3-5 5:4-6 " },
 	{ "a.c|fold", 0, false, "5:8-12 " },
 	{ "zebra", 0, false, "" },
+	{ "last|three|zebra", 0, false, "3:4-9 5:0-4 " },
+	{ "LAST|THREE", REGEX_CASELESS, false, "3:4-9 5:0-4 " },
+	{ "[tT]wo (three|four)", 0, false, "3:0-9 " },
 	{ "two\n", REGEX_LITERAL, false, "" },
 	{ ".*", REGEX_LITERAL, false, "" },
 };
@@ -452,6 +455,42 @@ START_TEST(texts_are_found_wherever_they_are)
 }
 END_TEST
 
+START_TEST(the_first_of_several_texts_is_found)
+{
+	struct rng rng = { (uint64_t)_i };
+	for (int k = 0; k < 300; k++) {
+		char text[300], what[SCAN_SET][8];
+		struct scan_text texts[SCAN_SET];
+		size_t len = rng_below(&rng, sizeof(text)), n = 1 + rng_below(&rng, SCAN_SET);
+		bool fold = rng_below(&rng, 2);
+		for (size_t i = 0; i < len; i++)
+			text[i] = "aAbBcd."[rng_below(&rng, 7)];
+		size_t want = SCAN_NONE;
+		for (size_t i = 0; i < n; i++) {
+			size_t size = 2 + rng_below(&rng, sizeof(what[i]) - 1);
+			for (size_t c = 0; c < size; c++)
+				what[i][c] = "abcd."[rng_below(&rng, 5)];
+			scan_text_init(&texts[i], what[i], size, fold);
+			want = MIN(want, scan_find(&texts[i], text, len));
+		}
+		struct scan_set set;
+		if (!scan_set_init(&set, texts, n))
+			return; /* not on this machine, where the search does without */
+		size_t got = scan_set_find(&set, text, len);
+		ck_assert((got == SCAN_NONE) == (want == SCAN_NONE));
+		if (got == SCAN_NONE)
+			continue;
+		bool one = false;
+		for (size_t i = 0; i < n; i++)
+			one |= got + texts[i].len <= len && scan_find(&texts[i], text + got, texts[i].len) == 0;
+		ck_assert(one);
+		/* It is the first, but for the place in the texts that is looked at. */
+		ck_assert_uint_ge(got, want);
+		ck_assert_uint_le(got, want + sizeof(what[0]));
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("journal_search");
@@ -466,6 +505,7 @@ int main(void)
 	tcase_add_test(c, a_search_can_be_canceled_and_has_a_budget);
 	tcase_add_test(c, evil_patterns_end);
 	tcase_add_loop_test(c, texts_are_found_wherever_they_are, 0, 5);
+	tcase_add_loop_test(c, the_first_of_several_texts_is_found, 0, 5);
 	suite_add_tcase(suite, c);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -376,6 +376,7 @@ int main(void)
 {
 	Suite *suite = suite_create("journal_write");
 	TCase *c = tcase_create("write");
+	tcase_set_timeout(c, 60);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, nothing_is_opened_before_the_first_byte);
 	tcase_add_test(c, bursts_carry_time_and_stream);
