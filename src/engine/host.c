@@ -524,6 +524,7 @@ enum err_code host_new(uv_loop_t *loop, const struct host_options *o, struct hos
 		return code;
 	}
 	engine_set_libexec(h->engine, h->libexec);
+	spool_sweep(h->home);
 	start_handles(h);
 	/* Recovery was a turn of its own. */
 	engine_commit(h->engine);

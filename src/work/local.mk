@@ -5,6 +5,7 @@ libwork_a_SOURCES = \
 	src/work/outputs.c \
 	src/work/plain.c \
 	src/work/proto.c src/work/proto.h \
+	src/work/spool.c \
 	src/work/step.c
 
 check_PROGRAMS += tests/unit/work_proto
@@ -58,3 +59,8 @@ check_PROGRAMS += tests/unit/work_http
 TESTS += tests/unit/work_http
 tests_unit_work_http_SOURCES = tests/unit/work_http.c tests/unit/work_engine.h src/work/http_request.c
 tests_unit_work_http_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/work_executor
+TESTS += tests/unit/work_executor
+tests_unit_work_executor_SOURCES = tests/unit/work_executor.c
+tests_unit_work_executor_LDADD = $(LIB_WORK) $(CHECK_LIBS)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *const argv_rows[] = { "sh", "-eu", "-c", "", NULL };
@@ -220,6 +221,32 @@ START_TEST(exit_records_are_read_back)
 }
 END_TEST
 
+START_TEST(the_spool_is_swept)
+{
+	char home[] = "/tmp/pawl-work-proto-XXXXXX";
+	ck_assert_ptr_nonnull(mkdtemp(home));
+	pid_t gone = fork();
+	if (gone == 0)
+		_exit(0);
+	ck_assert_int_eq(waitpid(gone, NULL, 0), gone);
+	auto_free char *spool = xasprintf("%s/spool", home);
+	auto_free char *dead = xasprintf("%s/w%d/sub", spool, (int)gone);
+	auto_free char *alive = xasprintf("%s/w%d", spool, (int)getpid());
+	auto_free char *tmp = xasprintf("%s/7.exit.%d.tmp", spool, (int)gone);
+	auto_free char *record = xasprintf("%s/7.exit", spool), *other = xasprintf("%s/wonder", spool);
+	ck_assert_int_eq(fs_mkdirs(dead, 0700, NULL), ERR_OK);
+	ck_assert_int_eq(fs_mkdirs(alive, 0700, NULL), ERR_OK);
+	const char *const files[] = { tmp, record, other };
+	for (size_t i = 0; i < COUNT(files); i++)
+		ck_assert_int_eq(fs_write(files[i], "x", 1, 0600, NULL), ERR_OK);
+	spool_sweep(home);
+	ck_assert(!fs_exists(dead) && !fs_exists(tmp));
+	ck_assert(fs_exists(alive) && fs_exists(record) && fs_exists(other));
+	ck_assert_int_eq(fs_rmtree(home, NULL), ERR_OK);
+	spool_sweep(home); /* nothing there: nothing to do */
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("work_proto");
@@ -232,6 +259,7 @@ int main(void)
 	tcase_add_test(t, damage_does_no_harm);
 	tcase_add_test(t, a_large_message_travels);
 	tcase_add_test(t, exit_records_are_read_back);
+	tcase_add_test(t, the_spool_is_swept);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
