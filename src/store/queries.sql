@@ -129,6 +129,9 @@ FROM node WHERE run = ?1 ORDER BY idx, generation
 -- INSTANCES_OF: the instances of a run
 SELECT run, idx, parent, name, bindings FROM instance WHERE run = ?1 ORDER BY idx
 
+-- ATTEMPT_ENDS: how the attempts of a run ended
+SELECT idx, generation, state FROM attempt WHERE run = ?1 ORDER BY token
+
 -- ATTEMPT_GET: one attempt
 SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
 	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,

@@ -198,6 +198,20 @@ void store_rollback(struct store *st)
 	st->last_hash = st->committed_hash;
 }
 
+/* A statement that stands at a row keeps the write-ahead log from being copied back. */
+static void let_go(struct store *st)
+{
+	for (size_t i = 0; i < STMT_COUNT; i++)
+		if (st->stmts[i] && sqlite3_stmt_busy(st->stmts[i]))
+			(void)sqlite3_reset(st->stmts[i]);
+}
+
+static void checkpoint(struct store *st)
+{
+	let_go(st);
+	(void)sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 enum err_code store_commit(struct store *st, struct err *err)
 {
 	if (!st->in_turn)
@@ -222,14 +236,14 @@ enum err_code store_commit(struct store *st, struct err *err)
 	st->commits++;
 	/* A log that grows for ever slows reading; in the middle of work only when it is large. */
 	if (st->commits % 256 == 0)
-		(void)sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		checkpoint(st);
 	return ERR_OK;
 }
 
 void store_idle(struct store *st)
 {
 	if (!st->in_turn)
-		(void)sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		checkpoint(st);
 }
 
 enum err_code store_probe(struct store *st, struct err *err)

@@ -168,6 +168,10 @@ enum err_code store_nodes_of(struct store *st, id_t64 run, void (*fn)(void *ctx,
 enum err_code store_instances_of(struct store *st, id_t64 run,
 				 void (*fn)(void *ctx, const struct instance_row *i), void *ctx,
 				 struct err *err) MUST_CHECK;
+/* The attempts of a run in their order: of which node, and how they ended. */
+enum err_code store_attempt_ends(struct store *st, id_t64 run,
+				 void (*fn)(void *ctx, int idx, int generation, enum attempt_state state),
+				 void *ctx, struct err *err) MUST_CHECK;
 /* Text of a definition, yours. ERR_NOT_FOUND. */
 enum err_code store_workflow_get(struct store *st, const struct hash *hash, char **ret_file,
 				 char **ret_source, char **ret_includes, struct err *err) MUST_CHECK;
