@@ -3,7 +3,8 @@
  * packet a message. A packet is a header and fields of tag, length, bytes, so that an old worker can
  * finish its step under a new engine: unknown fields are skipped, unknown messages ignored.
  *
- *   worker → engine   HELLO   who it is and what it has: nothing, a running step, or a result
+ *   worker → engine   HELLO   who it is and what it has: nothing, a running step, or a result; again when
+ *                             a step has ended that it was told to forget
  *                     STARTED the process exists (pid, start time); sent lazily, with the next wake-up,
  *                             or not at all when the step ended before
  *                     RESULT  the step ended; kept by the worker until acknowledged

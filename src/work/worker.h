@@ -166,6 +166,7 @@ void result_done(struct kept_result *kept);
 void link_connect(struct worker *w, int64_t now_us);
 void link_receive(struct worker *w);
 void link_send(struct worker *w, const struct proto_message *m); /* may be dropped */
+void link_hello(struct worker *w); /* who it is and what it has */
 /* The step ended: send the result, or leave a record. */
 void link_result(struct worker *w);
 /* The socket took nothing more when the result was sent: again. */

@@ -97,7 +97,7 @@ void link_result(struct worker *w)
 		link_send_result(w);
 }
 
-static void say_hello(struct worker *w)
+void link_hello(struct worker *w)
 {
 	struct proto_message m = { .type = MSG_HELLO };
 	m.hello = (struct worker_hello){ .version = PROTO_VERSION,
@@ -125,7 +125,7 @@ void link_connect(struct worker *w, int64_t now_us)
 	w->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (w->fd >= 0 && fits && connect(w->fd, (struct sockaddr *)&to, sizeof(to)) == 0) {
 		w->connect_us = NEVER;
-		say_hello(w);
+		link_hello(w);
 		return;
 	}
 	if (w->fd >= 0)

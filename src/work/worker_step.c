@@ -170,10 +170,12 @@ static void conclude(struct worker *w)
 	bool forget = s->forget;
 	step_free(s);
 	w->phase = forget ? WORKER_IDLE : WORKER_DONE;
-	if (forget)
+	if (forget) {
 		result_done(kept);
-	else
+		link_hello(w); /* it can take another one */
+	} else {
 		link_result(w);
+	}
 }
 
 static void fail_outputs(struct kept_result *kept, const char *why)
