@@ -168,11 +168,14 @@ static void drop_effect(struct effect *f)
 
 static void release_effects(struct engine *e)
 {
-	/* A reply may bring the next command at once; it joins the next turn. */
+	/* A reply may bring the next command at once; it joins the next turn. A worker may be gone while it is
+	 * spoken to: engine_worker_gone() then takes it out of what is being released, too. */
 	struct effect *v = e->effects;
 	size_t n = e->neffects, cap = e->capeffects;
 	e->effects = NULL;
 	e->neffects = e->capeffects = 0;
+	e->releasing = v;
+	e->nreleasing = n;
 	for (size_t i = 0; i < n; i++) {
 		struct effect *f = &v[i];
 		release_worker_effect(e, f);
@@ -197,6 +200,8 @@ static void release_effects(struct engine *e)
 		send(e, w, &m);
 	}
 	e->nacks = 0;
+	e->releasing = NULL;
+	e->nreleasing = 0;
 	if (!e->effects) {
 		e->effects = v;
 		e->capeffects = cap;
@@ -255,17 +260,15 @@ static void forget_memory(struct engine *e)
 {
 	size_t at = 0;
 	struct run *r;
+	free_dead(e); /* they are in the map, too, when a turn was left open */
 	while ((r = map_next(&e->runs, &at)))
 		r->dead = true;
 	/* Children point to parents and back: free without their ends' bookkeeping. */
 	at = 0;
 	while ((r = map_next(&e->runs, &at)))
 		run_free(e, r);
-	for (size_t i = 0; i < e->ndead; i++)
-		if (!map_get(&e->runs, (uint64_t)e->dead[i]->id))
-			run_free(e, e->dead[i]);
 	map_done(&e->runs);
-	e->ndead = e->ndirty = 0;
+	e->ndirty = 0;
 	struct order *o;
 	at = 0;
 	while ((o = map_next(&e->orders, &at)))

@@ -106,6 +106,7 @@ struct command_reply {
 	bool replayed;
 	const struct flow_report *report;
 	int state;         /* of the thing, when code is ERR_CONFLICT for a wrong state; else -1 */
+	const char *note;  /* "no_next_node": a step that found nothing to run, which is no error; else NULL */
 };
 typedef void (*command_reply_fn)(void *ctx, const struct command_reply *r);
 

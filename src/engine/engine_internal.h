@@ -55,6 +55,8 @@ struct order {
 	bool ready_once_released; /* held before its dependencies were met or after */
 	struct order **feeds; /* orders that wait for this one */
 	size_t nfeeds, capfeeds;
+	struct order **needs; /* live orders that it waits for */
+	size_t nneeds, capneeds;
 	struct timer wait;
 	/* A treap over (priority desc, place, id), with sizes: position in O(log n). */
 	struct order *left, *right, *up;
@@ -89,6 +91,7 @@ struct node {
 	int unmet;       /* needed nodes that have not ended */
 	int generation, iteration, attempt;
 	int interrupts;  /* in a row */
+	int interrupted; /* attempts that do not count as tries */
 	int64_t token;   /* the last attempt */
 	int64_t started_ms, ended_ms, next_ms, version;
 	enum error_class class;
@@ -131,8 +134,7 @@ struct run {
 	bool acknowledged;
 	bool dirty;    /* in engine->dirty: settle it before the turn ends */
 	bool dead;     /* ended; freed at the end of the turn */
-	struct node *chosen; /* mode step: the operator named it; goes first */
-	int step_node; /* mode step: the node that was started, -1: none yet */
+	int step_node; /* mode step: the node that is stepped, -1: none yet */
 	int failed_node;
 	int64_t failed_token;
 	int crashes;
@@ -233,6 +235,8 @@ struct engine {
 
 	struct effect *effects;
 	size_t neffects, capeffects;
+	struct effect *releasing; /* those of the turn that was committed, while they are released */
+	size_t nreleasing;
 	struct worker **acks;
 	size_t nacks, capacks;
 
@@ -288,6 +292,11 @@ void run_settle(struct engine *e, struct run *r);
 void run_pause(struct engine *e, struct run *r, const struct note *n);
 void run_freeze(struct engine *e, struct run *r, const struct note *n);
 void run_resume(struct engine *e, struct run *r, const struct note *n);
+void run_resume_alone(struct engine *e, struct run *r, const struct note *n); /* without its sub-workflows */
+/* Single step of `n` (NULL: of whichever comes first). */
+void run_set_step(struct engine *e, struct run *r, const struct node *n);
+const struct node *run_step_of(const struct run *r); /* NULL: none is chosen yet, or it does not step */
+bool run_may_start(const struct run *r, const struct node *n); /* the step that is chosen allows it */
 void run_cancel(struct engine *e, struct run *r, bool force, const struct note *n);
 /* The failure as a target is kept in the list as UNTIL_FAILURE, so that it survives a restart. */
 #define UNTIL_FAILURE "(failure)"
@@ -303,6 +312,7 @@ struct node *node_new(struct run *r, const struct graph_node *def, int idx);
 struct node *node_instance(struct run *r, struct node *group, int idx, const char *name, const char *bindings);
 void node_free(struct engine *e, struct node *n);
 bool node_is_handler(const struct node *n);
+bool node_completed(const struct node *n); /* it ran to an end */
 /* Write the row of a node that moves to `to`, and its event. */
 void node_move(struct engine *e, struct node *n, enum node_state to, const struct note *note);
 /* It ended: the ones that need it, its group and its run take notice. */
@@ -358,6 +368,8 @@ void pool_close_all(struct engine *e);
 /* ---- recover.c ---- */
 enum err_code recover(struct engine *e, struct err *err);
 void recover_hello(struct engine *e, struct worker *w, const struct worker_hello *h);
+/* Take the exit record of a node's attempt, if there is one. */
+bool recover_record(struct engine *e, struct node *n);
 void recover_give_up(struct engine *e, struct timer *t); /* the worker of a node did not come back */
 
 #endif

@@ -15,7 +15,14 @@ libengine_a_SOURCES = \
 	src/engine/step.c \
 	src/engine/verbs.c
 
-check_PROGRAMS += tests/unit/engine_basic
-TESTS += tests/unit/engine_basic
-tests_unit_engine_basic_SOURCES = tests/unit/engine_basic.c
+ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery
+check_PROGRAMS += $(ENGINE_TESTS)
+TESTS += $(ENGINE_TESTS)
+tests_unit_engine_basic_SOURCES = tests/unit/engine_basic.c tests/unit/engine_world.h
 tests_unit_engine_basic_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+tests_unit_engine_verbs_SOURCES = tests/unit/engine_verbs.c tests/unit/engine_world.h
+tests_unit_engine_verbs_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+tests_unit_engine_queue_SOURCES = tests/unit/engine_queue.c tests/unit/engine_world.h
+tests_unit_engine_queue_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+tests_unit_engine_recovery_SOURCES = tests/unit/engine_recovery.c tests/unit/engine_world.h
+tests_unit_engine_recovery_LDADD = $(LIB_WORLD) $(CHECK_LIBS)

@@ -23,6 +23,7 @@ void order_free(struct engine *e, struct order *o)
 	timer_clear(e, &o->wait);
 	free(o->reason);
 	free(o->feeds);
+	free(o->needs);
 	free(o);
 }
 
@@ -115,6 +116,8 @@ void order_wait_for(struct engine *e, struct order *o, struct order *needed)
 	(void)e;
 	GROW(needed->feeds, needed->nfeeds, needed->capfeeds);
 	needed->feeds[needed->nfeeds++] = o;
+	GROW(o->needs, o->nneeds, o->capneeds);
+	o->needs[o->nneeds++] = needed;
 	o->unmet++;
 }
 
@@ -126,35 +129,53 @@ static void dependency_failed(struct engine *e, struct order *o, const struct or
 		       needed->state == ORDER_SKIPPED  ? "was skipped" : "failed");
 	struct note n = { .actor = ACTOR_ENGINE, .reason = reason };
 	order_move(e, o, o->flags & ORDER_SKIP ? ORDER_SKIPPED : ORDER_FAILED, &n);
-	order_ended(e, o);
 }
 
-void order_ended(struct engine *e, struct order *o)
+static void forget(struct order **v, size_t *n, const struct order *o)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < *n; i++)
+		if (v[i] != o)
+			v[kept++] = v[i];
+	*n = kept;
+}
+
+/* Those that wait for `o` go on, or end with it; the latter are added to `ended`. */
+static void tell_feeds(struct engine *e, struct order *o, struct order ***ended, size_t *n, size_t *cap)
 {
 	for (size_t i = 0; i < o->nfeeds; i++) {
 		struct order *f = o->feeds[i];
-		if (!f || state_final(ENTITY_ORDER, (int)f->state) || f->state == ORDER_RUNNING)
+		forget(f->needs, &f->nneeds, o);
+		if (state_final(ENTITY_ORDER, (int)f->state))
 			continue;
 		if (o->state != ORDER_SUCCEEDED) {
 			dependency_failed(e, f, o);
-			continue;
-		}
-		if (--f->unmet == 0 && f->state == ORDER_BLOCKED) {
+			GROW(*ended, *n, *cap);
+			(*ended)[(*n)++] = f;
+		} else if (--f->unmet == 0 && f->state == ORDER_BLOCKED) {
 			order_move(e, f, ORDER_QUEUED, &BY_ENGINE);
 			order_arm_wait(e, f);
 		}
 	}
-	map_del(&e->orders, (uint64_t)o->id);
-	/* Others may still list it among those they feed; they look it up no more. */
-	for (size_t at = 0;;) {
-		struct order *other = o->unmet > 0 ? map_next(&e->orders, &at) : NULL;
-		if (!other)
-			break;
-		for (size_t i = 0; i < other->nfeeds; i++)
-			if (other->feeds[i] == o)
-				other->feeds[i] = NULL;
+}
+
+void order_ended(struct engine *e, struct order *o)
+{
+	/* A list, not recursion: chains of dependencies may be as long as the queue. */
+	struct order **ended = NULL;
+	size_t n = 0, cap = 0;
+	GROW(ended, n, cap);
+	ended[n++] = o;
+	for (size_t i = 0; i < n; i++)
+		tell_feeds(e, ended[i], &ended, &n, &cap);
+	for (size_t i = 0; i < n; i++) {
+		o = ended[i];
+		(void)map_del(&e->orders, (uint64_t)o->id);
+		for (size_t k = 0; k < o->nneeds; k++)
+			forget(o->needs[k]->feeds, &o->needs[k]->nfeeds, o);
+		order_free(e, o);
 	}
-	order_free(e, o);
+	free(ended);
 }
 
 void order_admit(struct engine *e)

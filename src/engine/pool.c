@@ -89,8 +89,9 @@ void pool_want(struct engine *e, int n)
 
 void pool_close_all(struct engine *e)
 {
-	for (size_t i = 0; i < e->nworkers; i++)
-		if (e->workers[i]->peer)
+	/* Closing takes a worker out of the list at once. */
+	for (size_t i = e->nworkers; i-- > 0;)
+		if (i < e->nworkers && e->workers[i]->peer)
 			e->io->close_worker(e->io_ctx, e->workers[i]->peer);
 }
 
@@ -120,6 +121,9 @@ static void forget_in_effects(struct engine *e, const struct worker *w)
 	for (size_t i = 0; i < e->neffects; i++)
 		if (e->effects[i].worker == w)
 			e->effects[i].worker = NULL;
+	for (size_t i = 0; i < e->nreleasing; i++)
+		if (e->releasing[i].worker == w)
+			e->releasing[i].worker = NULL;
 	for (size_t i = 0; i < e->nacks; i++)
 		if (e->acks[i] == w)
 			e->acks[i] = NULL;
@@ -148,7 +152,7 @@ void engine_worker_gone(struct engine *e, struct worker *w)
 			/* The connection broke, the process is there: it will come back. */
 			n->orphan = true;
 			timer_set(e, &n->timer, e->settings->adopt_ms, recover_give_up);
-		} else {
+		} else if (!recover_record(e, n)) {
 			effect_add(e, EFFECT_KILL_TOKEN)->token = n->token;
 			step_interrupted(e, n, _("its worker was lost"));
 		}
@@ -156,8 +160,22 @@ void engine_worker_gone(struct engine *e, struct worker *w)
 	free(w);
 }
 
+static void late_result(struct engine *e, const struct step_result *r)
+{
+	/* Of an attempt that is over: kept in the history, changes nothing. */
+	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "attempt.late", .run = r->key.run,
+				.idx = r->key.node, .generation = r->key.generation,
+				.iteration = r->key.iteration, .attempt = r->key.attempt, .was = -1,
+				.now = -1, .actor = ACTOR_WORKER, .reason = r->message };
+	store_event(e->store, &ev);
+}
+
 static void on_result(struct engine *e, struct worker *w, const struct step_result *r)
 {
+	if (w->phase == WORKER_BUSY && w->key.token != r->key.token) {
+		late_result(e, r); /* it has another step already: told twice */
+		return;
+	}
 	w->key = r->key;
 	w->needs_ack = true;
 	GROW(e->acks, e->nacks, e->capacks);
@@ -170,13 +188,19 @@ static void on_result(struct engine *e, struct worker *w, const struct step_resu
 		w->node = NULL;
 		step_result(e, n, r);
 	} else {
-		/* Of an attempt that is over: kept in the history, changes nothing. */
-		struct event_row ev = { .at_ms = e->now.wall_ms, .type = "attempt.late", .run = r->key.run,
-					.idx = r->key.node, .generation = r->key.generation,
-					.iteration = r->key.iteration, .attempt = r->key.attempt, .was = -1,
-					.now = -1, .actor = ACTOR_WORKER, .reason = r->message };
-		store_event(e->store, &ev);
+		late_result(e, r);
 	}
+	pool_give(e, w);
+}
+
+/* A worker that was told to forget its step says so when that has ended. */
+static void said_again(struct engine *e, struct worker *w, enum worker_phase phase)
+{
+	if (phase != WORKER_IDLE || w->phase != WORKER_BUSY || w->node)
+		return;
+	e->busy--;
+	w->phase = WORKER_IDLE;
+	w->frozen = false;
 	pool_give(e, w);
 }
 
@@ -187,8 +211,10 @@ void engine_worker_message(struct engine *e, struct worker *w, const struct prot
 	engine_touch(e);
 	switch (m->type) {
 	case MSG_HELLO:
-		if (w->hello)
+		if (w->hello) {
+			said_again(e, w, m->hello.phase);
 			return;
+		}
 		w->hello = true;
 		w->pid = m->hello.pid;
 		w->start_time = m->hello.start_time;

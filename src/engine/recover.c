@@ -132,6 +132,18 @@ static void load_node(void *ctx, const struct node_row *row)
 		r->finished_work_ms += n->ended_ms - n->started_ms;
 }
 
+/* What interrupted it is no try of its retry budget, however often the engine started meanwhile. */
+static void count_interrupted(void *ctx, int idx, int generation, enum attempt_state state)
+{
+	struct run *r = ctx;
+	struct node *n = idx >= 0 && (size_t)idx < r->nnodes ? r->nodes[idx] : NULL;
+	if (!n || n->generation != generation || state == ATTEMPT_RUNNING)
+		return;
+	n->interrupted += state == ATTEMPT_INTERRUPTED;
+	/* A resume, and progress of any node, begin the count of those in a row anew. */
+	n->interrupts = state == ATTEMPT_INTERRUPTED ? MIN(n->interrupts + 1, r->crashes) : 0;
+}
+
 /* Counters that follow from the states: what each node still waits for, what each group has. */
 static void derive(struct run *r)
 {
@@ -196,6 +208,8 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 		code = store_instances_of(e->store, r->id, load_instance, l, err);
 	if (!code)
 		code = store_nodes_of(e->store, r->id, load_node, l, err);
+	if (!code)
+		code = store_attempt_ends(e->store, r->id, count_interrupted, r, err);
 	if (code)
 		return code;
 	derive(r);
@@ -207,6 +221,8 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 		for (const struct json *i = json_first(until); i && n < COUNT(names); i = json_next(i))
 			names[n++] = json_str(i, "");
 	run_set_until(e, r, names, n, false);
+	if (r->mode == MODE_STEP && n == 1 && run_node(r, names[0]))
+		r->step_node = run_node(r, names[0])->idx;
 	return ERR_OK;
 }
 
@@ -226,16 +242,39 @@ static void link_children(struct load *l)
 
 /* ---- what was running ---- */
 
+struct record_search {
+	struct engine *e;
+	struct node *n;
+	bool found;
+};
+
+static void take_own_record(void *ctx, const struct step_result *r)
+{
+	struct record_search *s = ctx;
+	if (s->found || r->key.token != s->n->token)
+		return;
+	s->found = true;
+	effect_add(s->e, EFFECT_RECORD_REMOVE)->token = r->key.token;
+	step_result(s->e, s->n, r);
+}
+
+bool recover_record(struct engine *e, struct node *n)
+{
+	struct record_search s = { e, n, false };
+	e->io->exit_records(e->io_ctx, take_own_record, &s);
+	return s.found;
+}
+
 void recover_give_up(struct engine *e, struct timer *t)
 {
 	struct node *n = CONTAINER_OF(t, struct node, timer);
-	if (!n->orphan)
+	if (!n->orphan || recover_record(e, n))
 		return;
 	effect_add(e, EFFECT_KILL_TOKEN)->token = n->token;
 	step_interrupted(e, n, _("its worker did not come back"));
 }
 
-static void adopt_or_end(struct engine *e, const struct attempt_row *a)
+static void adopt_or_end(struct engine *e, const struct attempt_row *a, bool alive)
 {
 	struct run *r = map_get(&e->runs, (uint64_t)a->run);
 	struct node *n = r && a->idx >= 0 && (size_t)a->idx < r->nnodes ? r->nodes[a->idx] : NULL;
@@ -250,7 +289,7 @@ static void adopt_or_end(struct engine *e, const struct attempt_row *a)
 	n->orphan = true;
 	if (!str_eq(a->boot_id, clock_boot_id()) && a->boot_id[0]) {
 		step_interrupted(e, n, _("the machine was restarted"));
-	} else if (!e->io->alive(e->io_ctx, a->worker_pid, a->worker_start)) {
+	} else if (!alive) {
 		effect_add(e, EFFECT_KILL_TOKEN)->token = n->token;
 		step_interrupted(e, n, _("its worker was lost"));
 	} else {
@@ -387,11 +426,15 @@ static void take_running(struct engine *e, struct load *l)
 {
 	load_attempts(l);
 	struct record_tokens records = { MAP_INIT };
+	/* Who lives is asked before the records are read: one that leaves in between has written its own. */
+	auto_free bool *alive = xcalloc(l->nattempts + 1, sizeof(*alive));
+	for (size_t i = 0; i < l->nattempts; i++)
+		alive[i] = e->io->alive(e->io_ctx, l->attempts[i].worker_pid, l->attempts[i].worker_start);
 	e->io->exit_records(e->io_ctx, note_record, &records);
 	for (size_t i = 0; i < l->nattempts; i++) {
 		const struct attempt_row *a = &l->attempts[i];
 		if (!map_get(&records.seen, (uint64_t)a->token)) {
-			adopt_or_end(e, a);
+			adopt_or_end(e, a, alive[i]);
 			continue;
 		}
 		struct run *r = map_get(&e->runs, (uint64_t)a->run);

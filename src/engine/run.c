@@ -116,6 +116,8 @@ void run_move(struct engine *e, struct run *r, enum run_state to, const struct n
 	write_event(e, r, type, (int)was, (int)to, n);
 	run_schedule(e, r);
 	run_touch(e, r);
+	if (r->parent) /* it may only wait for this one to pause */
+		run_touch(e, r->parent);
 }
 
 /* ---- making ---- */
@@ -154,7 +156,7 @@ void run_free(struct engine *e, struct run *r)
 		heap_del(&e->sched, &r->turn);
 	if (map_get(&e->runs, (uint64_t)r->id) == r && r->dead && state_final(ENTITY_RUN, (int)r->state))
 		(void)map_del(&e->runs, (uint64_t)r->id);
-	for (size_t i = 0; i < r->nnodes; i++)
+	for (size_t i = r->nnodes; i-- > 0;) /* instances before the group whose heap they wait in */
 		node_free(e, r->nodes[i]);
 	free(r->nodes);
 	heap_done(&r->ready);
@@ -359,7 +361,27 @@ bool run_starts(const struct run *r)
 		return r->phase == PHASE_HANDLERS;
 	if (r->state != RUN_RUNNING)
 		return false;
-	return r->mode != MODE_STEP || r->step_node < 0;
+	return !run_step_of(r) || !state_final(ENTITY_NODE, (int)run_step_of(r)->state);
+}
+
+const struct node *run_step_of(const struct run *r)
+{
+	return r->mode == MODE_STEP && r->phase == PHASE_MAIN && r->step_node >= 0 ? r->nodes[r->step_node] : NULL;
+}
+
+bool run_may_start(const struct run *r, const struct node *n)
+{
+	const struct node *only = run_step_of(r);
+	return !only || n == only || n->parent == only->idx;
+}
+
+void run_set_step(struct engine *e, struct run *r, const struct node *n)
+{
+	const char *name = n ? n->name : NULL;
+	r->mode = MODE_STEP;
+	r->step_node = n ? n->idx : -1;
+	/* Kept as what the run pauses after, so that it is the same node after a restart. */
+	run_set_until(e, r, &name, n ? 1 : 0, false);
 }
 
 void run_schedule(struct engine *e, struct run *r)
@@ -466,10 +488,16 @@ static void settle_handlers(struct engine *e, struct run *r)
 		finish(e, r);
 }
 
+/* One that was skipped is not reached: it never completes. */
+bool node_completed(const struct node *n)
+{
+	return n->state == NODE_SUCCEEDED || n->state == NODE_FAILED;
+}
+
 static bool target_reached(const struct run *r)
 {
 	for (size_t i = 0; i < r->nnodes; i++)
-		if (r->nodes[i]->target && state_final(ENTITY_NODE, (int)r->nodes[i]->state))
+		if (r->nodes[i]->target && node_completed(r->nodes[i]))
 			return true;
 	return false;
 }
@@ -514,6 +542,7 @@ void run_settle(struct engine *e, struct run *r)
 		struct note n = { .actor = ACTOR_ENGINE, .reason = "step" };
 		r->mode = MODE_RUN;
 		r->step_node = -1;
+		run_set_until(e, r, NULL, 0, false);
 		run_pause(e, r, &n);
 		return;
 	}
@@ -568,6 +597,12 @@ void run_freeze(struct engine *e, struct run *r, const struct note *n)
 	run_move(e, r, RUN_FROZEN, n);
 }
 
+void run_resume_alone(struct engine *e, struct run *r, const struct note *n)
+{
+	r->crashes = 0;
+	run_move(e, r, RUN_RUNNING, n);
+}
+
 void run_resume(struct engine *e, struct run *r, const struct note *n)
 {
 	if (verb_fits(VERB_RESUME, (int)r->state) != FIT_YES)
@@ -592,6 +627,9 @@ void run_cancel(struct engine *e, struct run *r, bool force, const struct note *
 		run_event(e, r, "run.cancel_forced", n);
 		return;
 	}
+	/* A handler that was on its way is over, too; those of the cancel come now. */
+	if (r->phase == PHASE_HANDLERS)
+		r->result = RESULT_CANCELED;
 	run_move(e, r, RUN_CANCELING, n);
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *m = r->nodes[i];
@@ -600,9 +638,6 @@ void run_cancel(struct engine *e, struct run *r, bool force, const struct note *
 		if (m->state == NODE_RETRYING)
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, NULL);
 	}
-	/* A handler that was on its way is over, too; those of the cancel come now. */
-	if (r->phase == PHASE_HANDLERS)
-		r->result = RESULT_CANCELED;
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *m = r->nodes[i];
 		if (m->state == NODE_RUNNING && m->def->kind == NODE_GROUP && m->instances_active == 0)

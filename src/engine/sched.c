@@ -115,14 +115,25 @@ static void wait_for_group(struct node *n)
 	node_park(n, g->waiting);
 }
 
+/* The first in `h` that a single step allows; NULL: none. */
+static struct node *first_allowed(const struct run *r, const struct heap *h)
+{
+	if (h->n == 0 || !run_step_of(r))
+		return h->n ? CONTAINER_OF(heap_min(h), struct node, ready) : NULL;
+	struct node *best = NULL;
+	for (size_t i = 0; i < h->n; i++) {
+		struct node *n = CONTAINER_OF(h->v[i], struct node, ready);
+		if (run_may_start(r, n) && (!best || node_heap_before(&n->ready, &best->ready)))
+			best = n;
+	}
+	return best;
+}
+
 /* The next node of the run that can start now. What cannot is parked with what it waits for. */
 static struct node *pick(struct engine *e, struct run *r)
 {
-	while (r->ready.n > 0) {
-		struct node *n = CONTAINER_OF(heap_min(&r->ready), struct node, ready);
-		if (r->chosen && r->chosen->where == &r->ready)
-			n = r->chosen;
-		r->chosen = NULL;
+	struct node *n;
+	while ((n = first_allowed(r, &r->ready))) {
 		if (group_full(n)) {
 			wait_for_group(n);
 			continue;
@@ -135,12 +146,22 @@ static struct node *pick(struct engine *e, struct run *r)
 	return NULL;
 }
 
-/* Groups open and sub-workflows start without a worker, so they never wait for one. */
-static void start_own(struct engine *e, struct run *r)
+/* It is the one that is stepped, if none is yet. */
+static void take_step(struct engine *e, struct run *r, const struct node *n)
 {
-	while (r->own.n > 0 && run_starts(r) && (!r->chosen || r->chosen->where == &r->own)) {
-		struct node *n = r->chosen ? r->chosen : CONTAINER_OF(heap_min(&r->own), struct node, ready);
-		r->chosen = NULL;
+	if (r->mode != MODE_STEP || r->phase != PHASE_MAIN || r->step_node >= 0)
+		return;
+	run_set_step(e, r, n);
+	run_store(e, r);
+}
+
+/* Groups open and sub-workflows start without a worker, so they never wait for one. */
+static bool start_own(struct engine *e, struct run *r)
+{
+	bool any = false;
+	struct node *n;
+	while (run_starts(r) && (n = first_allowed(r, &r->own))) {
+		any = true;
 		if (group_full(n)) {
 			wait_for_group(n);
 			continue;
@@ -150,10 +171,10 @@ static void start_own(struct engine *e, struct run *r)
 			group_start(e, n);
 			continue;
 		}
-		if (r->mode == MODE_STEP)
-			r->step_node = n->idx;
+		take_step(e, r, n);
 		workflow_start(e, n);
 	}
+	return any;
 }
 
 static void start_all_own(struct engine *e)
@@ -161,9 +182,8 @@ static void start_all_own(struct engine *e)
 	/* Starting one may put its own run, or a new one, into the heap: look until none has any. */
 	for (size_t i = 0; i < e->sched.n; i++) {
 		struct run *r = CONTAINER_OF(e->sched.v[i], struct run, turn);
-		if (r->own.n == 0 || !run_starts(r) || (r->chosen && r->chosen->where != &r->own))
+		if (r->own.n == 0 || !run_starts(r) || !start_own(e, r))
 			continue;
-		start_own(e, r);
 		run_schedule(e, r);
 		i = (size_t)-1;
 	}
@@ -198,11 +218,10 @@ void schedule(struct engine *e)
 		struct node *n = pick(e, r);
 		if (!n) {
 			pool_give(e, w);
-			run_schedule(e, r);
+			heap_del(&e->sched, &r->turn); /* whatever comes next puts it back */
 			continue;
 		}
-		if (r->mode == MODE_STEP && r->step_node < 0 && !node_is_handler(n))
-			r->step_node = n->idx;
+		take_step(e, r, n);
 		e->pass = r->pass;
 		r->pass += stride(r);
 		if (heap_has(&r->turn))

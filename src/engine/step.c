@@ -385,7 +385,7 @@ static void retry(struct engine *e, struct node *n, const char *message, const s
 static void judge(struct engine *e, struct node *n, const struct step_result *r, const char *message,
 		  int64_t retry_after_ms)
 {
-	struct retry_case c = { .attempt = n->attempt - n->interrupts, .class = r->class, .exit_code = r->exit_code,
+	struct retry_case c = { .attempt = n->attempt - n->interrupted, .class = r->class, .exit_code = r->exit_code,
 				.signal = r->signal, .tail = r->tail, .tail_len = r->tail ? strlen(r->tail) : 0,
 				.retry_after_ms = retry_after_ms,
 				.random = (double)(e->io->random(e->io_ctx) >> 11) * 0x1p-53 };
@@ -414,32 +414,42 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 	if (x->finish)
 		x->finish(n->def, &r, &outputs, &message, &retry_after_ms);
 	default_message(n, &r, &message);
+	/* Nobody canceled the run: the engine was stopped with what runs. */
+	if (r.class == CLASS_CANCELED && n->run->state != RUN_CANCELING)
+		r.class = CLASS_INTERRUPTED;
 	if (r.class == CLASS_INTERRUPTED) {
 		step_interrupted(e, n, str_text(&message));
 		return;
 	}
 	free(n->outputs);
 	n->outputs = outputs.len ? xstrdup(str_text(&outputs)) : NULL;
-	n->run->crashes = 0;
+	n->interrupts = 0;
+	if (n->run->crashes) {
+		n->run->crashes = 0;
+		run_store(e, n->run);
+	}
 	if (r.class != CLASS_NONE) {
 		judge(e, n, &r, str_text(&message), retry_after_ms);
 		return;
 	}
 	end_attempt(e, n, &r, NULL, NULL);
 	free_place(e, n);
-	n->interrupts = 0;
 	node_end(e, n, NODE_SUCCEEDED, CLASS_NONE, NULL);
 }
 
-/* The attempt was lost. It does not use up the retry budget, unless that happens again and again. */
+/* The attempt was lost. It does not use up the retry budget; again and again, it pauses the run. */
 void step_interrupted(struct engine *e, struct node *n, const char *why)
 {
 	struct step_result r = { .key = node_key(n), .class = CLASS_INTERRUPTED, .exit_code = -1 };
 	struct retry_verdict v = { .again = false };
 	struct run *r_run = n->run;
 	bool stopping = r_run->state == RUN_CANCELING && r_run->phase == PHASE_MAIN;
-	n->interrupts++;
-	r_run->crashes++;
+	n->interrupted++;
+	if (!e->draining) {
+		n->interrupts++;
+		r_run->crashes++;
+		run_store(e, r_run);
+	}
 	bool loop = n->interrupts >= INTERRUPTS_MAX;
 	v.again = !stopping && !r_run->failing && n->def->on_crash != CRASH_FAIL;
 	(void)snprintf(v.reason, sizeof(v.reason), "interrupted");

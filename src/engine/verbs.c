@@ -9,12 +9,14 @@
 #define UNTIL_MAX 64
 #define DEPENDS_MAX 256
 
-static void answer_later(struct engine *e, command_reply_fn reply, void *ctx, id_t64 id, bool replayed)
+static void answer_later(struct engine *e, command_reply_fn reply, void *ctx, id_t64 id, bool replayed,
+			 const char *note)
 {
 	struct effect *f = effect_add(e, EFFECT_REPLY);
 	f->reply = reply;
 	f->ctx = ctx;
-	f->answer = (struct command_reply){ .code = ERR_OK, .id = id, .replayed = replayed, .state = -1 };
+	f->answer = (struct command_reply){ .code = ERR_OK, .id = id, .replayed = replayed, .state = -1,
+					    .note = note };
 }
 
 static void refuse(command_reply_fn reply, void *ctx, enum err_code code, const struct err *err, int state,
@@ -227,23 +229,38 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 
 /* ---- runs ---- */
 
+/* The sub-workflow that was paused in its middle, if there is nothing else to step. */
+static struct run *paused_child(const struct run *r)
+{
+	for (size_t i = 0; i < r->children.n; i++)
+		if (!r->children.v[i]->dead && r->children.v[i]->state == RUN_PAUSED)
+			return r->children.v[i];
+	return NULL;
+}
+
 static enum err_code do_step(struct engine *e, struct run *r, const struct command *c, const struct note *n,
-			     struct err *err)
+			     const char **ret_note, struct err *err)
 {
 	struct node *m = NULL;
 	if (c->nnodes > 0) {
 		m = run_node(r, c->nodes[0]);
 		if (!m)
 			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), c->nodes[0]);
-		if (!heap_has(&m->ready))
+		if (!heap_has(&m->ready) && m->state != NODE_RETRYING)
 			return err_set(err, ERR_CONFLICT, _("%s is %s; only a node that is ready can be stepped"), m->name,
 				       state_name(ENTITY_NODE, node_derived_state(m)));
 	}
-	if (r->ready.n + r->own.n == 0 && r->parked == 0 && r->counts[NODE_RETRYING] == 0)
-		return err_set(err, ERR_CONFLICT, _("there is no next node"));
-	r->mode = MODE_STEP;
-	r->step_node = -1;
-	r->chosen = m; /* goes first, whatever its rank */
+	bool any = r->ready.n + r->own.n > 0 || r->parked > 0 || r->counts[NODE_RETRYING] > 0;
+	struct run *child = any ? NULL : paused_child(r);
+	if (any || child) {
+		run_set_step(e, r, child ? r->nodes[child->parent_node] : m);
+		run_resume_alone(e, r, n);
+		if (child)
+			run_resume(e, child, n);
+		return ERR_OK;
+	}
+	/* Nothing is left to run: it ends. */
+	*ret_note = "no_next_node";
 	run_resume(e, r, n);
 	return ERR_OK;
 }
@@ -258,7 +275,10 @@ static enum err_code do_until(struct engine *e, struct run *r, const struct comm
 		const struct node *m = run_node(r, c->nodes[i]);
 		if (!m)
 			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), c->nodes[i]);
-		reached |= state_final(ENTITY_NODE, (int)m->state);
+		if (state_final(ENTITY_NODE, (int)m->state) && !node_completed(m))
+			return err_set(err, ERR_CONFLICT, _("%s was %s: it will not be reached"), m->name,
+				       state_name(ENTITY_NODE, (int)m->state));
+		reached |= node_completed(m);
 	}
 	if (reached) {
 		/* Nothing runs for a target that is there already. */
@@ -303,7 +323,8 @@ static void set_priority(struct engine *e, struct run *r, int priority, const st
 		set_priority(e, r->children.v[i], priority, n);
 }
 
-static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, struct err *err)
+static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
+			      struct err *err)
 {
 	struct run *r = map_get(&e->runs, (uint64_t)c->id);
 	struct run_row row;
@@ -318,8 +339,10 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason ? c->reason : "operator" };
 	if (fit == FIT_YES && c->verb == VERB_ACKNOWLEDGE)
 		return acknowledge(e, c->id, &n, err);
-	if (fit == FIT_DONE)
+	if (fit == FIT_DONE) {
+		*ret_note = c->verb == VERB_STEP ? "no_next_node" : NULL;
 		return ERR_OK;
+	}
 	if (fit == FIT_NO || !r || r->dead) {
 		*ret_state = state;
 		struct event_row ev = { .at_ms = e->now.wall_ms, .type = "run.refused", .run = c->id, .idx = -1,
@@ -341,7 +364,7 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		run_resume(e, r, &(struct note){ .actor = n.actor, .who = n.who });
 		break;
 	case VERB_STEP:
-		return do_step(e, r, c, &(struct note){ .actor = n.actor, .who = n.who }, err);
+		return do_step(e, r, c, &(struct note){ .actor = n.actor, .who = n.who }, ret_note, err);
 	case VERB_UNTIL:
 		return do_until(e, r, c, &(struct note){ .actor = n.actor, .who = n.who }, err);
 	case VERB_CANCEL:
@@ -387,6 +410,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 	enum err_code code = ERR_OK;
 	id_t64 id = c->id;
 	int state = -1;
+	const char *note = NULL;
 	struct hash body;
 	int kind;
 	if (e->storage_failed) {
@@ -397,7 +421,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 	}
 	if (c->idempotency_key && store_idempotency_get(e->store, c->idempotency_key, &body, &kind, &id)) {
 		if (memcmp(&body, &c->body, sizeof(body)) == 0) {
-			answer_later(e, reply, ctx, id, true);
+			answer_later(e, reply, ctx, id, true, NULL);
 			return;
 		}
 		code = err_set(&err, ERR_CONFLICT, _("the idempotency key was used with another request"));
@@ -413,7 +437,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 	else if (verb_entity(c->verb) == ENTITY_ORDER)
 		code = order_verb(e, c, &state, &err);
 	else
-		code = run_verb(e, c, &state, &err);
+		code = run_verb(e, c, &state, &note, &err);
 	if (code) {
 		refuse(reply, ctx, code, &err, state, code == ERR_INVALID && report.n ? &report : NULL);
 	} else {
@@ -421,7 +445,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 			store_idempotency_put(e->store, c->idempotency_key, &c->body,
 					      c->verb == VERB_SUBMIT || verb_entity(c->verb) == ENTITY_ORDER ? 1 : 2,
 					      id, e->now.wall_ms);
-		answer_later(e, reply, ctx, id, false);
+		answer_later(e, reply, ctx, id, false, note);
 	}
 	flow_report_done(&report);
 }

@@ -166,7 +166,7 @@ static const struct {
 			   N_("stop the running processes where they are") },
 	[VERB_RESUME]  = { "resume",  ENTITY_RUN, S(RUN_PAUSED) | S(RUN_PAUSING) | S(RUN_FROZEN), S(RUN_RUNNING),
 			   N_("go on") },
-	[VERB_STEP]    = { "step",    ENTITY_RUN, S(RUN_PAUSED), 0, N_("run one ready node, then pause") },
+	[VERB_STEP]    = { "step",    ENTITY_RUN, S(RUN_PAUSED), S(RUN_SUCCEEDED), N_("run one ready node, then pause") },
 	[VERB_UNTIL]   = { "until",   ENTITY_RUN, S(RUN_PAUSED) | S(RUN_RUNNING), 0,
 			   N_("go on, and pause after a node") },
 	[VERB_CANCEL]  = { "cancel",  ENTITY_RUN, RUN_LIVE | S(RUN_CANCELING), S(RUN_CANCELED),

@@ -3,7 +3,6 @@
  * but its processes are only a plan in time. */
 #include "tests/sim/world.h"
 #include "base/clock.h"
-#include "base/fs.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Time, letters, the life and death of the engine, and the operator. */
 #include "tests/sim/world.h"
-#include "base/fs.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -496,6 +495,7 @@ static void answered(void *ctx, const struct command_reply *r)
 	a->code = r->code;
 	a->id = r->id;
 	a->replayed = r->replayed;
+	(void)snprintf(a->note, sizeof(a->note), "%s", r->note ? r->note : "");
 	if (!r->err)
 		return;
 	(void)snprintf(a->message, sizeof(a->message), "%.*s", (int)sizeof(a->message) - 1, r->err->message);

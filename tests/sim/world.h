@@ -7,6 +7,7 @@
 #ifndef PAWL_TESTS_SIM_WORLD_H
 #define PAWL_TESTS_SIM_WORLD_H
 
+#include "base/fs.h"
 #include "base/heap.h"
 #include "base/map.h"
 #include "base/rng.h"
@@ -134,6 +135,7 @@ struct answer {
 	bool replayed;
 	char message[1024];
 	char hint[256];
+	char note[32];
 };
 /* Asks and, unless the turn is left open, waits for the answer. */
 struct answer world_ask(struct world *w, const struct command *c);

@@ -1,67 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The engine does what a workflow says: order, data, conditions, retries, matrix and foreach,
  * sub-workflows, handlers. Real engine and store, played workers. */
-#include "tests/sim/world.h"
-
-#include <check.h>
-#include <string.h>
-
-#define HOUR (3600 * 1000)
-
-static struct world *w;
-
-static void setup(void)
-{
-	w = world_new(1, 4, 8);
-}
-
-static void teardown(void)
-{
-	world_free(w);
-}
-
-/* The order of a workflow that validates. */
-static id_t64 submit(const char *yaml)
-{
-	struct answer a = world_submit(w, yaml, NULL);
-	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
-	ck_assert_int_eq(a.times, 1);
-	return a.id;
-}
-
-/* The run of a workflow that has ended. */
-static id_t64 run(const char *yaml)
-{
-	id_t64 order = submit(yaml);
-	ck_assert(world_finish(w, HOUR));
-	return world_run_of(w, order);
-}
-
-static void is_run(id_t64 r, enum run_state state)
-{
-	struct run_row row = world_run(w, r);
-	ck_assert_msg(row.state == state, "the run is %s (%s), not %s", state_name(ENTITY_RUN, (int)row.state),
-		      row.reason ? row.reason : "", state_name(ENTITY_RUN, (int)state));
-}
-
-static void is_node(id_t64 r, const char *name, enum node_state state)
-{
-	struct node_row row = world_node(w, r, name);
-	ck_assert_msg(row.state == state, "%s is %s (%s), not %s", name, state_name(ENTITY_NODE, (int)row.state),
-		      row.reason ? row.reason : "", state_name(ENTITY_NODE, (int)state));
-}
-
-static void started(id_t64 r, const char *name, int times)
-{
-	ck_assert_msg(world_started(w, r, name) == times, "%s was begun %d times, not %d", name,
-		      world_started(w, r, name), times);
-}
+#include "tests/unit/engine_world.h"
 
 START_TEST(a_run_goes_from_order_to_success)
 {
 	id_t64 order = submit("nodes: {a: {run: took=5}, b: {run: took=5, needs: a}}");
 	ck_assert_int_eq(world_order_state(w, order), ORDER_RUNNING);
-	ck_assert(world_finish(w, HOUR));
+	finish();
 	ck_assert_int_eq(world_order_state(w, order), ORDER_SUCCEEDED);
 	id_t64 r = world_run_of(w, order);
 	is_run(r, RUN_SUCCEEDED);
@@ -85,7 +31,7 @@ START_TEST(a_failure_fails_the_run_and_starts_nothing_more)
 {
 	id_t64 order = submit("nodes: {a: {run: exit=3}, b: {run: took=1, needs: a}, c: {run: took=50}, "
 			      "d: {run: took=1, needs: c}}");
-	ck_assert(world_finish(w, HOUR));
+	finish();
 	id_t64 r = world_run_of(w, order);
 	ck_assert_int_eq(world_order_state(w, order), ORDER_FAILED);
 	is_run(r, RUN_FAILED);
@@ -337,7 +283,7 @@ START_TEST(the_limits_of_run_and_engine_hold)
 	(void)submit("concurrency: 2\nnodes: {t: {matrix: {i: [\"1\", \"2\", \"3\", \"4\", \"5\"]}, run: took=9}}");
 	world_run_ms(w, 1);
 	ck_assert_int_le(w->running_max, 2);
-	ck_assert(world_finish(w, HOUR));
+	finish();
 	ck_assert_int_eq(w->running_max, 2);
 	(void)run("nodes: {t: {matrix: {i: [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\"]}, run: took=9}}");
 	ck_assert_int_eq(w->running_max, 4);
@@ -396,9 +342,5 @@ int main(void)
 	tcase_add_test(t, the_longest_path_goes_first);
 	tcase_add_test(t, a_workflow_with_mistakes_is_refused_with_all_of_them);
 	suite_add_tcase(s, t);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }
