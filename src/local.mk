@@ -1,6 +1,9 @@
-# The programs. pawl is the console and the command line, pawld the engine.
+# The programs. pawl is the command line, which becomes pawl-console where the console is asked for; pawld is the engine.
 bin_PROGRAMS += pawl pawld
 pawl_SOURCES = src/main.c
-pawl_LDADD = libcli.a $(LIB_TUI)
+pawl_LDADD = $(LIB_CLI)
+pkglibexec_PROGRAMS += pawl-console
+pawl_console_SOURCES = src/console.c
+pawl_console_LDADD = $(LIB_TUI)
 pawld_SOURCES = src/pawld.c
 pawld_LDADD = $(LIB_API)

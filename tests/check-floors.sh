@@ -21,7 +21,8 @@ engine:  base model store flow journal space work engine
 api:     base model store flow journal space work engine api
 cli:     base model client cli
 tui:     base model client tui
-main:    base cli tui
+main:    base cli
+console: base tui
 pawld:   base model engine api
 worker:  base model work
 helper:  base

@@ -2,7 +2,6 @@
 #include "base/hash.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #include <sodium/crypto_generichash.h>
 #include <sodium/utils.h>
@@ -39,16 +38,4 @@ bool hash_parse(const char *text, struct hash *ret)
 	return strlen(text) == HASH_TEXT_LEN &&
 	       sodium_hex2bin(ret->b, sizeof(ret->b), text, HASH_TEXT_LEN, NULL, &len, NULL) == 0 &&
 	       len == sizeof(ret->b);
-}
-
-void random_bytes(void *p, size_t len)
-{
-	char *at = p;
-	while (len) {
-		ssize_t n = getrandom(at, len, 0);
-		if (n <= 0)
-			continue;
-		at += n;
-		len -= (size_t)n;
-	}
 }

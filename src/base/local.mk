@@ -17,6 +17,7 @@ libbase_a_SOURCES = \
 	src/base/regex_internal.h \
 	src/base/regex_plan.c \
 	src/base/regex_texts.c \
+	src/base/random.c \
 	src/base/rng.h \
 	src/base/spawn.c src/base/spawn.h \
 	src/base/str.c src/base/str.h \

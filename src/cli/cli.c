@@ -78,17 +78,6 @@ static void look_at_terminal(struct cli *cli, bool no_colour)
 		cli->columns = columns;
 }
 
-/* No command: the console where one can be shown. */
-static enum err_code no_command(struct cli *cli, struct err *err)
-{
-	if (cli->any_tty_out && cli->tty_in)
-		return cmd_console.run(&(struct call){ .cli = cli, .command = &cmd_console }, err);
-	err_note(err, ERR_USAGE, _("standard output is not a terminal, so there is no console"));
-	err_hint(err,
-	         _("use: pawl status --watch, pawl runs, pawl logs RUN/NODE; or see: pawl --help"));
-	return ERR_USAGE;
-}
-
 static enum err_code dispatch(struct call *call, struct err *err)
 {
 	struct cli *cli = call->cli;
@@ -102,7 +91,7 @@ static enum err_code dispatch(struct call *call, struct err *err)
 		return ERR_OK;
 	}
 	if (!call->command)
-		return no_command(cli, err);
+		return cmd_console.run(call, err);
 	return call->command->run(call, err);
 }
 
@@ -130,10 +119,10 @@ static enum err_code flush_output(struct err *err)
 	return ERR_OK;
 }
 
-int cli_main(int argc, char **argv, int (*console)(int argc, char **argv))
+int cli_main(int argc, char **argv)
 {
 	open_standard();
-	struct cli cli = { .console = console, .status = -1 };
+	struct cli cli = { .status = -1 };
 	cli.utf8 = set_locale();
 	struct call call = { .cli = &cli };
 	struct err err = { .code = ERR_OK };

@@ -4,8 +4,7 @@
 #ifndef PAWL_CLI_CLI_H
 #define PAWL_CLI_CLI_H
 
-/* Run one command (argv[0] is "pawl"); returns the exit status. `console` opens the console, for
- * the command "console" and for no command at all on a terminal. */
-int cli_main(int argc, char **argv, int (*console)(int argc, char **argv));
+/* Run one command (argv[0] is "pawl"); returns the exit status. */
+int cli_main(int argc, char **argv);
 
 #endif

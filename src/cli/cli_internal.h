@@ -76,7 +76,6 @@ struct cli {
 	bool colour, utf8;
 	size_t columns, rows;
 	struct client *client;
-	int (*console)(int argc, char **argv);
 	int status; /* exit status if it does not follow from the error; -1 */
 };
 
@@ -127,6 +126,8 @@ enum err_code cli_post(struct cli *cli, const char *path, const char *body, stru
 enum err_code cli_program(const char *name, char **ret, struct err *err) MUST_CHECK;
 /* Become it. Returns only on failure. */
 enum err_code cli_exec(const char *path, const char *const *argv, struct err *err) MUST_CHECK;
+/* Run it and wait for its end. */
+enum err_code cli_wait(const char *path, const char *const *argv, struct err *err) MUST_CHECK;
 /* A folder of shipped files ("examples"); NULL when there is none. */
 char *cli_data_folder(const char *name);
 

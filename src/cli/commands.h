@@ -19,7 +19,8 @@ extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_unt
 extern const struct command cmd_validate, cmd_graph;                            /* files.c */
 extern const struct command cmd_engine, cmd_fsck;                               /* engine.c */
 extern const struct command cmd_doctor;                                         /* doctor.c */
-extern const struct command cmd_console, cmd_help, cmd_version, cmd_exit_codes; /* help.c */
+extern const struct command cmd_console;                                /* console.c */
+extern const struct command cmd_help, cmd_version, cmd_exit_codes; /* help.c */
 extern const struct command cmd_completion;                                     /* completion.c */
 
 #endif

@@ -5,7 +5,10 @@
 
 #include "base/fs.h"
 
+#include <errno.h>
+#include <spawn.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum err_code cli_home(struct cli *cli, bool create, struct err *err)
@@ -95,6 +98,20 @@ enum err_code cli_exec(const char *path, const char *const *argv, struct err *er
 	/* execv() does not write to its arguments. */
 	(void)execv(path, (char *const *)(uintptr_t)argv);
 	return err_sys(err, ERR_UNSUPPORTED, _("cannot run %s"), path);
+}
+
+enum err_code cli_wait(const char *path, const char *const *argv, struct err *err)
+{
+	pid_t pid;
+	/* posix_spawn() does not write to its arguments. */
+	int e = posix_spawn(&pid, path, NULL, NULL, (char *const *)(uintptr_t)argv, environ);
+	if (e) {
+		errno = e;
+		return err_sys(err, ERR_UNSUPPORTED, _("cannot run %s"), path);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return ERR_OK;
 }
 
 char *cli_data_folder(const char *name)

@@ -146,7 +146,8 @@ static enum err_code summary(struct cli *cli, const struct followed *v, size_t n
 
 static void offer_console(struct cli *cli)
 {
-	if (!cli->console || !cli->tty_in || !cli->tty_out || cli->json)
+	auto_free char *program = NULL;
+	if (cli_program("pawl-console", &program, NULL) || !cli->tty_in || !cli->tty_out || cli->json)
 		return;
 	note_line(cli, _("Press Enter for the console on these runs, Ctrl-C to end."));
 	(void)fflush(stdout); /* a failure shows at the end */
@@ -165,9 +166,10 @@ static void offer_console(struct cli *cli)
 	signals_close(signals);
 	char line[256];
 	if (open && read(0, line, sizeof(line)) > 0) {
-		const char *argv[] = { "pawl", "--home", cli->home, NULL };
-		/* The console does not write to its arguments. */
-		(void)cli->console(3, (char **)(uintptr_t)argv);
+		const char *argv[] = { program, "--home", cli->home, NULL };
+		struct err err;
+		if (cli_wait(program, argv, &err))
+			error_print(cli, &err, NULL);
 	}
 }
 

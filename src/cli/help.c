@@ -324,27 +324,6 @@ static enum err_code run_exit_codes(struct call *call, struct err *err)
 	return ERR_OK;
 }
 
-static enum err_code run_console(struct call *call, struct err *err)
-{
-	struct cli *cli = call->cli;
-	if (!cli->any_tty_out || !cli->tty_in) {
-		err_note(err, ERR_USAGE, _("standard output is not a terminal"));
-		err_hint(err, _("use: pawl status --watch, pawl logs RUN/NODE"));
-		return ERR_USAGE;
-	}
-	if (!cli->console)
-		return err_set(err, ERR_UNSUPPORTED, _("this pawl was built without the console"));
-	const char *argv[4] = { "pawl" };
-	int argc = 1;
-	if (cli->home_option) {
-		argv[argc++] = "--home";
-		argv[argc++] = cli->home_option;
-	}
-	/* The console does not write to its arguments. */
-	cli->status = cli->console(argc, (char **)(uintptr_t)argv);
-	return ERR_OK;
-}
-
 /* clang-format off */
 static const struct cli_option as_options[] = {
 	{ "as", 0, N_("FORM"), N_("text (default) or mdoc, for manual pages"), .words = "text mdoc" },
@@ -361,11 +340,6 @@ static const struct cli_example version_examples[] = {
 };
 static const struct cli_example exit_examples[] = {
 	{ "pawl exit-codes", N_("what the exit status of any command means") },
-	{ NULL },
-};
-static const struct cli_example console_examples[] = {
-	{ "pawl", N_("the same") },
-	{ "pawl console --home /srv/pawl", N_("the console of another engine") },
 	{ NULL },
 };
 /* clang-format on */
@@ -404,15 +378,4 @@ const struct command cmd_exit_codes = {
 	.options = as_options,
 	.examples = exit_examples,
 	.run = run_exit_codes,
-};
-
-const struct command cmd_console = {
-	.name = "console",
-	.group = GROUP_LOOK,
-	.arguments = "",
-	.help = N_("open the console (also: pawl without a command)"),
-	.about =
-	    N_("Opens the console, which needs a terminal. It starts the engine if none runs."),
-	.examples = console_examples,
-	.run = run_console,
 };

@@ -6,6 +6,7 @@ libcli_a_SOURCES = \
 	src/cli/commands.h \
 	src/cli/completion.c \
 	src/cli/connection.c \
+	src/cli/console.c \
 	src/cli/demo.c \
 	src/cli/doctor.c \
 	src/cli/engine.c \

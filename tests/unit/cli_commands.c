@@ -47,7 +47,7 @@ static int pawl(const char *words, char **ret_out, char **ret_err)
 	(void)fflush(NULL);
 	int saved[2] = { dup(1), dup(2) };
 	ck_assert(freopen(out, "w", stdout) && freopen(err, "w", stderr));
-	int status = cli_main(argc, argv, NULL);
+	int status = cli_main(argc, argv);
 	(void)fflush(NULL);
 	ck_assert(dup2(saved[0], 1) == 1 && dup2(saved[1], 2) == 2);
 	(void)close(saved[0]);
