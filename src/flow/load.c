@@ -49,14 +49,30 @@ void issue_at(struct load *l, int line, int column, const char *fmt, ...)
 	report_add(l->report, l->file, line, column, str_text(&l->path), "%s", str_text(&message));
 }
 
+/* Bytes of the line break at offset i, as YAML has them: LF, CR, CR LF, U+2028, U+2029. */
+static size_t break_at(const struct load *l, size_t i)
+{
+	if (l->text[i] == '\n')
+		return 1;
+	if (l->text[i] == '\r')
+		return i + 1 < l->len && l->text[i + 1] == '\n' ? 2 : 1;
+	bool separator = l->len - i >= 3 && memcmp(l->text + i, "\xe2\x80", 2) == 0 &&
+			 (l->text[i + 2] == '\xa8' || l->text[i + 2] == '\xa9');
+	return separator ? 3 : 0;
+}
+
 static void find_lines(struct load *l)
 {
 	size_t cap = 0;
-	for (size_t i = 0; i <= l->len; i++)
-		if (i == 0 || l->text[i - 1] == '\n') {
-			GROW(l->lines, l->nlines, cap);
-			l->lines[l->nlines++] = i;
-		}
+	GROW(l->lines, l->nlines, cap);
+	l->lines[l->nlines++] = 0;
+	for (size_t i = 0, n; i < l->len; i += n ? n : 1) {
+		n = break_at(l, i);
+		if (!n)
+			continue;
+		GROW(l->lines, l->nlines, cap);
+		l->lines[l->nlines++] = i + n;
+	}
 }
 
 static size_t offset_of(struct load *l, int line, int column)
@@ -64,7 +80,7 @@ static size_t offset_of(struct load *l, int line, int column)
 	if (!l->lines)
 		find_lines(l);
 	size_t at = l->lines[MIN((size_t)line, l->nlines) - 1];
-	for (int i = 1; i < column && at < l->len && l->text[at] != '\n'; i++) {
+	for (int i = 1; i < column && at < l->len && !break_at(l, at); i++) {
 		size_t step = utf8_len(l->text + at, l->len - at);
 		at += step ? step : 1;
 	}
@@ -81,6 +97,11 @@ void place_in(struct load *l, const struct tree *v, size_t offset, int *ret_line
 		return; /* nobody will see it, and it takes a look at the whole line */
 	size_t from = offset_of(l, v->line, v->column);
 	offset = MIN(offset, v->len);
+	if (offset == v->len && offset > 0) { /* behind the end: beside the last character */
+		place_in(l, v, offset - 1, ret_line, ret_column);
+		(*ret_column)++;
+		return;
+	}
 	const char *word = v->text + offset;
 	size_t n = MIN(strcspn(word, "\n"), (size_t)24);
 	if (!n)
@@ -95,7 +116,7 @@ void place_in(struct load *l, const struct tree *v, size_t offset, int *ret_line
 	} while (hit && same && same++ < word);
 	if (!hit)
 		return;
-	size_t low = (size_t)v->line - 1;
+	size_t low = MIN((size_t)v->line, l->nlines) - 1;
 	while (low + 1 < l->nlines && l->lines[low + 1] <= (size_t)(hit - l->text))
 		low++;
 	*ret_line = (int)low + 1;

@@ -165,7 +165,7 @@ static const struct { const char *text, *says; } rows[] = {
 	/* names in expressions */
 	{ A "when: parms.x", "4:11: nodes.a.when: 'parms' means nothing here; did you mean 'params'?" }, { A "when: params.x", "there is no parameter 'x'; declare it under params:" },
 	{ A "when: params.suit == 'all'\nparams: {suite: {}}", "there is no parameter 'suit'; did you mean 'suite'?" }, { A "when: suite\nparams: {suite: {}}", "'suite' is a parameter: write params.suite" },
-	{ A "when: 1 +", "4:11: nodes.a.when: the expression ends where" }, { A "when: [x]", "a text is wanted here" }, { A "when: run.idd", "of the run there are run.id" }, { A "when: params", "name the parameter" }, { A "when: env == 1", "name the variable" }, { A "when: workspace", "there is workspace.path" },
+	{ A "when: 1 +", "4:11: nodes.a.when: the expression ends where" }, { A "when: [x]", "a text is wanted here" }, { "nodes:\r\r\r  a: {run: x,\xe2\x80\xa8   when: 1 +}", "5:13: nodes.a.when: the expression ends" }, { A "when: run.idd", "of the run there are run.id" }, { A "when: params", "name the parameter" }, { A "when: env == 1", "name the variable" }, { A "when: workspace", "there is workspace.path" },
 	{ A "env: {X: \"${{ success() }}\"}", "can be asked in when: alone" }, { A "env: {X: \"${{ 1 + }}\"}", "4:23: nodes.a.env.X: the expression ends" }, { A "env: {X: '${{ 1'}", "not closed with }}" },
 	{ A "env: {X: \"${{ item }}\"}", "'item' is known only in a node with foreach:" }, { A "env: {X: \"${{ matrix.a }}\"}", "'matrix' is known only in a node with matrix:" },
 	{ A "foreach: [1]\n    when: item == 1", "'item' is not known here: this is decided once" }, { A "matrix: {arch: [1]}\n    env: {X: \"${{ matrix.arhc }}\"}", "the matrix has no axis 'arhc'; did you mean 'arch'?" },
