@@ -10,5 +10,8 @@ dist_examples_DATA = \
 	data/examples/matrix.yaml \
 	data/examples/params.yaml \
 	data/examples/retries.yaml \
+	data/examples/self-build.yaml \
 	data/examples/sub-child.yaml \
 	data/examples/sub.yaml
+TESTS += tests/examples.sh
+dist_check_SCRIPTS += tests/examples.sh

@@ -333,6 +333,8 @@ struct scope_ctx {
 	struct engine *e;
 	const struct node *n; /* may be NULL */
 	const struct run *r;
+	const struct step_build *b; /* env.NAME is looked for among its variables; NULL: in the workflow's */
+	size_t hidden;              /* so many of the workflow's last variables are not known yet */
 };
 struct expr_scope node_scope(struct scope_ctx *ctx);
 

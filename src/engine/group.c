@@ -164,7 +164,7 @@ static enum err_code expand_matrix(struct engine *e, struct node *g, const struc
 
 void group_start(struct engine *e, struct node *g)
 {
-	struct scope_ctx ctx = { e, g, g->run };
+	struct scope_ctx ctx = { e, g, g->run, NULL, 0 };
 	struct expr_scope scope = node_scope(&ctx);
 	struct err err;
 	start_own_row(e, g);
@@ -296,7 +296,7 @@ static enum err_code child_params(const struct node *n, const struct expr_scope 
 
 void workflow_start(struct engine *e, struct node *n)
 {
-	struct scope_ctx ctx = { e, n, n->run };
+	struct scope_ctx ctx = { e, n, n->run, NULL, 0 };
 	struct expr_scope scope = node_scope(&ctx);
 	auto_free char *params = NULL;
 	struct err err;

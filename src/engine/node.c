@@ -235,7 +235,7 @@ void node_consider(struct engine *e, struct node *n)
 			return; /* stays pending: a later retry can still run it */
 	}
 	if (n->def->when) {
-		struct scope_ctx ctx = { e, n, r };
+		struct scope_ctx ctx = { e, n, r, NULL, 0 };
 		struct expr_scope scope = node_scope(&ctx);
 		scope.any_failed = r->failing || anything_failed(n);
 		scope.canceled = r->state == RUN_CANCELING;

@@ -191,7 +191,7 @@ static enum err_code find_workspace(struct engine *e, struct run *r, bool *ret_m
 {
 	*ret_make = false;
 	if (r->graph->workspace == WORKSPACE_FOLDER) {
-		struct scope_ctx ctx = { e, NULL, r };
+		struct scope_ctx ctx = { e, NULL, r, NULL, 0 };
 		struct expr_scope scope = node_scope(&ctx);
 		auto_str path = STR_INIT;
 		enum err_code code = tmpl_text(r->graph->workspace_path, &scope, &path, err);

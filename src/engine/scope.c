@@ -61,8 +61,37 @@ static enum err_code get_binding(const struct node *n, const char *name, struct 
 	return ERR_OK;
 }
 
-static enum err_code get_env(const struct scope_ctx *c, const char *name, struct str *out)
+/* A variable of the step that is being made: what was set last, as the step will see it. */
+static const char *built_env(const struct step_build *b, const char *name)
 {
+	size_t len = strlen(name);
+	for (size_t i = b->nenv; i-- > 0;)
+		if (strncmp(b->env[i], name, len) == 0 && b->env[i][len] == '=')
+			return b->env[i] + len + 1;
+	return NULL;
+}
+
+/* A variable of the workflow, where there is no step yet. Its value may name those above it, and no others. */
+static enum err_code workflow_env(const struct scope_ctx *c, size_t i, struct str *out, struct err *err)
+{
+	const struct graph *g = c->r->graph;
+	struct scope_ctx above = *c;
+	auto_str value = STR_INIT;
+	above.hidden = g->nenv - i;
+	struct expr_scope scope = node_scope(&above);
+	enum err_code code = tmpl_text(g->env[i].value, &scope, &value, err);
+	return code ? code : give_text(out, str_text(&value));
+}
+
+static enum err_code get_env(const struct scope_ctx *c, const char *name, struct str *out, struct err *err)
+{
+	const struct graph *g = c->r->graph;
+	const char *built = c->b ? built_env(c->b, name) : NULL;
+	if (built)
+		return give_text(out, built);
+	for (size_t i = c->b ? 0 : g->nenv - c->hidden; i-- > 0;)
+		if (str_eq(g->env[i].name, name))
+			return workflow_env(c, i, out, err);
 	const char *given = json_get_str(c->r->env, name, NULL);
 	if (given)
 		return give_text(out, given);
@@ -89,7 +118,7 @@ static enum err_code scope_get(void *ctx, const char *const *path, size_t npath,
 	if (npath >= 2 && str_eq(first, "run"))
 		return get_run(c->r, path[1], out, err);
 	if (npath >= 2 && str_eq(first, "env"))
-		return get_env(c, path[1], out);
+		return get_env(c, path[1], out, err);
 	if (npath >= 2 && str_eq(first, "workspace") && str_eq(path[1], "path"))
 		return give_text(out, c->r->workspace);
 	if (npath >= 3 && str_eq(first, "nodes")) {

@@ -158,7 +158,7 @@ static void fill_secrets(const struct node *n, struct step_build *b)
 
 static enum err_code build_step(struct engine *e, const struct node *n, struct step_build *b, struct err *err)
 {
-	struct scope_ctx ctx = { e, n, n->run };
+	struct scope_ctx ctx = { e, n, n->run, b, 0 };
 	struct expr_scope scope = node_scope(&ctx);
 	struct step_context c = { .graph = n->run->graph, .node = n->def, .scope = &scope,
 				  .workspace = n->run->workspace, .libexec = e->libexec };

@@ -111,7 +111,8 @@ END_TEST
 
 /* clang-format off */
 static const char *const examples[] = {
-	"fails", "foreach", "handlers", "hello", "http", "matrix", "params", "retries", "sub", "sub-child",
+	"fails", "foreach", "handlers", "hello", "http", "matrix", "params", "retries",
+	"self-build", "sub", "sub-child",
 };
 /* clang-format on */
 

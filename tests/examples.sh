@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The shipped examples do what they say, run by the real programs in a home of their own.
+set -eu
+
+srcdir=${srcdir:-.}
+examples=$srcdir/data/examples
+scratch=$(mktemp -d)
+PAWL_HOME=$scratch/home
+export PAWL_HOME
+trap './pawl engine stop --kill >/dev/null 2>&1 || :; rm -rf "$scratch"' EXIT
+failures=0
+
+# run STATUS 'TEXT IN THE OUTPUT OR A LOG' FILE [ARGUMENT…]
+run() {
+	status=$1 text=$2
+	shift 2
+	got=0
+	timeout 60 ./pawl run "$@" >"$scratch/out" 2>&1 </dev/null || got=$?
+	if [ "$got" -ne "$status" ]; then
+		echo "pawl run $*: exit status $got, expected $status"
+		sed 's/^/    /' "$scratch/out"
+		failures=$((failures + 1))
+	elif ! grep -rqF -- "$text" "$scratch/out" "$PAWL_HOME/runs"; then
+		echo "pawl run $*: '$text' is nowhere"
+		failures=$((failures + 1))
+	fi
+	echo "ran $*"
+}
+
+cat >"$scratch/env.yaml" <<'END'
+env: {A: "1", B: "${{ env.A }}2", PATH: "/x:${{ env.PATH }}"}
+defaults: {env: {C: "${{ env.B }}3"}}
+nodes:
+  a:
+    when: env.C == '123' && starts_with(env.PATH, '/x:')
+    env: {D: "${{ env.C }}4", A: mine}
+    run: echo "$A $B $C $D"
+END
+
+run 0 'hello from the left, hello from the right' "$examples/hello.yaml"
+run 0 'left:  hello, Ada' "$examples/hello.yaml" -p who=Ada
+run 1 'NOT OK  pear costs 4, expected 5' "$examples/fails.yaml"
+run 0 'needed 3 attempts' "$examples/retries.yaml"
+run 0 '6 sums' "$examples/matrix.yaml"
+run 0 'words in each file: 1, 2, 3' "$examples/foreach.yaml"
+run 0 'Hello, Grace Hopper' "$examples/params.yaml" -p 'name=Grace Hopper'
+run 0 'this node runs only with level=debug' "$examples/params.yaml" -p name=Ada -p level=debug -p tags=red,green
+run 3 "parameter 'name' is required" "$examples/params.yaml"
+run 3 'does not match its pattern' "$examples/params.yaml" -p name=1
+run 0 'the linter found something' "$examples/handlers.yaml"
+run 1 'failed at gate' "$examples/handlers.yaml" -p strict=true
+run 0 '2. hello, Grace' "$examples/sub.yaml"
+run 0 'mine 12 123 1234' "$scratch/env.yaml"
+exit $((failures > 0))
