@@ -44,6 +44,9 @@ void log_totals(const struct log_writer *w, struct log_totals *ret);
 void log_writer_finish(struct log_writer *w, bool sync);
 /* Finish, if that was not done, and free. NULL is fine. */
 void log_writer_close(struct log_writer *w, bool sync);
+/* Do for a writer that was killed what its close would have done: put the tail of a capped log behind
+ * the cut mark. Does nothing while the writer lives, or when there is nothing to do; log_open() calls it. */
+void log_salvage(const char *path);
 /* The last bytes written (for patterns and error text), at most 64 KiB; borrowed until the next call. */
 const char *log_writer_tail(const struct log_writer *w, size_t *ret_len);
 

@@ -130,6 +130,7 @@ enum err_code log_refresh(struct log_reader *r, struct err *err)
 enum err_code log_open(const char *path, struct log_reader **ret, struct err *err)
 {
 	int fd;
+	log_salvage(path);
 	enum err_code code = open_text(path, &fd, err);
 	if (code)
 		return code;

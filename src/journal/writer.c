@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUFFER_FIRST (4 * KIB)
@@ -45,7 +46,7 @@ struct log_writer {
 	bool seen_line_start;
 	int64_t seen_newlines, lost_now; /* lost and not yet told in the log */
 	int lost_why;
-	bool finished;
+	bool finished, salvage;
 	struct log_totals totals;
 };
 
@@ -311,8 +312,10 @@ void log_write(struct log_writer *w, enum log_stream stream, const char *bytes, 
 	w->seen_line_start = bytes[len - 1] == '\n';
 	if (head == len)
 		return;
-	if (!w->tail)
-		w->tail = tail_new(w->path, w->options.tail_bytes);
+	if (!w->tail) {
+		(void)flush_text(w); /* so that the head is whole, should this process be killed */
+		w->tail = tail_new(w->path, w->options.tail_bytes, w->put);
+	}
 	int why = tail_write(w->tail, bytes + head, len - head, stream, wall_ms);
 	if (why)
 		(void)fault(w, why);
@@ -384,6 +387,9 @@ static void write_tail(struct log_writer *w)
 {
 	auto_free char *buf = xmalloc(DIRECT);
 	int64_t from, to;
+	int why = tail_flush(w->tail);
+	if (why)
+		(void)fault(w, why);
 	tail_held(w->tail, &from, &to);
 	if (from > 0) {
 		if (to > from)
@@ -406,7 +412,6 @@ static void write_tail(struct log_writer *w)
 	     from += (int64_t)n)
 		put(w, (enum log_stream)stream, buf, n, wall_ms);
 	w->totals.lost_bytes += to - from;
-	tail_free(TAKE(w->tail));
 }
 
 static void sync_folder(const char *path)
@@ -452,6 +457,34 @@ void log_writer_finish(struct log_writer *w, bool sync)
 		(void)close(w->index_fd); /* a cache: readers check it */
 	w->fd = w->index_fd = -1;
 	w->finished = true;
+	tail_free(TAKE(w->tail), w->salvage && w->totals.fault);
+}
+
+void log_salvage(const char *path)
+{
+	int64_t head, newlines;
+	struct tail *tail = tail_adopt(path, &head, &newlines);
+	if (!tail)
+		return;
+	struct log_writer *w = log_writer_new(path, NULL);
+	w->tail = tail;
+	w->seen_newlines = newlines;
+	w->salvage = true;
+	w->index_fault = ENOTSUP; /* the index ends where the writer was killed */
+	w->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+	char last = '\n';
+	/* When it was killed while it copied the tail, that is done once more, with the same
+	 * result. */
+	if (w->fd < 0 || fstat(w->fd, &st) || (st.st_size > head && ftruncate(w->fd, head)) ||
+	    (st.st_size && pread(w->fd, &last, 1, MIN(st.st_size, head) - 1) != 1)) {
+		w->finished = true;
+	} else {
+		w->written = w->put = MIN(st.st_size, head);
+		w->line_start = last == '\n';
+		log_writer_finish(w, true);
+	}
+	log_writer_close(w, false);
 }
 
 void log_writer_close(struct log_writer *w, bool sync)
@@ -459,7 +492,7 @@ void log_writer_close(struct log_writer *w, bool sync)
 	if (!w)
 		return;
 	log_writer_finish(w, sync);
-	tail_free(w->tail);
+	tail_free(w->tail, true); /* only what could not be salvaged is left here */
 	free(w->buf);
 	free(w->records);
 	free(w->last);

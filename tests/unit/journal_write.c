@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -118,7 +119,7 @@ static const size_t chunks[] = { 1, 7, 4095, 65536, 300000, 1 << 20 };
 
 START_TEST(each_256th_line_has_a_checkpoint)
 {
-	enum { LINES = 20000 };
+	enum { LINES = 6000 };
 	auto_str all = STR_INIT;
 	for (int i = 0; i < LINES; i++)
 		str_addf(&all, "line %d %.*s\n", i, i % 90,
@@ -268,6 +269,85 @@ START_TEST(long_caps_keep_whole_lines_with_their_streams)
 }
 END_TEST
 
+/* A writer with a cap in another process, killed after `lines` lines. */
+static void write_and_die(int lines)
+{
+	int fds[2];
+	ck_assert_int_eq(pipe(fds), 0);
+	pid_t pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct log_options options = { .head_bytes = 50000, .tail_bytes = 300000 };
+		struct log_writer *w = log_writer_new(path, &options);
+		auto_str line = STR_INIT;
+		for (int i = 0; i < lines; i++) {
+			str_clear(&line);
+			str_addf(&line, "line %d of the step\n", i);
+			log_write(w, LOG_OUT, line.p, line.len, 1000 + i);
+		}
+		if (write(fds[1], "x", 1) == 1)
+			(void)pause();
+		_exit(1);
+	}
+	char c;
+	ck_assert_int_eq(read(fds[0], &c, 1), 1);
+	/* As long as it lives nobody takes its tail away. */
+	struct log_reader *r = NULL;
+	ck_assert_int_eq(log_open(path, &r, NULL), ERR_OK);
+	struct log_info info;
+	log_info(r, &info);
+	log_close(r);
+	ck_assert_int_le(info.bytes, 50000);
+	ck_assert_int_eq(info.cut_line, 0);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+static const int killed_after[] = { 4000, 8000, 30000, 123456 };
+
+START_TEST(the_tail_of_a_killed_writer_is_salvaged)
+{
+	int lines = killed_after[_i];
+	write_and_die(lines);
+	struct log_reader *r = NULL;
+	ck_assert_int_eq(log_open(path, &r, NULL), ERR_OK);
+	struct log_info info;
+	log_info(r, &info);
+	log_close(r);
+	size_t len;
+	auto_free char *text = text_of("", &len);
+	auto_free char *tail = xasprintf("%s" TAIL_SUFFIX, path);
+	ck_assert(!fs_exists(tail));
+	/* Line by line: whole, in order, one gap at the mark, and at most the writer's buffer
+	 * missing. */
+	int next = 0, marks = 0;
+	for (const char *at = text; *at; at = strchr(at, '\n') + 1) {
+		int number;
+		long long bytes, cut;
+		if (sscanf(at, "[pawl: %lld bytes (%lld lines) cut here]\n", &bytes, &cut) == 2) {
+			marks++;
+			next += (int)cut;
+			continue;
+		}
+		ck_assert_int_eq(sscanf(at, "line %d of the step\n", &number), 1);
+		ck_assert_int_eq(number, next);
+		next++;
+		if (!strchr(at, '\n'))
+			break;
+	}
+	ck_assert_int_eq(marks, lines > 20000);
+	ck_assert_int_eq(info.cut_line > 0, lines > 20000);
+	ck_assert_int_gt(next, lines - (64 * KIB) / 19 - 2);
+	/* Once is enough. */
+	log_salvage(path);
+	size_t again;
+	free(text_of("", &again));
+	ck_assert_uint_eq(again, len);
+}
+END_TEST
+
 START_TEST(the_last_bytes_are_at_hand)
 {
 	struct log_writer *w = log_writer_new(path, NULL);
@@ -384,6 +464,7 @@ int main(void)
 	tcase_add_test(c, the_index_never_leads_the_text);
 	tcase_add_loop_test(c, caps_keep_head_and_tail, 0, COUNT(caps));
 	tcase_add_test(c, long_caps_keep_whole_lines_with_their_streams);
+	tcase_add_loop_test(c, the_tail_of_a_killed_writer_is_salvaged, 0, COUNT(killed_after));
 	tcase_add_test(c, the_last_bytes_are_at_hand);
 	tcase_add_test(c, a_fault_is_counted_and_told_when_it_is_over);
 	tcase_add_test(c, no_folder_loses_bytes_not_the_step);
