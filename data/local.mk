@@ -15,3 +15,9 @@ dist_examples_DATA = \
 	data/examples/sub.yaml
 TESTS += tests/examples.sh
 dist_check_SCRIPTS += tests/examples.sh
+
+# Written by `pawl completion`; tests/cli/generated.sh checks that they are current.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = data/completions/pawl
+zshfunctionsdir = $(datadir)/zsh/site-functions
+dist_zshfunctions_DATA = data/completions/_pawl

@@ -165,10 +165,14 @@ static void roff_sentences(struct str *s, const char *text)
 		text += end;
 	}
 	char *save = NULL;
-	for (char *line = strtok_r(lines.p, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		roff(s, line);
-		str_add_char(s, '\n');
+	for (char *line = strtok_r(lines.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		auto_str wrapped = STR_INIT;
+		wrap(&wrapped, line, 0, 74);
+		char *rest = NULL;
+		for (char *part = strtok_r(wrapped.p, "\n", &rest); part; part = strtok_r(NULL, "\n", &rest)) {
+			roff(s, part);
+			str_add_char(s, '\n');
+		}
 	}
 }
 

@@ -37,3 +37,6 @@ check_PROGRAMS += tests/unit/cli_commands
 TESTS += tests/unit/cli_commands
 tests_unit_cli_commands_SOURCES = tests/unit/cli_commands.c tests/unit/standin.c tests/unit/standin.h
 tests_unit_cli_commands_LDADD = $(LIB_CLI) $(CHECK_LIBS)
+
+TESTS += tests/cli/generated.sh
+dist_check_SCRIPTS += tests/cli/generated.sh
