@@ -237,12 +237,17 @@ static int compare_refs(const void *a, const void *b)
 /* The outputs that a node is known to give; none when it may give any. */
 static size_t outputs_of(const struct graph_node *n, const char **names, size_t max)
 {
+	/* What every request gives, besides what is taken from the answer. */
+	static const char *const of_http[] = { "status", "content_type", "location", "etag", "error",
+					       "retry_after_ms" };
 	const struct graph_node *work = n->kind == NODE_GROUP ? n->group.body : n;
 	size_t count = 0;
 	for (size_t i = 0; i < work->noutputs && count < max; i++)
 		names[count++] = work->outputs[i];
 	for (size_t i = 0; work->kind == NODE_HTTP && i < work->http.noutputs && count < max; i++)
 		names[count++] = work->http.outputs[i].name;
+	for (size_t i = 0; work->kind == NODE_HTTP && i < COUNT(of_http) && count < max; i++)
+		names[count++] = of_http[i];
 	return count;
 }
 

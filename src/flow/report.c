@@ -24,11 +24,13 @@ void report_add(struct flow_report *r, const char *file, int line, int column, c
 		return;
 	}
 	GROW(r->v, r->n, r->cap);
-	auto_str message = STR_INIT, safe = STR_INIT;
+	auto_str said = STR_INIT, message = STR_INIT, safe = STR_INIT;
 	va_list ap;
 	va_start(ap, fmt);
-	str_vaddf(&message, fmt, ap);
+	str_vaddf(&said, fmt, ap);
 	va_end(ap);
+	/* Words of the file come through here, also in the messages of others (of a pattern, say). */
+	text_add_safe(&message, str_text(&said), said.len, SAFE_PLAIN, false);
 	text_add_safe(&safe, path, strlen(path), SAFE_PLAIN, false);
 	r->v[r->n++] = (struct flow_issue){
 		.line = line,

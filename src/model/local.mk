@@ -16,3 +16,8 @@ check_PROGRAMS += tests/unit/model_expr
 TESTS += tests/unit/model_expr
 tests_unit_model_expr_SOURCES = tests/unit/model_expr.c
 tests_unit_model_expr_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/model_graph
+TESTS += tests/unit/model_graph
+tests_unit_model_graph_SOURCES = tests/unit/model_graph.c
+tests_unit_model_graph_LDADD = $(LIB_MODEL) $(CHECK_LIBS)

@@ -173,6 +173,7 @@ static const struct { const char *text, *says; } rows[] = {
 	{ "nodes: {a: {run: x}, b: {run: x, when: nodes.a.outcome}}", "a node has outputs and a state" },
 	{ "nodes: {a: {run: x}, b: {run: x, when: \"nodes.a.state == 'failed'\"}}", "1:41: nodes.b.when: 'a' may not have run by then: add a to the needs of b" },
 	{ "nodes: {a: {run: x, outputs: [x]}, b: {run: x, needs: a, when: nodes.a.outputs.y}}", "'a' declares no output 'y'" },
+	{ "nodes: {a: {http: 'http://h'}, b: {run: x, needs: a, when: nodes.a.outputs.stats == 200}}", "'a' declares no output 'stats'; did you mean 'status'?" },
 	{ A "cwd: \"${{ env.NOPE }}\"", "no variable 'NOPE' is set here" },
 	/* handlers and defaults */
 	{ N "on_failure: {run: x, needs: a}", "2:22: on_failure.needs: a handler runs when all nodes have ended" }, { N "on_failure: {run: x, matrix: {a: [1]}}", "a handler runs once" },
@@ -222,7 +223,8 @@ END_TEST
 START_TEST(terminal_controls_do_not_get_through)
 {
 	auto_str m = STR_INIT;
-	ck_assert_ptr_null(load("nodes: {\"a\\e]0;x\\a\": {run: x, \"\\e[2J\": 1}}", &m));
+	ck_assert_ptr_null(load("nodes: {\"a\\e]0;x\\a\": {run: x, \"\\e[2J\": 1}}\n"
+				"params: {p: {pattern: \"\\e[31m(\"}}", &m));
 	ck_assert_msg(!strpbrk(str_text(&m), "\033\007"), "%s", str_text(&m));
 }
 END_TEST
