@@ -161,6 +161,7 @@ static void io_kill_token(void *ctx, int64_t token)
 	auto_str text = STR_INIT;
 	step_token(&text, h->home, token);
 	const char *values[] = { text.p };
+	spool_sweep(h->home);
 	int n = proc_signal_marked(STEP_MARK, values, 1, SIGKILL);
 	if (n > 0)
 		diag(DIAG_WARN, "ended %d processes that a lost worker left", n);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libwork.a
 libwork_a_SOURCES = \
+	src/work/cgroup.c src/work/cgroup.h \
 	src/work/executor.c src/work/executor.h \
 	src/work/http.h \
 	src/work/outputs.c \
@@ -64,3 +65,8 @@ check_PROGRAMS += tests/unit/work_executor
 TESTS += tests/unit/work_executor
 tests_unit_work_executor_SOURCES = tests/unit/work_executor.c
 tests_unit_work_executor_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/work_cgroup
+TESTS += tests/unit/work_cgroup
+tests_unit_work_cgroup_SOURCES = tests/unit/work_cgroup.c tests/unit/work_engine.h
+tests_unit_work_cgroup_LDADD = $(LIB_WORK) $(CHECK_LIBS)

@@ -150,7 +150,8 @@ void step_token(struct str *s, const char *home, int64_t token);
 enum err_code exit_record_write(const char *home, const struct step_result *r,
 				struct err *err) MUST_CHECK;
 enum err_code exit_record_read(const char *path, struct proto_message *ret, struct err *err) MUST_CHECK;
-/* Remove what dead workers left in the spool besides exit records; for the engine's start. */
+/* Remove what dead workers left in the spool besides exit records, and kill what still runs in their
+ * control groups: when the engine starts, and when a worker was lost. */
 void spool_sweep(const char *home);
 
 #endif

@@ -4,6 +4,7 @@
 #include "work/proto.h"
 
 #include "base/fs.h"
+#include "work/cgroup.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -39,7 +40,9 @@ void spool_sweep(const char *home)
 		if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH)
 			continue;
 		auto_free char *path = xasprintf("%s/%s", spool, e->d_name);
-		(void)!fs_rmtree(path, NULL); /* the next start tries again */
+		auto_free char *link = xasprintf("%s/cgroup", path);
+		if (cgroup_sweep(link, pid))
+			(void)!fs_rmtree(path, NULL); /* the next sweep tries again */
 	}
 	(void)closedir(dir);
 }

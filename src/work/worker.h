@@ -36,6 +36,7 @@ struct exec_plan {
 	const char *cwd;
 	int in, out, err; /* in: -1 keeps the worker's, which is /dev/null */
 	int mask;         /* umask, -1 the worker's */
+	int cgroup_fd;    /* the group to start it in; -1: the worker's own */
 	struct limit limits[6];
 	size_t nlimits;
 };
@@ -148,6 +149,8 @@ struct worker {
 	int64_t connect_us, lonely_us; /* the next try; since when nobody answers */
 	int signal_fd;
 	int64_t self_start;
+	char *cgroup; /* the group of the steps, NULL if there is none */
+	int cgroup_fd;
 	bool leaving; /* when idle */
 	bool done;
 };

@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +96,41 @@ static NORETURN void run_child(struct child *child)
 	fail(child, EXEC_PROGRAM, exec_program(child));
 }
 
+/* vfork into a control group: clone3(2) can, vfork(3) and posix_spawn cannot. As with vfork, the child
+ * goes on on the parent's stack while the parent waits, so the system call must stand in this very
+ * function: one that returned in the child would let it overwrite the return address. */
+#if defined(__x86_64__) || defined(__aarch64__)
+static __attribute__((noinline)) pid_t start_child_in(struct child *child, int cgroup_fd)
+{
+	struct clone_args args = { .flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP,
+				   .exit_signal = SIGCHLD,
+				   .cgroup = (uint64_t)cgroup_fd };
+#ifdef __x86_64__
+	long pid;
+	__asm__ volatile("syscall"
+			 : "=a"(pid)
+			 : "0"((long)SYS_clone3), "D"(&args), "S"(sizeof(args))
+			 : "rcx", "r11", "memory");
+#else
+	register long pid __asm__("x0") = (long)&args;
+	register long size __asm__("x1") = sizeof(args);
+	register long number __asm__("x8") = SYS_clone3;
+	__asm__ volatile("svc #0" : "+r"(pid) : "r"(size), "r"(number) : "memory");
+#endif
+	if (pid == 0)
+		run_child(child);
+	if (pid < 0)
+		errno = (int)-pid;
+	return pid < 0 ? -1 : (pid_t)pid;
+}
+#else
+static pid_t start_child_in(struct child *child UNUSED, int cgroup_fd UNUSED)
+{
+	errno = ENOSYS;
+	return -1;
+}
+#endif
+
 /* Apart from everything else, since the child uses this frame, too. */
 static __attribute__((noinline)) pid_t start_child(struct child *child)
 {
@@ -109,7 +146,9 @@ pid_t exec_start(const struct exec_plan *plan, struct exec_fault *ret_fault)
 	if (!child.path)
 		child.path = DEFAULT_PATH;
 	(void)sigemptyset(&child.none);
-	pid_t pid = start_child(&child);
+	pid_t pid = plan->cgroup_fd >= 0 ? start_child_in(&child, plan->cgroup_fd) : -1;
+	if (pid < 0) /* an old kernel, or the group is closed: then without */
+		pid = start_child(&child);
 	if (pid < 0) {
 		*ret_fault = (struct exec_fault){ EXEC_FORK, errno };
 		return -1;

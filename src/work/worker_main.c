@@ -8,6 +8,7 @@
 #include "base/diag.h"
 #include "base/fs.h"
 #include "base/proc.h"
+#include "work/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +57,16 @@ static enum err_code make_folder(struct worker *w, struct err *err)
 	w->folder = xasprintf("%s/spool/w%ld", w->home, (long)getpid());
 	enum err_code code = fs_rmtree(w->folder, err); /* of an earlier process with this pid */
 	return code ? code : fs_mkdirs(w->folder, 0700, err);
+}
+
+/* The engine finds the group through the link, should we be killed. */
+static void open_cgroup(struct worker *w)
+{
+	w->cgroup_fd = -1;
+	if (!cgroup_make(getpid(), &w->cgroup, &w->cgroup_fd))
+		return;
+	auto_free char *link = xasprintf("%s/cgroup", w->folder);
+	(void)!symlink(w->cgroup, link); /* if not, sessions and marks have to do */
 }
 
 static void take_signals(struct worker *w, bool *ret_child)
@@ -137,9 +148,13 @@ int main(int argc, char **argv)
 		diag(DIAG_ERROR, "cannot start: %s", err.message);
 		return 1;
 	}
+	open_cgroup(&w);
 	while (!w.done)
 		turn(&w);
 	sync_all(&w.sync);
+	if (w.cgroup)
+		(void)rmdir(w.cgroup);
+	free(w.cgroup);
 	(void)!fs_rmtree(w.folder, NULL); /* what stays is removed with the next start under this pid */
 	free(w.folder);
 	redact_set_free(w.cache.set);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/proc.h"
+#include "work/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,8 +76,11 @@ static void thaw(struct step *s)
 	s->frozen_us += clock_mono_us() - s->frozen_at_us;
 }
 
-static void enter_kill(struct step *s)
+static void enter_kill(struct worker *w)
 {
+	struct step *s = &w->step;
+	if (w->cgroup)
+		cgroup_kill(w->cgroup);
 	if (!s->ended)
 		(void)kill(-s->pid, SIGKILL);
 	(void)signal_all(SIGKILL);
@@ -93,14 +97,15 @@ static void enter_term(struct step *s, int64_t grace_us)
 }
 
 /* End the step for a reason; a second call does not wait any longer. */
-static void stop(struct step *s, enum stop_reason reason, int64_t grace_ms)
+static void stop(struct worker *w, enum stop_reason reason, int64_t grace_ms)
 {
+	struct step *s = &w->step;
 	if (s->reason == STOP_NONE && !s->ended)
 		s->reason = reason;
 	if (s->stage == STAGE_RUN && grace_ms > 0)
 		enter_term(s, grace_ms * MS);
 	else
-		enter_kill(s);
+		enter_kill(w);
 }
 
 void step_signal(struct worker *w, enum step_signal signal, int64_t grace_ms)
@@ -108,10 +113,10 @@ void step_signal(struct worker *w, enum step_signal signal, int64_t grace_ms)
 	struct step *s = &w->step;
 	switch (signal) {
 	case STEP_CANCEL:
-		stop(s, STOP_CANCEL, grace_ms);
+		stop(w, STOP_CANCEL, grace_ms);
 		break;
 	case STEP_KILL:
-		stop(s, STOP_CANCEL, 0);
+		stop(w, STOP_CANCEL, 0);
 		break;
 	case STEP_FREEZE:
 		freeze(s);
@@ -125,7 +130,7 @@ void step_signal(struct worker *w, enum step_signal signal, int64_t grace_ms)
 void step_forget(struct worker *w)
 {
 	w->step.forget = true;
-	stop(&w->step, STOP_CANCEL, 0);
+	stop(w, STOP_CANCEL, 0);
 }
 
 /* ---- the result ---- */
@@ -473,6 +478,7 @@ static bool execute(struct worker *w, struct exec_fault *ret_fault)
 	auto_str texts = STR_INIT;
 	auto_free const char **env = make_env(w, &texts);
 	struct exec_plan plan = { .env = env, .cwd = spec->cwd, .mask = spec->umask,
+				  .cgroup_fd = w->cgroup_fd,
 				  .out = s->capture.out.write_fd, .err = s->capture.err.write_fd };
 	add_limits(&plan, spec);
 	plan.in = make_stdin(spec);
@@ -589,7 +595,7 @@ static void next_stage(struct worker *w, int64_t now_us)
 		s->stage_us = now_us + MIN(s->start.spec.grace_ms * MS, LEFTOVER_GRACE_US);
 		return;
 	}
-	enter_kill(s);
+	enter_kill(w);
 	if (s->ended && now_us - s->ended_us > s->start.spec.grace_ms * MS + GIVE_UP_US) {
 		/* They hang in the kernel. The step is over; a fresh worker takes the next one. */
 		w->leaving = true;
@@ -616,7 +622,7 @@ void step_tick(struct worker *w, int64_t now_us)
 		str_add(&note, _("the time limit is reached: "));
 		duration_add(&note, s->start.spec.timeout_ms);
 		capture_note(&s->capture, note.p);
-		stop(s, STOP_TIMEOUT, s->start.spec.grace_ms);
+		stop(w, STOP_TIMEOUT, s->start.spec.grace_ms);
 	}
 	if (s->stage_us <= now_us && !s->frozen)
 		next_stage(w, now_us);
