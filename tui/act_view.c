@@ -103,13 +103,13 @@ void act_saved_filter(struct console *c, const struct action *a, int letter)
 		if (builtin[i].letter != letter)
 			continue;
 		list_set_filter(&c->list[PANE_RUNS], NULL);
-		model_filter_runs(&c->model, builtin[i].state, NULL);
+		console_filter_runs(c, builtin[i].state, NULL);
 		console_focus(c, PANE_RUNS);
 		return;
 	}
 	if (letter == 'a') {
 		list_set_filter(&c->list[PANE_RUNS], NULL);
-		model_filter_runs(&c->model, NULL, NULL);
+		console_filter_runs(c, NULL, NULL);
 		console_focus(c, PANE_RUNS);
 		return;
 	}
@@ -137,7 +137,7 @@ void act_escape(struct console *c, const struct action *a, int letter)
 		return;
 	}
 	if (c->view == PANE_RUNS && (c->model.runs_state || c->model.runs_text)) {
-		model_filter_runs(&c->model, NULL, NULL);
+		console_filter_runs(c, NULL, NULL);
 		return;
 	}
 	if (c->view == PANE_LOG && c->log.filter) {

@@ -90,6 +90,14 @@ void console_view(struct console *c, enum pane pane)
 
 /* ---- selections ---- */
 
+void console_filter_runs(struct console *c, const char *state, const char *text)
+{
+	model_filter_runs(&c->model, state, text);
+	list_refresh(&c->list[PANE_RUNS]);
+	c->dirty = true;
+}
+
+
 static bool has_failed(enum state s)
 {
 	return s == STATE_FAILED || s == STATE_TIMED_OUT || s == STATE_INTERRUPTED;
@@ -112,8 +120,10 @@ static void select_run(struct console *c, const char *run)
 	free(c->pending_log_iteration);
 	c->pending_log_iteration = NULL;
 	model_select_run(&c->model, run);
-	if (!run)
-		logview_close(&c->log);
+	if (run)
+		return;
+	list_refresh(&c->list[PANE_ITERATIONS]);
+	logview_close(&c->log);
 }
 
 void console_selected(struct console *c, enum pane pane)
@@ -158,7 +168,7 @@ void console_go_run(struct console *c, const char *run, bool to_failure)
 			/* Its page is not read yet, or a filter hides it. */
 			list_set_filter(l, NULL);
 			if (c->model.runs_state || c->model.runs_text)
-				model_filter_runs(&c->model, NULL, NULL);
+				console_filter_runs(c, NULL, NULL);
 			rows_put(&c->model.runs, run_copy(failures->v[i]));
 			list_refresh(l);
 			(void)list_go_id(l, id);
@@ -257,17 +267,20 @@ static void start(struct console *c)
 
 static void ring(struct console *c)
 {
-	int64_t now = c->model.engine.new_failures;
-	if (!c->model.feed[TOPIC_FAILURES].read_at_ms || !c->model.feed[TOPIC_ENGINE].read_at_ms)
+	const struct rows *failures = &c->model.failures;
+	const struct run_row *run = NULL;
+	if (!c->model.feed[TOPIC_FAILURES].read_at_ms)
 		return;
-	bool more = c->known_failures >= 0 && now > c->known_failures;
-	bool known = c->model.failures.n > 0;
-	if (more && !known)
-		return; /* the row comes a moment later */
-	c->known_failures = now;
-	if (!more)
+	for (size_t i = failures->n; i-- > 0;) {
+		if (smap_get(&c->known_failures, failures->v[i]->id))
+			continue;
+		smap_put(&c->known_failures, failures->v[i]->id, c);
+		run = (const struct run_row *)failures->v[i];
+	}
+	bool first = !c->failures_known;
+	c->failures_known = true;
+	if (first || !run)
 		return;
-	const struct run_row *run = (const struct run_row *)c->model.failures.v[0];
 	console_say(c, ROLE_FAILED, _("failed: %s %s  %s %s  (f goes there)"), run->row.id,
 		    run->workflow ? run->workflow : "", run->failure.node ? run->failure.node : "",
 		    run->failure.message ? run->failure.message : "");
@@ -277,6 +290,14 @@ static void ring(struct console *c)
 		str_addf(&s, "\033]9;%s\a", c->message.text);
 		screen_send(c->screen, s.p, s.len);
 	}
+}
+
+/* Other rows came (a filter, a first run): what the cursor is on now is what the other panes show. */
+static void follow_cursor(struct console *c)
+{
+	const struct row *row = list_selected(&c->list[PANE_RUNS]);
+	if (row && (!c->model.run || !str_eq(row->id, c->model.run)))
+		console_selected(c, PANE_RUNS);
 }
 
 void console_update(struct console *c)
@@ -308,11 +329,11 @@ void console_update(struct console *c)
 		list_refresh(&c->list[PANE_EVENTS]);
 	if (!c->started)
 		start(c);
-	else if ((changed & TOPIC_BIT(TOPIC_RUNS)) && !c->model.run && c->model.runs.n)
-		console_selected(c, PANE_RUNS);
+	else if (changed & TOPIC_BIT(TOPIC_RUNS))
+		follow_cursor(c);
 	if (changed & TOPIC_BIT(TOPIC_ITERATIONS))
 		take_iterations(c);
-	if (changed & (TOPIC_BIT(TOPIC_FAILURES) | TOPIC_BIT(TOPIC_ENGINE)))
+	if (changed & TOPIC_BIT(TOPIC_FAILURES))
 		ring(c);
 	if (c->view == PANE_INSPECT && (changed & TOPIC_BIT(TOPIC_NODES)))
 		inspect_refresh(c);
@@ -341,7 +362,7 @@ static void accept_filter(struct console *c)
 	bool all_here = !c->model.runs.next && !c->model.runs_text;
 	if (c->view == PANE_RUNS && !all_here && c->prompt.text[0] != '!') {
 		list_set_filter(l, NULL);
-		model_filter_runs(&c->model, c->model.runs_state,
+		console_filter_runs(c, c->model.runs_state,
 				  c->prompt.len ? c->prompt.text : NULL);
 	} else if (l) {
 		list_set_filter(l, c->prompt.text);
@@ -471,6 +492,8 @@ static void command_key(struct console *c, int key)
 	if (c->char_action) {
 		a = c->char_action;
 		c->char_action = NULL;
+		free(c->message.text);
+		c->message.text = NULL;
 		if (key != K_ESCAPE)
 			run_action(c, a, key);
 		return;

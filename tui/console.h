@@ -109,7 +109,8 @@ struct console {
 	bool dirty, quit, read_only, test_idle;
 	bool suspend_wanted, repaint_wanted;
 	int exit_status;
-	int64_t known_failures;   /* for the bell; -1: not known yet */
+	struct smap known_failures; /* for the bell: each rings once */
+	bool failures_known;
 	char *pending_log_iteration; /* "node/iteration" to select once the iterations are read */
 	int64_t pending_line;
 	char *shown_run;          /* whose iterations the list shows */
@@ -141,6 +142,8 @@ const struct pane_ops *pane_ops(enum pane pane);
 void console_key(struct console *c, const struct key_event *e);
 void console_focus(struct console *c, enum pane pane);
 void console_view(struct console *c, enum pane pane); /* open a view, or go back with the focus */
+/* Filter the runs in the engine; NULL: not by this. */
+void console_filter_runs(struct console *c, const char *state, const char *text);
 /* The selection of a list changed: what follows from it is read. */
 void console_selected(struct console *c, enum pane pane);
 /* New rows came, time passed: select, ring, say. */

@@ -86,8 +86,7 @@ static void add_command(struct console *c, struct str *s)
 	else if (c->view == PANE_QUEUE && list_selected(l))
 		str_addf(s, "pawl show %s", list_selected(l)->id);
 	else if ((c->view == PANE_LOG || c->view == PANE_ITERATIONS) && n->run)
-		str_addf(s, "pawl log %s %s --iteration %lld --attempt %lld", n->run, n->node,
-			 (long long)n->iteration, (long long)MAX(c->log.attempt, (int64_t)1));
+		str_addf(s, "pawl logs %s/%s", n->run, n->node);
 	else if (c->view == PANE_EVENTS)
 		str_add(s, "pawl events");
 	else if (c->model.run)

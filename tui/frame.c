@@ -163,7 +163,8 @@ static void add_engine(const struct console *c, struct str *s)
 		str_add(s, _("connecting ..."));
 		return;
 	}
-	str_add(s, _("engine "));
+	if (c->cells->columns >= 60)
+		str_add(s, _("engine "));
 	if (m->engine.state && !str_eq(m->engine.state, "running"))
 		str_addf(s, "%s%s%s", m->engine.state, m->engine.reason ? ": " : "",
 			 m->engine.reason ? m->engine.reason : "");
@@ -199,11 +200,14 @@ static int draw_counts(struct console *c, int row, int at, int end, bool wide)
 		if (!counts[i].n && (i > 2 || (i == 2 && !wide)))
 			continue;
 		enum role role = counts[i].n ? counts[i].role : ROLE_DIM;
+		auto_free char *text = xasprintf("%s %lld", _(counts[i].label), (long long)counts[i].n);
+		if (at + cells_width(c->cells, text, strlen(text)) > end)
+			break;
 		at += cells_putf(c->cells, row, at, end - at, role, "%s %lld", _(counts[i].label),
 				 (long long)counts[i].n);
 		at += i == 2 && e->new_failures ? 1 : 2;
 	}
-	if (e->queue_paused)
+	if (e->queue_paused && at + 12 <= end)
 		at += cells_puts(c->cells, row, at, end - at, ROLE_ALARM, _("QUEUE PAUSED")) + 2;
 	return at;
 }
@@ -332,34 +336,59 @@ static void draw_detail(struct console *c, struct rect r)
 
 /* ---- key row ---- */
 
+/* Actions with a label, the most needed ones first; the last two are always there. */
+static const char *const key_order[] = {
+	"pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
+	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
+	"inspect", "graph", "events", "zoom", "pager", "editor", "palette",
+};
+static const char *const key_last[] = { "help", "back-or-quit" };
+
+static int draw_key(struct console *c, int row, int at, int end, const char *name, bool measure)
+{
+	const struct action *a = action_find(name);
+	auto_str key = STR_INIT;
+	if (!a || !(a->where & IN(c->view)) || (a->changes && c->read_only))
+		return 0;
+	keymap_add_keys(c->keymap, a, c->view, &key);
+	char *blank = key.p ? strchr(key.p, ' ') : NULL;
+	if (blank && a->keys[1])
+		*blank = '\0';
+	if (!key.len)
+		return 0;
+	const char *label = a->label ? _(a->label) : a->name;
+	int key_width = cells_width(c->cells, key.p, strlen(key.p));
+	int width = key_width + 1 + cells_width(c->cells, label, strlen(label));
+	if (measure || at + width > end)
+		return width;
+	auto_free char *why = action_why_not(c, a);
+	(void)cells_puts(c->cells, row, at, end - at, why ? ROLE_DIM : ROLE_KEY, key.p);
+	(void)cells_puts(c->cells, row, at + key_width + 1, end - at - key_width - 1,
+			 why ? ROLE_DIM : ROLE_TEXT, label);
+	return width;
+}
+
 static void draw_keys(struct console *c, struct rect r)
 {
-	int row = r.row, at = 1;
-	for (size_t i = 0; i < nactions; i++) {
-		const struct action *a = &actions[i];
-		if (!a->label || !(a->where & IN(c->view)) || (a->changes && c->read_only))
-			continue;
-		auto_str key = STR_INIT;
-		keymap_add_keys(c->keymap, a, c->view, &key);
-		char *blank = key.p ? strchr(key.p, ' ') : NULL;
-		if (blank && a->keys[1])
-			*blank = '\0';
-		if (!key.len)
-			continue;
-		const char *label = _(a->label);
-		int width = cells_width(c->cells, key.p, strlen(key.p)) + 1 +
-			    cells_width(c->cells, label, strlen(label));
-		if (at + width > r.columns) {
-			if (++row >= r.row + r.rows)
-				break;
+	int last = 0, row = r.row, at = 1;
+	for (size_t i = 0; i < COUNT(key_last); i++)
+		last += draw_key(c, 0, 0, 0, key_last[i], true) + 2;
+	for (size_t i = 0; i < COUNT(key_order); i++) {
+		int end = row == r.row + r.rows - 1 ? r.columns - last : r.columns;
+		int width = draw_key(c, row, at, end, key_order[i], false);
+		if (width && at + width > end) {
+			if (row + 1 >= r.row + r.rows)
+				continue; /* a shorter one may fit */
+			row++;
 			at = 1;
+			end = row == r.row + r.rows - 1 ? r.columns - last : r.columns;
+			width = draw_key(c, row, at, end, key_order[i], false);
 		}
-		auto_free char *why = action_why_not(c, a);
-		at += cells_puts(c->cells, row, at, r.columns - at, why ? ROLE_DIM : ROLE_KEY, key.p);
-		at += 1 + cells_puts(c->cells, row, at + 1, r.columns - at - 1,
-				     why ? ROLE_DIM : ROLE_TEXT, label);
-		at += 2;
+		at += width ? width + 2 : 0;
 	}
+	at = r.columns - last + 1;
+	for (size_t i = 0; i < COUNT(key_last); i++)
+		at += draw_key(c, r.row + r.rows - 1, at, r.columns, key_last[i], false) + 2;
 }
 
 static void draw_prefix(struct console *c, int row)

@@ -6,6 +6,7 @@
 #include "tui/console.h"
 
 bool inspect_open(struct console *c); /* for what is selected; false if nothing is */
+bool inspect_busy(const struct console *c); /* something is being read */
 void inspect_refresh(struct console *c);
 void inspect_free(struct console *c);
 

@@ -104,7 +104,8 @@ void list_refresh(struct list *l)
 		return;
 	}
 	l->cursor = l->n ? MIN(was, l->n - 1) : 0;
-	take_cursor(l);
+	if (l->rows->n) /* while there are none, they are being read: the cursor comes back to its row */
+		take_cursor(l);
 }
 
 struct row *list_at(const struct list *l, size_t position)

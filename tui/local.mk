@@ -45,3 +45,11 @@ tests_tui_engine_SOURCES = tests/tui/engine.c
 tests_tui_engine_LDADD = $(LIB_BASE)
 tests_tui_console_SOURCES = tests/tui/console.c
 tests_tui_console_LDADD = $(LIB_TUI)
+if HAVE_VTERM
+check_PROGRAMS += tests/unit/tui_screens
+TESTS += tests/unit/tui_screens
+tests_unit_tui_screens_SOURCES = tests/unit/tui_screens.c tests/unit/term.c tests/unit/term.h \
+	tests/unit/standin.c tests/unit/standin.h
+tests_unit_tui_screens_LDADD = $(LIB_BASE) $(CHECK_LIBS) $(VTERM_LIBS) -lutil
+endif
+EXTRA_DIST += tests/golden/tui

@@ -40,13 +40,14 @@
 #define SLICE_US 8000       /* keys that came together are taken this long before a frame is drawn */
 #define START_WAIT_US 150000 /* the first frame waits so long for the first answers */
 #define NEWS_FRAME_US 100000 /* frames that no key asked for */
-#define KEY_FRAME_US 3000
+#define ANSWER_FRAME_US 5000  /* frames for answers to what a key asked for … */
+#define KEY_LASTS_US 300000   /* … which come within this time */
 #define BUSY_MS 10          /* how long to wait for a terminal that has not taken the last frame */
 
 struct loop {
 	int signal_fd;
 	struct pollfd fds[FDS_MAX + 2];
-	int64_t last_frame_us, start_us;
+	int64_t last_frame_us, last_key_us, start_us;
 	bool key_came, input_left, wait_terminal, first_drawn;
 	int64_t shown_second;
 	int ended_by; /* signal */
@@ -161,7 +162,6 @@ static enum err_code console_open(struct console *c, struct err *err)
 		return code;
 	take_time(c);
 	c->test_idle = getenv("PAWL_TEST_IDLE") != NULL;
-	c->known_failures = -1;
 	c->focus = c->view = c->expanded = PANE_RUNS;
 	model_init(&c->model, c->client);
 	logview_init(&c->log, c->client);
@@ -200,6 +200,7 @@ static void console_done(struct console *c)
 				list_done(&c->list[i]);
 		rows_done(&c->help_rows);
 	}
+	smap_done(&c->known_failures);
 	keymap_free(c->keymap);
 	prompt_done(&c->prompt);
 	for (int i = 0; i < c->nundo; i++)
@@ -266,6 +267,7 @@ static void take_keys(struct console *c, struct loop *l)
 	l->input_left = false;
 	while (!c->quit && !c->suspend_wanted && screen_read(c->screen, &e)) {
 		l->key_came = true;
+		l->last_key_us = c->mono_us;
 		console_key(c, &e);
 		if (clock_mono_us() >= until) {
 			l->input_left = true;
@@ -293,7 +295,9 @@ static bool frame_is_due(struct console *c, struct loop *l, int64_t *timeout_us)
 		*timeout_us = 1000;
 		return false;
 	}
-	int64_t pause = l->key_came || !l->first_drawn ? 0 : NEWS_FRAME_US;
+	int64_t pause = l->key_came || !l->first_drawn			? 0 :
+			c->mono_us - l->last_key_us < KEY_LASTS_US ? ANSWER_FRAME_US :
+								     NEWS_FRAME_US;
 	int64_t left = l->last_frame_us + pause - c->mono_us;
 	if (left > 0) {
 		*timeout_us = *timeout_us < 0 ? left : MIN(*timeout_us, left);
@@ -318,9 +322,11 @@ static void draw(struct console *c, struct loop *l)
 
 static bool is_idle(const struct console *c)
 {
-	if (c->dirty || !c->started || c->sending || c->model.stale_runs.n ||
+	if (model_down(&c->model))
+		return !c->dirty;
+	if (c->dirty || !c->started || c->sending || inspect_busy(c) || submit_busy(c) || c->model.stale_runs.n ||
 	    c->model.run_requests.n)
-		return model_down(&c->model) && !c->dirty;
+		return false;
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
 		if (c->model.feed[i].request ||
 		    (c->model.feed[i].stale && (c->model.watched & TOPIC_BIT(i)) &&
@@ -352,8 +358,8 @@ static void turn(struct console *c, struct loop *l)
 		l->shown_second = c->wall_ms / 1000;
 		c->dirty = true;
 	}
-	int64_t timeout_us = model_turn(&c->model, c->wall_ms, c->mono_us);
 	console_update(c);
+	int64_t timeout_us = model_turn(&c->model, c->wall_ms, c->mono_us);
 	logview_turn(&c->log, c->mono_us);
 	timeout_us = lower(timeout_us, until_next_second(c));
 	if (c->message.text)

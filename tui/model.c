@@ -130,10 +130,19 @@ static void apply_runs_more(struct model *m, const struct json *body)
 	rows_add_page(&m->runs, body);
 }
 
+static int by_end(const void *a, const void *b)
+{
+	int64_t x = (*(struct run_row *const *)a)->ended_at_ms;
+	int64_t y = (*(struct run_row *const *)b)->ended_at_ms;
+	return (x < y) - (x > y);
+}
+
 static void apply_failures(struct model *m, const struct json *body)
 {
 	rows_clear(&m->failures);
 	rows_add_page(&m->failures, body);
+	/* The one that failed last comes first, whenever its run began. */
+	qsort(m->failures.v, m->failures.n, sizeof(*m->failures.v), by_end);
 }
 
 static void apply_iterations(struct model *m, const struct json *body)

@@ -25,7 +25,8 @@ static size_t candidates(const struct console *c, struct candidate *out)
 			continue;
 		auto_free char *text = xasprintf("%s %s", a->name, _(a->help));
 		int score = fuzzy_score(c->prompt.text, a->name);
-		score = score >= 0 ? score + 100 : fuzzy_score(c->prompt.text, text);
+		bool inside = strcasestr(text, c->prompt.text) != NULL;
+		score = score >= 0 ? score + 100 : inside ? 0 : -1;
 		if (score < 0)
 			continue;
 		size_t at = n++;

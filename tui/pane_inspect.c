@@ -243,6 +243,14 @@ void inspect_free(struct console *c)
 	c->inspect = NULL;
 }
 
+bool inspect_busy(const struct console *c)
+{
+	for (int i = 0; c->inspect && i < PART_COUNT; i++)
+		if (c->inspect->part[i].request)
+			return true;
+	return false;
+}
+
 void inspect_refresh(struct console *c)
 {
 	for (int i = 0; c->inspect && i < PART_COUNT; i++)

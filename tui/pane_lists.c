@@ -282,10 +282,10 @@ static const struct column run_columns[] = {
 	{ N_("name"),     8, .share = 2, .text = run_workflow, .compare = run_by_workflow },
 	{ N_("state"),    6, .text = state_text, .compare = state_compare },
 	{ N_("done"),     5, .right = true, .text = run_progress },
-	{ N_("started"),  9, .right = true, .from_width = 58, .text = run_started, .compare = run_by_started },
+	{ N_("started"),  9, .right = true, .from_width = 70, .text = run_started, .compare = run_by_started },
 	{ N_("took"),     6, .right = true, .text = run_took, .compare = run_by_took },
-	{ N_("left"),     6, .right = true, .from_width = 74, .text = run_eta },
-	{ N_("node"),     7, .share = 1, .from_width = 64, .text = run_node },
+	{ N_("left"),     6, .right = true, .from_width = 78, .text = run_eta },
+	{ N_("node"),     7, .share = 1, .from_width = 56, .text = run_node },
 };
 /* clang-format on */
 const struct list_ops runs_list = { run_columns, COUNT(run_columns) };

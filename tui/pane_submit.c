@@ -91,6 +91,11 @@ static void say(struct submit *s, const char *text)
 	s->c->dirty = true;
 }
 
+bool submit_busy(const struct console *c)
+{
+	return c->submit && c->submit->request;
+}
+
 /* ---- files ---- */
 
 static bool is_workflow(const char *name)

@@ -63,6 +63,7 @@ static void enter(struct screen *s)
 	(void)nodelay(stdscr, TRUE);
 	(void)idlok(stdscr, TRUE);
 	(void)leaveok(stdscr, FALSE);
+	(void)typeahead(-1); /* a frame is written whole; whether to draw one is decided before */
 	if (s->paste)
 		write_out("\033[?2004h", 8);
 }

@@ -6,6 +6,7 @@
 #include "tui/console.h"
 
 void submit_open(struct console *c);
+bool submit_busy(const struct console *c); /* an answer is out */
 void submit_free(struct console *c);
 
 #endif

@@ -20,21 +20,21 @@
 
 /* clang-format off */
 const struct verb_row verb_rows[] = {
-	{ "pause",   OF_RUN, "/v1/runs/%s/pause",  GOING | STATE_BIT(STATE_PAUSING), NULL, "pawl pause", N_("pausing %s"), "resume" },
-	{ "freeze",  OF_RUN, "/v1/runs/%s/freeze", GOING | STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED), NULL, "pawl freeze", N_("freezing %s"), "resume" },
-	{ "resume",  OF_RUN, "/v1/runs/%s/resume", STOPPED, NULL, "pawl resume", N_("resuming %s"), "pause" },
-	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true },
-	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true },
-	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure") },
-	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s") },
-	{ "acknowledge", OF_RUN, "/v1/runs/%s/acknowledge", STATE_BIT(STATE_FAILED), NULL, "pawl acknowledge", N_("acknowledged %s") },
-	{ "priority", OF_RUN, "/v1/runs/%s/priority", LIVE, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true },
-	{ "hold",    OF_ORDER, "/v1/orders/%s/hold",    WAITS & ~STATE_BIT(STATE_HELD), NULL, "pawl hold", N_("holding %s"), "release" },
-	{ "release", OF_ORDER, "/v1/orders/%s/release", STATE_BIT(STATE_HELD), NULL, "pawl release", N_("released %s"), "hold" },
-	{ "front",   OF_ORDER, "/v1/orders/%s/front",   STATE_BIT(STATE_QUEUED), NULL, "pawl front", N_("%s is in front") },
-	{ "back",    OF_ORDER, "/v1/orders/%s/back",    STATE_BIT(STATE_QUEUED), NULL, "pawl back", N_("%s is at the end") },
-	{ "cancel",  OF_ORDER, "/v1/orders/%s/cancel",  WAITS | STATE_BIT(STATE_RUNNING), N_("cancel %s"), "pawl cancel", N_("canceled %s") },
-	{ "priority", OF_ORDER, "/v1/orders/%s/priority", WAITS, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true },
+	{ "pause",   OF_RUN, "/v1/runs/%s/pause",  GOING | STATE_BIT(STATE_PAUSING), NULL, "pawl pause", N_("pausing %s"), "resume", .cannot = N_("cannot pause") },
+	{ "freeze",  OF_RUN, "/v1/runs/%s/freeze", GOING | STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED), NULL, "pawl freeze", N_("freezing %s"), "resume", .cannot = N_("cannot freeze") },
+	{ "resume",  OF_RUN, "/v1/runs/%s/resume", STOPPED, NULL, "pawl resume", N_("resuming %s"), "pause", .cannot = N_("cannot resume") },
+	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .cannot = N_("cannot step") },
+	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true, .cannot = N_("cannot run until a node") },
+	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure"), .cannot = N_("cannot run until a failure") },
+	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s"), .cannot = N_("cannot cancel") },
+	{ "acknowledge", OF_RUN, "/v1/runs/%s/acknowledge", STATE_BIT(STATE_FAILED), NULL, "pawl ack", N_("acknowledged %s"), .cannot = N_("nothing to acknowledge") },
+	{ "priority", OF_RUN, "/v1/runs/%s/priority", LIVE, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true, .cannot = N_("cannot change the priority") },
+	{ "hold",    OF_ORDER, "/v1/orders/%s/hold",    WAITS & ~STATE_BIT(STATE_HELD), NULL, "pawl hold", N_("holding %s"), "release", .cannot = N_("cannot hold") },
+	{ "release", OF_ORDER, "/v1/orders/%s/release", STATE_BIT(STATE_HELD), NULL, "pawl release", N_("released %s"), "hold", .cannot = N_("cannot release") },
+	{ "front",   OF_ORDER, "/v1/orders/%s/front",   STATE_BIT(STATE_QUEUED), NULL, "pawl front", N_("%s is in front"), .cannot = N_("cannot move") },
+	{ "back",    OF_ORDER, "/v1/orders/%s/back",    STATE_BIT(STATE_QUEUED), NULL, "pawl back", N_("%s is at the end"), .cannot = N_("cannot move") },
+	{ "cancel",  OF_ORDER, "/v1/orders/%s/cancel",  WAITS | STATE_BIT(STATE_RUNNING), N_("cancel %s"), "pawl cancel", N_("canceled %s"), .cannot = N_("cannot cancel") },
+	{ "priority", OF_ORDER, "/v1/orders/%s/priority", WAITS, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true, .cannot = N_("cannot change the priority") },
 	{ "queue_pause",  OF_QUEUE, "/v1/queue/pause",  0, N_("pause the whole queue: no order starts"), "pawl queue pause", N_("the queue is paused"), "queue_resume" },
 	{ "queue_resume", OF_QUEUE, "/v1/queue/resume", 0, N_("let the queue go on"), "pawl queue resume", N_("the queue goes on"), "queue_pause" },
 	{ "engine_stop",  OF_ENGINE, "/v1/engine/stop", 0, N_("stop the engine; steps that run go on"), "pawl engine stop", N_("the engine stops") },
@@ -73,12 +73,7 @@ char *verb_why_not(const struct console *c, const struct verb_row *v, const char
 			return xasprintf(_("%s is acknowledged already"), id);
 		return NULL;
 	}
-	auto_str fit = STR_INIT;
-	for (int s = 1; s < STATE_COUNT; s++)
-		if (state_is((enum state)s, v->states))
-			str_addf(&fit, "%s%s", fit.len ? ", " : "", ui_state_name((enum state)s));
-	return xasprintf(_("%s is %s; %s means something when it is: %s"), id, ui_state_name(row->state),
-			 v->name, str_text(&fit));
+	return xasprintf(_("%s: %s is %s"), _(v->cannot), id, ui_state_name(row->state));
 }
 
 void verb_add_command(const struct verb_row *v, const char *id, int64_t value, const char *argument,
