@@ -36,7 +36,6 @@ void path_pop(struct load *l, size_t before)
 
 void issue_at(struct load *l, int line, int column, const char *fmt, ...)
 {
-	l->bad = true;
 	if (report_is_full(l->report)) {
 		l->report->dropped++;
 		return;
@@ -171,6 +170,37 @@ static const char *later_key(const struct flow_table *table, const char *key)
 	return NULL;
 }
 
+/* What other programs call it. */
+static const char *word_for(const struct flow_table *table, const char *key)
+{
+	/* clang-format off */
+	static const struct { const struct flow_table *table; const char *key, *word; } others[] = {
+		{ &flow_workflow_keys, "jobs", "nodes" }, { &flow_workflow_keys, "steps", "nodes" },
+		{ &flow_workflow_keys, "tasks", "nodes" }, { &flow_workflow_keys, "stages", "nodes" },
+		{ &flow_workflow_keys, "inputs", "params" }, { &flow_workflow_keys, "parameters", "params" },
+		{ &flow_workflow_keys, "variables", "env" }, { &flow_workflow_keys, "on_error", "on_failure" },
+		{ &flow_workflow_keys, "finally", "on_exit" }, { &flow_workflow_keys, "max_parallel", "concurrency" },
+		{ &flow_node_keys, "if", "when" }, { &flow_node_keys, "command", "run" },
+		{ &flow_node_keys, "cmd", "run" }, { &flow_node_keys, "script", "run" },
+		{ &flow_node_keys, "depends_on", "needs" }, { &flow_node_keys, "dependsOn", "needs" },
+		{ &flow_node_keys, "dependencies", "needs" }, { &flow_node_keys, "after", "needs" },
+		{ &flow_node_keys, "timeout-minutes", "timeout" }, { &flow_node_keys, "retries", "retry" },
+		{ &flow_node_keys, "working-directory", "cwd" }, { &flow_node_keys, "working_directory", "cwd" },
+		{ &flow_node_keys, "continue-on-error", "critical: false" },
+		{ &flow_node_keys, "allow_failure", "critical: false" }, { &flow_node_keys, "strategy", "matrix" },
+		{ &flow_node_keys, "with", "params" }, { &flow_node_keys, "uses", "workflow" },
+		{ &flow_node_keys, "for_each", "foreach" }, { &flow_node_keys, "with_items", "foreach" },
+		{ &flow_param_keys, "description", "help" }, { &flow_param_keys, "choices", "enum" },
+		{ &flow_param_keys, "options", "enum" }, { &flow_retry_keys, "attempts", "max_attempts" },
+		{ &flow_retry_keys, "backoff", "factor" }, { &flow_retry_keys, "delay", "initial" },
+	};
+	/* clang-format on */
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (others[i].table == table && str_eq(others[i].key, key))
+			return others[i].word;
+	return NULL;
+}
+
 static void unknown_key(struct load *l, const struct flow_table *table, const struct tree *m)
 {
 	const char *later = later_key(table, m->key);
@@ -178,6 +208,11 @@ static void unknown_key(struct load *l, const struct flow_table *table, const st
 	if (later) {
 		issue_key(l, m, _("this version of pawl does not have %s (%s:); a node has run:, http: or "
 				  "workflow:"), later, key.s);
+		return;
+	}
+	const char *word = word_for(table, m->key);
+	if (word) {
+		issue_key(l, m, _("%s has no key '%s'; it is called %s here"), _(table->what), key.s, word);
 		return;
 	}
 	struct suggestion near = suggest(l, m->key, key_at, table, table->n);

@@ -92,7 +92,6 @@ struct load {
 	struct graph *g;
 	const struct tree *root;
 	struct str path;
-	bool bad;       /* a mistake was found */
 	struct graph_node *defaults; /* what defaults: says, as a node of its own; NULL without it */
 	const struct tree *defaults_map;
 	const struct tree **needs; /* where each node says what it needs */
@@ -157,7 +156,6 @@ void load_env(struct load *l, const struct tree *v, unsigned int names, struct g
 void load_nodes(struct load *l, const struct tree *v);
 void load_handler(struct load *l, const struct tree *v, enum handler_kind which);
 void load_defaults_done(struct load *l);
-void load_one_node(struct load *l, const struct tree *v, int index, enum handler_kind handler);
 /* needs: of every node; then, when all are loaded, feeds, ranks, cycles and names in expressions. */
 void load_needs(struct load *l);
 void load_edges(struct load *l);
@@ -167,12 +165,8 @@ void check_tmpl(struct load *l, const struct tree *v, const struct tmpl *t, unsi
 void check_expr(struct load *l, const struct tree *v, const struct expr *e, unsigned int names,
 		size_t shift);
 void load_retry(struct load *l, const struct tree *v, struct retry_policy *retry);
-void load_http(struct load *l, const struct tree *v, struct node_load *nl);
-struct graph *load_sub(struct load *l, const struct tree *v, const char *name);
 void check_sub_params(struct load *l, const struct tree *node, const struct node_workflow *w);
-/* Convert `text` to the parameter's type, JSON to `out`; ERR_INVALID with a sentence. */
-enum err_code param_convert(const struct graph_param *p, const char *text, struct str *out,
-			    struct err *err) MUST_CHECK;
+/* Convert a value to the parameter's type, JSON to `out`; ERR_INVALID with a sentence. */
 enum err_code param_check(const struct graph_param *p, const struct json *v, struct str *out,
 			  struct err *err) MUST_CHECK;
 void load_params(struct load *l, const struct tree *v);

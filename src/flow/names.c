@@ -258,7 +258,6 @@ static PRINTF_LIKE(3, 4) void issue_ref(struct load *l, const struct node_ref *r
 	va_start(ap, fmt);
 	str_vaddf(&message, fmt, ap);
 	va_end(ap);
-	l->bad = true;
 	int line, column;
 	place_in(l, r->v, r->at, &line, &column);
 	report_add(l->report, l->file, line, column, r->path, "%s", str_text(&message));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The loader: nodes and handlers. */
 #include "flow/keys.h"
+#include "base/nearest.h"
 
 #include <string.h>
 
@@ -338,9 +339,17 @@ static void find_kind(struct load *l, const struct tree *v, struct node_load *nl
 	}
 	if (nl->key_of_kind)
 		return;
+	/* When one of them is there but mistyped, or belongs to a later version, that is said of the key. */
 	static const char *const later[] = { "agent", "llm", "approval", "patch", "publish" };
 	for (size_t i = 0; i < COUNT(later); i++)
 		if (tree_get(v, later[i]))
+			return;
+	const char *names[COUNT(kind_keys)];
+	for (size_t i = 0; i < COUNT(kind_keys); i++)
+		names[i] = kind_keys[i].key;
+	size_t looked = 0;
+	for (const struct tree *m = v->first; m && looked++ < ENTRIES_MAX; m = m->next)
+		if (nearest_word(m->key, names, COUNT(names)))
 			return;
 	issue(l, v, _("what does it do? a node has one of run:, http: and workflow:"));
 }
@@ -434,7 +443,7 @@ void load_defaults_done(struct load *l)
 	l->defaults = NULL;
 }
 
-void load_one_node(struct load *l, const struct tree *v, int index, enum handler_kind handler)
+static void load_one_node(struct load *l, const struct tree *v, int index, enum handler_kind handler)
 {
 	struct graph_node *n = &l->g->nodes[index];
 	n->line = v->key_line;

@@ -111,8 +111,8 @@ static enum err_code number_of(const struct graph_param *p, const char *text, st
 	return check_number(p, json_num(v, 0), out, err);
 }
 
-enum err_code param_convert(const struct graph_param *p, const char *text, struct str *out,
-			    struct err *err)
+static enum err_code param_convert(const struct graph_param *p, const char *text, struct str *out,
+				   struct err *err)
 {
 	switch (p->type) {
 	case PARAM_STRING:

@@ -77,14 +77,10 @@ static struct graph *compile(struct load *l, const struct tree *v, const char *f
 	struct load sub = { .report = l->report, .source = l->source, .parent = l,
 			    .depth = l->depth + 1, .shared = l->shared };
 	struct graph *g = NULL;
-	if (!load_file(&sub, file, text, len, &g)) {
-		l->bad = true;
-		return NULL;
-	}
-	return g;
+	return load_file(&sub, file, text, len, &g) ? g : NULL;
 }
 
-struct graph *load_sub(struct load *l, const struct tree *v, const char *name)
+static struct graph *load_sub(struct load *l, const struct tree *v, const char *name)
 {
 	struct err err = { 0 };
 	auto_free char *text = NULL, *file = NULL;

@@ -121,6 +121,7 @@ static const struct { const char *text, *says; } rows[] = {
 	{ "nodes: {on_exit: {run: x}}", "on_exit is a handler: it stands beside nodes:" },
 	{ "nodes: {a: {agent: {}}}", "nodes.a.agent: this version of pawl does not have agents (agent:)" }, { "nodes: {a: {llm: {}}}", "model calls (llm:)" },
 	{ "nodes: {a: {approval: {}}}", "approvals" }, { "nodes: {a: {patch: {}}}", "patches" }, { "nodes: {a: {publish: {}}}", "publishing" },
+	{ A "if: true", "4:5: nodes.a.if: a node has no key 'if'; it is called when here" }, { N "jobs: {}", "it is called nodes here" },
 	{ A "timout: 5", "4:5: nodes.a.timout: a node has no key 'timout'; did you mean 'timeout'?" }, { A "timeout: soon", "4:14: nodes.a.timeout: 'soon' is not a time" },
 	{ A "timeout: 400d", "not a time" }, { A "timeout: []", "a time such as 90s" }, { A "grace: -1", "not a time" }, { A "critical: maybe", "neither true nor false" },
 	{ A "on_crash: retry", "'retry' is not one of: rerun, fail, ask" }, { A "workstream: 'a b'", "'a b' is no name" }, { A "params: {}", "nodes.a.params: 'params' belongs to a node with workflow:; this one has run:" },
