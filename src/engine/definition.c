@@ -99,16 +99,10 @@ static enum err_code bundle_read(void *ctx, const char *from, const char *name, 
 	return ERR_OK;
 }
 
-enum err_code definition_get(struct engine *e, const struct hash *hash, struct definition **ret, struct err *err)
+enum err_code definition_load(struct store *store, const struct hash *hash, struct graph **ret, struct err *err)
 {
-	struct definition *d = map_get(&e->definitions, short_key(hash));
-	if (d) {
-		d->used = ++e->uses;
-		*ret = definition_ref(d);
-		return ERR_OK;
-	}
 	auto_free char *file = NULL, *text = NULL, *includes = NULL;
-	enum err_code code = store_workflow_get(e->store, hash, &file, &text, &includes, err);
+	enum err_code code = store_workflow_get(store, hash, &file, &text, &includes, err);
 	if (code)
 		return code;
 	auto_json *stored = NULL;
@@ -117,14 +111,26 @@ enum err_code definition_get(struct engine *e, const struct hash *hash, struct d
 	struct bundle b = { .stored = stored };
 	struct flow_source source = { bundle_read, &b };
 	struct flow_report report = { 0 };
-	struct graph *g = NULL;
-	code = flow_load(file, text, strlen(text), &source, &g, &report, err);
+	code = flow_load(file, text, strlen(text), &source, ret, &report, err);
 	flow_report_done(&report);
-	if (code)
-		return code;
-	g->hash = *hash; /* what it was stored under, whatever a newer loader would make of it */
-	*ret = keep(e, g);
-	return ERR_OK;
+	if (!code)
+		(*ret)->hash = *hash; /* what it was stored under, whatever a newer loader would make of it */
+	return code;
+}
+
+enum err_code definition_get(struct engine *e, const struct hash *hash, struct definition **ret, struct err *err)
+{
+	struct definition *d = map_get(&e->definitions, short_key(hash));
+	if (d) {
+		d->used = ++e->uses;
+		*ret = definition_ref(d);
+		return ERR_OK;
+	}
+	struct graph *g = NULL;
+	enum err_code code = definition_load(e->store, hash, &g, err);
+	if (!code)
+		*ret = keep(e, g);
+	return code;
 }
 
 enum err_code definition_submit(struct engine *e, const struct submission *s, struct definition **ret,
@@ -166,7 +172,11 @@ enum err_code definition_submit(struct engine *e, const struct submission *s, st
 
 const struct graph *definition_sub(const struct definition *d, const char *sub)
 {
-	const struct graph *g = d->graph;
+	return graph_sub(d->graph, sub);
+}
+
+const struct graph *graph_sub(const struct graph *g, const char *sub)
+{
 	while (g && sub && *sub) {
 		size_t len = strcspn(sub, "/");
 		const struct graph_node *n = smap_getn(&g->by_name, sub, len);

@@ -590,7 +590,7 @@ bool engine_attempt_log(const struct engine *e, int64_t token, int64_t *ret_byte
 
 char *engine_log_path(const struct engine *e, id_t64 run, int idx, int generation, int iteration, int attempt)
 {
-	return step_log_path(e, run, idx, NULL, generation, iteration, attempt);
+	return log_path_in(e->home, run, idx, generation, iteration, attempt);
 }
 
 void engine_workers(const struct engine *e, void (*fn)(void *ctx, const struct worker_info *w), void *ctx)

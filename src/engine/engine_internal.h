@@ -37,6 +37,9 @@ void definition_unref(struct engine *e, struct definition *d);
 enum err_code definition_get(struct engine *e, const struct hash *hash, struct definition **ret, struct err *err);
 enum err_code definition_submit(struct engine *e, const struct submission *s, struct definition **ret,
 				struct flow_report *report, struct err *err);
+/* From the store, compiled; yours. */
+enum err_code definition_load(struct store *store, const struct hash *hash, struct graph **ret, struct err *err);
+const struct graph *graph_sub(const struct graph *g, const char *sub); /* `sub` as in run_row */
 const struct graph *definition_sub(const struct definition *d, const char *sub);
 
 /* ---- the queue ---- */
@@ -343,8 +346,8 @@ struct expr_scope node_scope(struct scope_ctx *ctx);
 void step_start(struct engine *e, struct node *n, struct worker *w);
 void step_result(struct engine *e, struct node *n, const struct step_result *r);
 void step_interrupted(struct engine *e, struct node *n, const char *why);
-char *step_log_path(const struct engine *e, id_t64 run, int idx, const char *name, int generation,
-		    int iteration, int attempt);
+/* Path of the log of an attempt; yours. */
+char *log_path_in(const char *home, id_t64 run, int idx, int generation, int iteration, int attempt);
 void step_base_env(struct engine *e, struct run *r);
 
 /* ---- group.c ---- */

@@ -2,6 +2,10 @@ noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
 	src/engine/definition.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
+	src/engine/fsck.c src/engine/fsck_internal.h \
+	src/engine/fsck_files.c \
+	src/engine/fsck_graph.c \
+	src/engine/fsck_memory.c \
 	src/engine/group.c \
 	src/engine/host.c src/engine/host.h \
 	src/engine/node.c \
@@ -15,7 +19,8 @@ libengine_a_SOURCES = \
 	src/engine/step.c \
 	src/engine/verbs.c
 
-ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery
+ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery \
+	tests/unit/engine_fsck
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 tests_unit_engine_basic_SOURCES = tests/unit/engine_basic.c tests/unit/engine_world.h
@@ -26,3 +31,5 @@ tests_unit_engine_queue_SOURCES = tests/unit/engine_queue.c tests/unit/engine_wo
 tests_unit_engine_queue_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_recovery_SOURCES = tests/unit/engine_recovery.c tests/unit/engine_world.h
 tests_unit_engine_recovery_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+tests_unit_engine_fsck_SOURCES = tests/unit/engine_fsck.c tests/unit/engine_world.h
+tests_unit_engine_fsck_LDADD = $(LIB_WORLD) $(CHECK_LIBS)

@@ -11,12 +11,10 @@
 #define TAIL_KEPT (4 * KIB)
 #define INTERRUPTS_MAX 3 /* in a row, before the run is paused as a crash loop */
 
-/* Name of the log file: the index keeps it unique, the name readable. */
-char *step_log_path(const struct engine *e, id_t64 run, int idx, const char *name UNUSED, int generation,
-		    int iteration, int attempt)
+char *log_path_in(const char *home, id_t64 run, int idx, int generation, int iteration, int attempt)
 {
-	return xasprintf("%s/runs/%s/log/%d.g%d.i%d.a%d.log", e->home, id_text('r', run).s, idx, generation,
-			 iteration, attempt);
+	return xasprintf("%s/runs/%s/log/%d.g%d.i%d.a%d.log", home, id_text('r', run).s, idx, generation, iteration,
+			 attempt);
 }
 
 /* ---- the environment ---- */
@@ -177,7 +175,7 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 	s->file_bytes = n->def->limits.file_bytes;
 	s->open_files = n->def->limits.open_files;
 	s->processes = n->def->limits.processes;
-	auto_free char *log = step_log_path(e, n->run->id, n->idx, n->name, n->generation, n->iteration, n->attempt);
+	auto_free char *log = log_path_in(e->home, n->run->id, n->idx, n->generation, n->iteration, n->attempt);
 	s->log_path = step_keep(b, log, strlen(log));
 	enum err_code code = fill_env(e, n, b, &scope, err);
 	if (!code)

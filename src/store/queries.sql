@@ -278,3 +278,37 @@ ORDER BY seq DESC LIMIT ?3
 
 -- WORKFLOW_SHOW: name and text of a definition
 SELECT name, file, source FROM workflow WHERE hash = ?1
+
+-- ==== fsck: everything once, in order ====
+
+-- CHECK_ORDERS: each order (scan)
+SELECT id, workflow, name, file, dir, state, priority, place, params, env, until, flags, max_wait_ms, reason, run,
+	submitter, enqueued_ms, started_ms, ended_ms, version
+FROM work_order ORDER BY id
+
+-- CHECK_NEEDS: what each order waited for (scan)
+SELECT id, needs FROM order_need ORDER BY id, needs
+
+-- CHECK_RUNS: each run (scan)
+SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority, params, env,
+	workspace, parent_run, parent_node, failed_node, failed_token, acknowledged, created_ms, started_ms, ended_ms,
+	paused_at_ms, paused_ms, crashes, counts, epoch, version
+FROM run ORDER BY id
+
+-- CHECK_NODES: each node in each generation (scan)
+SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
+	seq, version
+FROM node ORDER BY run, idx, generation
+
+-- CHECK_INSTANCES: each instance (scan)
+SELECT run, idx, parent, name, bindings FROM instance ORDER BY run, idx
+
+-- CHECK_ATTEMPTS: each attempt (scan)
+SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
+	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,
+	redacted, leftover, retry_in_ms, retry_reason
+FROM attempt ORDER BY token
+
+-- CHECK_KEYS: answers that name what is not there (scan)
+SELECT key FROM idempotency WHERE (kind = 1 AND id NOT IN (SELECT id FROM work_order))
+	OR (kind = 2 AND id NOT IN (SELECT id FROM run))
