@@ -314,7 +314,7 @@ int main(void)
 {
 	Suite *s = suite_create("engine_basic");
 	TCase *t = tcase_create("engine_basic");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, teardown_sound);
 	tcase_add_test(t, a_run_goes_from_order_to_success);
 	tcase_add_test(t, a_node_begins_only_after_all_that_it_needs);
 	tcase_add_test(t, a_failure_fails_the_run_and_starts_nothing_more);

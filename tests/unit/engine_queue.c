@@ -262,7 +262,7 @@ int main(void)
 {
 	Suite *s = suite_create("engine_queue");
 	TCase *t = tcase_create("engine_queue");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, teardown_sound);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, orders_run_by_priority_and_then_in_their_turn);
 	tcase_add_test(t, front_back_and_a_new_priority_move_an_order);

@@ -405,7 +405,7 @@ int main(void)
 {
 	Suite *s = suite_create("engine_recovery");
 	TCase *t = tcase_create("engine_recovery");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, teardown_sound);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_step_goes_on_while_the_engine_is_away_and_is_adopted);
 	tcase_add_test(t, a_step_that_ends_while_the_engine_is_away_is_collected);

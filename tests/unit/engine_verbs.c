@@ -468,7 +468,7 @@ int main(void)
 {
 	Suite *s = suite_create("engine_verbs");
 	TCase *t = tcase_create("engine_verbs");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, teardown_sound);
 	tcase_add_test(t, pause_lets_what_runs_end_and_starts_nothing);
 	tcase_add_test(t, pause_of_a_run_in_which_nothing_runs_is_at_once);
 	tcase_add_test(t, pause_reaches_sub_workflows);

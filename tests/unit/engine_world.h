@@ -17,8 +17,25 @@ static void setup(void)
 	w = world_new(1, 4, 8);
 }
 
-static void teardown(void)
+/* Whatever a test did, what is stored then is sound. */
+static inline void is_sound(void)
 {
+	struct fsck f;
+	world_run_ms(w, 20000); /* an engine may be away */
+	fsck_run(w->store, w->dir, w->e, &f);
+	for (size_t i = 0; i < f.n; i++)
+		ck_assert_msg(f.v[i].problems == 0, "%s: %s", f.v[i].name, str_text(&f.v[i].text));
+	fsck_done(&f);
+}
+
+static inline void teardown(void)
+{
+	world_free(w);
+}
+
+static inline void teardown_sound(void)
+{
+	is_sound();
 	world_free(w);
 }
 
