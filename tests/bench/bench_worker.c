@@ -26,6 +26,7 @@
 
 #define ROUNDS_MAX 50
 #define BIG "106000000"
+#define SECRETS 20
 
 static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 				   "LC_ALL=C", "HOME=/root", "LANG=C", NULL };
@@ -81,12 +82,14 @@ static void close_worker(void)
 }
 
 /* One step through the worker; as the engine does, START acknowledges the step before. */
-static void step(const char *const *argv, const char *script, struct step_result *ret)
+static void step(const char *const *argv, const char *script, const char *const *secrets,
+		 struct step_result *ret)
 {
 	struct proto_message m = { .type = MSG_START }, r;
 	m.spec.key.token = ++token;
 	m.spec.argv = argv;
 	m.spec.script = script;
+	m.spec.secrets = secrets;
 	m.spec.env = env;
 	m.spec.cwd = "/tmp";
 	m.spec.umask = -1;
@@ -154,7 +157,7 @@ static double run_contest(const struct contest *c, int steps)
 		if (c->bare)
 			bare(c->bare);
 		else
-			step(c->argv, c->script, NULL);
+			step(c->argv, c->script, NULL, NULL);
 	}
 	return (double)(clock_mono_us() - from) / steps;
 }
@@ -183,22 +186,32 @@ static void throughput(size_t rounds)
 	auto_free char *through = xasprintf("cd %s && %s", home, source);
 	const char *make_argv[] = { "/bin/sh", "-c", make, NULL };
 	const char *cat_argv[] = { "/bin/sh", "-c", cat, NULL };
-	double ms[2][ROUNDS_MAX], ratio[ROUNDS_MAX];
+	static char words[SECRETS][24];
+	const char *secrets[SECRETS + 1] = { NULL };
+	double ms[3][ROUNDS_MAX], ratio[3][ROUNDS_MAX];
 	struct step_result r = { 0 };
+	for (size_t i = 0; i < SECRETS; i++) {
+		(void)snprintf(words[i], sizeof(words[i]), "%zu-secret-%zu", i * 7919, i * 104729);
+		secrets[i] = words[i];
+	}
 	bare(make_argv);
 	for (size_t round = 0; round < rounds; round++) {
 		int64_t from = clock_mono_us();
 		bare(cat_argv);
 		ms[0][round] = (double)(clock_mono_us() - from) / 1000;
-		from = clock_mono_us();
-		step(sh_argv, through, &r);
-		ms[1][round] = (double)(clock_mono_us() - from) / 1000;
-		ratio[round] = ms[1][round] / ms[0][round];
-		(void)unlink(log_path);
+		for (size_t i = 1; i < 3; i++) {
+			from = clock_mono_us();
+			step(sh_argv, through, i == 2 ? secrets : NULL, &r);
+			ms[i][round] = (double)(clock_mono_us() - from) / 1000;
+			ratio[i][round] = ms[i][round] / ms[0][round];
+			(void)unlink(log_path);
+		}
 	}
 	(void)printf("106 MB: | cat > file; sync  %8.0f ms\n", median(ms[0], rounds));
 	(void)printf("106 MB: worker's log        %8.0f ms %8.2f   %" PRId64 " lines\n", median(ms[1], rounds),
-		     median(ratio, rounds), r.log_lines);
+		     median(ratio[1], rounds), r.log_lines);
+	(void)printf("106 MB: ... with %d secrets %8.0f ms %8.2f\n", SECRETS, median(ms[2], rounds),
+		     median(ratio[2], rounds));
 }
 
 static void print_memory(void)
