@@ -137,6 +137,10 @@ typedef enum err_code (*cli_item_fn)(void *ctx, const struct json *item, struct 
 enum err_code cli_list(struct cli *cli, const char *path, int64_t max, cli_item_fn fn, void *ctx,
                        int64_t *ret_total, struct err *err) MUST_CHECK;
 
+/* Several lists one after the other as one. */
+enum err_code cli_lists(struct cli *cli, const char *const *paths, size_t n, int64_t max, cli_item_fn fn, void *ctx,
+			int64_t *ret_total, struct err *err) MUST_CHECK;
+
 /* ---- target.c: what an id on the command line means ---- */
 
 enum target_kind {
@@ -180,6 +184,7 @@ void out_json(const struct json *v);            /* a line */
 void out_text(const struct str *s);
 void note_line(const struct cli *cli, const char *fmt, ...)
     PRINTF_LIKE(2, 3); /* to stderr, not with -q */
+void leave_line(const struct cli *cli); /* after the ^C that a terminal shows */
 void error_print(const struct cli *cli, const struct err *err, const struct json *body);
 /* Appends: "2m11s", "14:07:31", "3/12". */
 void add_time(struct str *s, const struct json *object, const char *key);

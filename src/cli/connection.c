@@ -177,23 +177,40 @@ static enum err_code one_page(struct cli *cli, const char *path, int64_t *left, 
 	return ERR_OK;
 }
 
-enum err_code cli_list(struct cli *cli, const char *path, int64_t max, cli_item_fn fn, void *ctx,
-                       int64_t *ret_total, struct err *err)
+/* One list, page by page; *left counts down. */
+static enum err_code one_list(struct cli *cli, const char *path, int64_t *left, cli_item_fn fn, void *ctx,
+			      struct str *items, char **ret_next, int64_t *total, struct err *err)
 {
-	auto_str items = STR_INIT;
 	auto_free char *after = NULL;
-	int64_t left = max, total = -1;
+	int64_t mine = -1;
 	do {
 		auto_str page = STR_INIT;
-		page_path(&page, path, MIN(left, (int64_t)PAGE), after);
+		page_path(&page, path, MIN(*left, (int64_t)PAGE), after);
 		auto_free char *next = NULL;
-		enum err_code code = one_page(cli, page.p, &left, fn, ctx,
-		                              cli->json ? &items : NULL, &next, &total, err);
+		enum err_code code = one_page(cli, page.p, left, fn, ctx, items, &next, &mine, err);
 		if (code)
 			return code;
 		free(after);
 		after = TAKE(next);
-	} while (after && left > 0);
+	} while (after && *left > 0);
+	*total = *total < 0 || mine < 0 ? -1 : *total + mine;
+	*ret_next = TAKE(after);
+	return ERR_OK;
+}
+
+enum err_code cli_lists(struct cli *cli, const char *const *paths, size_t n, int64_t max, cli_item_fn fn, void *ctx,
+			int64_t *ret_total, struct err *err)
+{
+	auto_str items = STR_INIT;
+	auto_free char *next = NULL;
+	int64_t left = max, total = 0;
+	for (size_t i = 0; i < n && left > 0; i++) {
+		free(next);
+		next = NULL;
+		enum err_code code = one_list(cli, paths[i], &left, fn, ctx, cli->json ? &items : NULL, &next, &total, err);
+		if (code)
+			return code;
+	}
 	if (ret_total)
 		*ret_total = total;
 	if (!cli->json)
@@ -203,7 +220,7 @@ enum err_code cli_list(struct cli *cli, const char *path, int64_t max, cli_item_
 	jw_obj(&w, NULL);
 	auto_free char *list = xasprintf("[%s]", str_text(&items));
 	jw_raw(&w, "items", list);
-	jw_str(&w, "next", after);
+	jw_str(&w, "next", next);
 	if (total >= 0)
 		jw_int(&w, "total", total);
 	else
@@ -212,4 +229,10 @@ enum err_code cli_list(struct cli *cli, const char *path, int64_t max, cli_item_
 	str_add_char(&out, '\n');
 	out_text(&out);
 	return ERR_OK;
+}
+
+enum err_code cli_list(struct cli *cli, const char *path, int64_t max, cli_item_fn fn, void *ctx,
+		       int64_t *ret_total, struct err *err)
+{
+	return cli_lists(cli, &path, 1, max, fn, ctx, ret_total, err);
 }

@@ -190,8 +190,10 @@ static enum err_code follow_events(struct events *w, const char *query, struct e
 	}
 	client_drop(c, stream);
 	signals_close(signals);
-	if (left)
+	if (left) {
+		leave_line(w->cli);
 		w->cli->status = 130;
+	}
 	if (w->failure.code && err)
 		*err = w->failure;
 	return w->failure.code;

@@ -40,3 +40,6 @@ tests_unit_cli_commands_LDADD = $(LIB_CLI) $(CHECK_LIBS)
 
 TESTS += tests/cli/generated.sh
 dist_check_SCRIPTS += tests/cli/generated.sh
+TESTS += tests/cli/commands.sh tests/cli/terminal.sh
+dist_check_SCRIPTS += tests/cli/commands.sh tests/cli/terminal.sh
+EXTRA_DIST += tests/cli/lib.sh

@@ -152,7 +152,9 @@ enum err_code log_follow(struct log_view *v, int64_t from, int64_t last, struct 
 		seen = attempts;
 	}
 	signals_close(signals);
-	if (left)
+	if (left) {
+		leave_line(v->cli);
 		v->cli->status = 130;
+	}
 	return code;
 }

@@ -101,6 +101,12 @@ void note_line(const struct cli *cli, const char *fmt, ...)
 	(void)fprintf(stderr, "%s\n", str_text(&safe));
 }
 
+void leave_line(const struct cli *cli)
+{
+	if (cli->any_tty_out)
+		(void)putchar('\n');
+}
+
 static void error_json(const struct err *err, const struct json *body)
 {
 	auto_str s = STR_INIT;
@@ -141,9 +147,14 @@ void error_print(const struct cli *cli, const struct err *err, const struct json
 		return;
 	}
 	auto_str s = STR_INIT;
-	issue_lines(&s, json_get(json_get(body, "details"), "issues"));
+	const struct json *issues = json_get(json_get(body, "details"), "issues");
+	size_t n = err->code == ERR_INVALID ? json_count(issues) : 0;
+	issue_lines(&s, issues);
 	str_add(&s, "pawl: ");
-	text_add_safe(&s, err->message, strlen(err->message), SAFE_PLAIN, true);
+	if (n)
+		str_addf(&s, ngettext("the workflow has %zu mistake", "the workflow has %zu mistakes", n), n);
+	else
+		text_add_safe(&s, err->message, strlen(err->message), SAFE_PLAIN, true);
 	str_add_char(&s, '\n');
 	if (err->hint[0]) {
 		str_add(&s, "      ");

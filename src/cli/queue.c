@@ -39,6 +39,14 @@ static enum err_code order_row(void *ctx, const struct json *o, struct err *err 
 	return ERR_OK;
 }
 
+static void add_filter(struct str *path, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	str_addf(path, "&%s=", key);
+	client_add_encoded(path, value);
+}
+
 static enum err_code list(struct call *call, struct err *err)
 {
 	static const char *const heads[] = { N_(">POS"),       N_("ORDER"),
@@ -49,27 +57,20 @@ static enum err_code list(struct call *call, struct err *err)
 	enum err_code code = call_int(call, "limit", 1, 10000000, &limit, err);
 	if (code)
 		return code;
-	auto_str path = STR_INIT;
-	const char *state = call_value(call, "state"), *workflow = call_value(call, "workflow");
-	if (call_has(call, "history"))
-		str_add(&path, "/v1/orders?order=newest");
-	else
-		str_add(&path, "/v1/orders?order=queue");
-	if (state || !call_has(call, "history"))
-		str_addf(&path, "&state=");
-	if (state)
-		client_add_encoded(&path, state);
-	else if (!call_has(call, "history"))
-		str_add(&path, "queued,held,blocked,pending");
-	if (workflow) {
-		str_add(&path, "&workflow=");
-		client_add_encoded(&path, workflow);
-	}
+	auto_str path = STR_INIT, rest = STR_INIT;
+	bool history = call_has(call, "history") || call_has(call, "state");
+	str_add(&path, history ? "/v1/orders?order=newest" : "/v1/orders?order=queue");
+	str_add(&rest, "/v1/orders?state=held,blocked,pending");
+	add_filter(&path, "state", call_value(call, "state"));
+	add_filter(&path, "workflow", call_value(call, "workflow"));
+	add_filter(&rest, "workflow", call_value(call, "workflow"));
+	/* Only what is queued has a place; what is held or blocked comes after it. */
+	const char *const paths[] = { path.p, rest.p };
 	struct grid g;
 	grid_begin(&g, COUNT(heads));
 	for (size_t i = 0; i < COUNT(heads); i++)
 		grid_head(&g, _(heads[i]));
-	code = cli_list(call->cli, path.p, limit, order_row, &g, &total, err);
+	code = cli_lists(call->cli, paths, history ? 1 : 2, limit, order_row, &g, &total, err);
 	size_t shown = g.n / COUNT(heads) - 1;
 	if (!code && !call->cli->json && !shown)
 		note_line(call->cli, _("nothing waits"));

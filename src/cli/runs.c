@@ -102,9 +102,8 @@ static enum err_code run_runs(struct call *call, struct err *err)
 	return code;
 }
 
-static enum err_code worker_row(void *ctx, const struct json *w, struct err *err UNUSED)
+static void worker_row(struct grid *g, const struct json *w)
 {
-	struct grid *g = ctx;
 	auto_str since = STR_INIT, what = STR_INIT, pid = STR_INIT;
 	const char *state = json_get_str(w, "state", "?"), *run = json_get_str(w, "run", NULL);
 	add_time(&since, w, "since_ms");
@@ -117,23 +116,29 @@ static enum err_code worker_row(void *ctx, const struct json *w, struct err *err
 	grid_add(g, state_style(state), state);
 	grid_add(g, STYLE_DIM, str_text(&since));
 	grid_add(g, STYLE_NONE, str_text(&what));
-	return ERR_OK;
 }
 
 static enum err_code run_workers(struct call *call, struct err *err)
 {
+	auto_json *v = NULL;
+	enum err_code code = cli_get(call->cli, "/v1/workers", &v, err);
+	if (code)
+		return code;
+	if (call->cli->json) {
+		out_json(v);
+		return ERR_OK;
+	}
 	struct grid g;
 	grid_begin(&g, 4);
 	grid_head(&g, _(">PID"));
 	grid_head(&g, _("STATE"));
 	grid_head(&g, _("SINCE"));
 	grid_head(&g, _("STEP"));
-	enum err_code code =
-	    cli_list(call->cli, "/v1/workers", INT64_C(100000), worker_row, &g, NULL, err);
-	if (!code && !call->cli->json)
-		grid_print(call->cli, &g);
+	for (const struct json *e = json_first(json_get(v, "items")); e; e = json_next(e))
+		worker_row(&g, e);
+	grid_print(call->cli, &g);
 	grid_done(&g);
-	return code;
+	return ERR_OK;
 }
 
 /* clang-format off */

@@ -203,8 +203,10 @@ static enum err_code watch_loop(struct watch *w, int signals, struct err *err)
 			return err_sys(err, ERR_INTERNAL, _("cannot wait for the engine"));
 		client_turn(c, fds, ready > 0 ? n : 0);
 		int signal = ready > 0 && fds[n].revents ? signals_take(signals) : 0;
-		if (signal && signal != SIGWINCH)
+		if (signal && signal != SIGWINCH) {
+			leave_line(w->cli);
 			return ERR_OK;
+		}
 		if (w->failure.code) {
 			if (err)
 				*err = w->failure;

@@ -216,6 +216,7 @@ static enum err_code run_open(struct engine *e, struct run *r, const struct note
 {
 	bool make;
 	r->created_ms = r->started_ms = e->now.wall_ms;
+	r->acknowledged = true; /* there is no failure yet that somebody must see */
 	enum err_code code = parse_values(r, err);
 	if (!code)
 		code = find_workspace(e, r, &make, err);
