@@ -54,12 +54,14 @@ static const struct config_row rows[] = {
 	  N_("events that a reader of the event stream may be behind before it is told what it lost") },
 	{ "streams_max", CONFIG_NUMBER, AT(streams_max), .min = 1, .max = 10000,
 	  N_("event and log streams that are open at once") },
+	{ "request_time", CONFIG_TIME, AT(request_ms), .min = 100, .max = DAY_MS,
+	  N_("a request that has not arrived in whole after so long is cut") },
 };
 /* clang-format on */
 
 void config_default(struct config *c)
 {
-	*c = (struct config){ .event_lag = 10000, .streams_max = 64 };
+	*c = (struct config){ .event_lag = 10000, .streams_max = 64, .request_ms = 10000 };
 	engine_settings_default(&c->engine);
 }
 
@@ -102,9 +104,9 @@ static void show(const struct config_row *row, int64_t v, struct str *out)
 {
 	if (row->type == CONFIG_SWITCH)
 		str_add(out, v ? "yes" : "no");
-	else if (row->type == CONFIG_TIME && v % 1000)
+	else if (row->type == CONFIG_TIME && v && v % 1000)
 		str_addf(out, "%" PRId64 "ms", v);
-	else if (row->type == CONFIG_TIME)
+	else if (row->type == CONFIG_TIME && v)
 		duration_add(out, v);
 	else if (row->type == CONFIG_SIZE && v && v % MIB == 0)
 		str_addf(out, "%" PRId64 "M", v / MIB);

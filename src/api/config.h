@@ -11,6 +11,7 @@ struct config {
 	bool unsafe_network_fs;
 	int event_lag;   /* events that a reader of the stream may be behind */
 	int streams_max; /* streams open at once */
+	int64_t request_ms; /* for a request to arrive in whole */
 };
 
 void config_default(struct config *c);

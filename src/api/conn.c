@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Connections: whose they are, and when they have had time enough. The server library never cuts a client that
- * sends a byte now and then, so the deadlines are ours: a request has to be there in whole within 10 s. */
+ * sends a byte now and then, so the deadlines are ours: a request has to be there in whole within `request_time`. */
 #include "api/api_internal.h"
 
 #include "base/clock.h"
@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_MS 10000       /* for a whole request */
 #define IDLE_MS (300 * 1000) /* between requests */
 
 static void unlink_conn(struct conn *c)
@@ -53,13 +52,13 @@ static void arm(struct api *a, int64_t now)
 
 void conn_phase(struct conn *c, enum conn_phase phase)
 {
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_boot_ms(), read_ms = c->api->config->request_ms;
 	unlink_conn(c);
-	c->deadline_ms = now + (phase == CONN_READING ? READ_MS : IDLE_MS);
+	c->deadline_ms = now + (phase == CONN_READING ? read_ms : IDLE_MS);
 	link_conn(c, phase);
 	/* A timer that is set for later is looked at then: only an earlier need moves it. */
 	if (phase == CONN_READING && (!uv_is_active((uv_handle_t *)&c->api->deadline) ||
-				      uv_timer_get_due_in(&c->api->deadline) > READ_MS))
+				      uv_timer_get_due_in(&c->api->deadline) > (uint64_t)read_ms))
 		arm(c->api, now);
 }
 

@@ -26,3 +26,23 @@ libapi_a_SOURCES = \
 	src/api/stream.c \
 	src/api/submit.c \
 	src/api/target.c src/api/target.h
+
+check_PROGRAMS += tests/unit/api_config tests/unit/api_route
+TESTS += tests/unit/api_config tests/unit/api_route
+tests_unit_api_config_SOURCES = tests/unit/api_config.c
+tests_unit_api_config_LDADD = $(LIB_API) $(CHECK_LIBS)
+tests_unit_api_route_SOURCES = tests/unit/api_route.c
+tests_unit_api_route_LDADD = $(LIB_API) $(CHECK_LIBS)
+
+# The real engine in a temporary home, asked over its socket.
+PAWL_API_TESTS = \
+	tests/api/change.py \
+	tests/api/hostile.py \
+	tests/api/lists.py \
+	tests/api/logs.py \
+	tests/api/program.py \
+	tests/api/read.py \
+	tests/api/streams.py
+TESTS += $(PAWL_API_TESTS)
+dist_check_SCRIPTS += $(PAWL_API_TESTS)
+EXTRA_DIST += tests/api/engine.py

@@ -34,28 +34,52 @@ static int64_t total_of(struct api *a, const struct order_filter *f)
 	return n;
 }
 
-/* The queue as it will start: the cursor is a position. */
-static enum err_code queue_page(struct request *r, size_t limit, int64_t from, struct err *err)
+#define WAITING (1U << ORDER_PENDING | 1U << ORDER_QUEUED | 1U << ORDER_HELD | 1U << ORDER_BLOCKED)
+#define BEHIND (INT64_C(1) << 50) /* added to an id in cursors: the page is past what has a position */
+
+/* Those with a position, from `from` on. */
+static enum err_code add_queued(struct list *l, int64_t from, size_t limit, size_t *ret_n, struct err *err)
 {
-	struct engine_stats stats;
-	engine_stats(r->api->engine, &stats);
 	auto_free id_t64 *ids = xcalloc(limit, sizeof(*ids));
-	size_t n = engine_queue_window(r->api->engine, MAX(from, (int64_t)1), ids, limit);
-	struct list l;
-	list_begin(&l, r);
-	for (size_t i = 0; i < n; i++) {
+	*ret_n = engine_queue_window(l->api->engine, from, ids, limit);
+	for (size_t i = 0; i < *ret_n; i++) {
 		struct order_row o;
-		enum err_code code = store_order_get(r->api->store, ids[i], &o, err);
+		enum err_code code = store_order_get(l->api->store, ids[i], &o, err);
 		if (code)
 			return code;
-		show_order(l.api, &l.w, NULL, &o);
+		show_order(l->api, &l->w, NULL, &o);
+	}
+	return ERR_OK;
+}
+
+/* The queue as it will start; behind it what waits without a position, newest first. */
+static enum err_code queue_page(struct request *r, const struct order_filter *asked, size_t limit, int64_t key,
+				struct err *err)
+{
+	struct order_filter f = { .states = asked->states ? asked->states : WAITING };
+	int64_t total = total_of(r->api, &f), next = 0;
+	bool positions = f.states >> ORDER_QUEUED & 1 && key < BEHIND;
+	struct read_page rest = { .before = key > BEHIND ? key - BEHIND : 0, .limit = limit };
+	struct list l;
+	size_t n = 0;
+	enum err_code code = ERR_OK;
+	list_begin(&l, r);
+	if (positions) {
+		int64_t from = MAX(key, (int64_t)1);
+		code = add_queued(&l, from, limit, &n, err);
+		next = n == limit ? from + (int64_t)n : 0;
+		rest.limit = limit - n;
+	}
+	f.states &= ~(1U << ORDER_QUEUED);
+	if (!code && rest.limit && f.states) {
+		code = read_orders(r->api->store, &f, &rest, add_order, &l, err);
+		next = rest.next ? rest.next + BEHIND : 0;
 	}
 	jw_end_arr(&l.w);
-	int64_t next = MAX(from, (int64_t)1) + (int64_t)n;
-	jw_cursor(&l.w, n == limit && next <= stats.waiting ? next : 0);
-	jw_int(&l.w, "total", stats.waiting);
+	jw_cursor(&l.w, next);
+	jw_int(&l.w, "total", total);
 	jw_end_obj(&l.w);
-	return ERR_OK;
+	return code;
 }
 
 enum err_code api_orders(struct request *r, struct err *err)
@@ -71,7 +95,7 @@ enum err_code api_orders(struct request *r, struct err *err)
 		return code;
 	const char *order = request_query(r, "order", "newest");
 	if (str_eq(order, "queue"))
-		return queue_page(r, page.limit, page.before, err);
+		return queue_page(r, &f, page.limit, page.before, err);
 	if (!str_eq(order, "newest"))
 		return err_set(err, ERR_USAGE, _("order=%.40s: possible are newest and queue"), order);
 	struct list l;

@@ -99,6 +99,7 @@ void request_finish(struct request *r, enum err_code code, const struct err *err
 {
 	if (code) {
 		error_body(r, code, err);
+		r->type = NULL;
 		if (!r->status)
 			r->status = err_http_status(code);
 	}
@@ -179,7 +180,7 @@ static enum MHD_Result check_header(void *ctx, enum MHD_ValueKind kind, const ch
 	(void)kind;
 	c->content_lengths += strcasecmp(key, "Content-Length") == 0;
 	c->transfer_encodings += strcasecmp(key, "Transfer-Encoding") == 0;
-	/* The library ends a value at a NUL, and what follows would be lost silently. */
+	/* (A NUL is not seen here: the library ends the value at it, and what follows is lost.) */
 	c->control |= has_control(key, key_len) || (value && has_control(value, value_len));
 	return MHD_YES;
 }

@@ -140,7 +140,7 @@ static void show_definition_node(struct jw *w, const struct graph *g, const stru
 	show_retry(w, &n->retry);
 	jw_bool(w, "critical", n->critical);
 	jw_bool(w, "handler", n->handler != HANDLER_NONE);
-	jw_bool(w, "conditional", n->when != NULL);
+	jw_str(w, "when", n->when ? expr_text(n->when) : NULL);
 	jw_str(w, "run", n->kind == NODE_RUN ? n->run.script : NULL);
 	jw_str(w, "workflow", n->kind == NODE_WORKFLOW ? n->workflow.file : NULL);
 	jw_end_obj(w);

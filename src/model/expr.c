@@ -25,6 +25,7 @@ enum err_code expr_new(const char *text, size_t len, struct expr **ret, size_t *
 		expr_free(e);
 		return code;
 	}
+	e->text = xstrndup(text, len);
 	*ret = e;
 	return ERR_OK;
 }
@@ -34,7 +35,13 @@ void expr_free(struct expr *e)
 	if (!e)
 		return;
 	arena_done(&e->arena);
+	free(e->text);
 	free(e);
+}
+
+const char *expr_text(const struct expr *e)
+{
+	return e->text;
 }
 
 bool expr_asks_outcome(const struct expr *e)

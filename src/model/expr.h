@@ -43,6 +43,8 @@ enum err_code expr_eval(const struct expr *e, const struct expr_scope *scope, st
 /* Evaluate to yes or no: null, false, 0, "", [] and {} are no. */
 enum err_code expr_test(const struct expr *e, const struct expr_scope *scope, bool *ret,
 			struct err *err) MUST_CHECK;
+/* As it was written; lives as long as the expression. */
+const char *expr_text(const struct expr *e);
 /* Whether the expression calls success(), failure(), always() or canceled(): then `when` is asked also
  * after something failed. */
 bool expr_asks_outcome(const struct expr *e);

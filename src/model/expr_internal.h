@@ -115,6 +115,7 @@ struct expr_node {
 struct expr {
 	struct arena arena;
 	struct expr_node *root;
+	char *text; /* as it was written */
 	bool asks_outcome;
 };
 

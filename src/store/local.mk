@@ -20,3 +20,8 @@ check_PROGRAMS += tests/unit/store_turn
 TESTS += tests/unit/store_turn
 tests_unit_store_turn_SOURCES = tests/unit/store_turn.c
 tests_unit_store_turn_LDADD = $(LIB_STORE) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/store_read
+TESTS += tests/unit/store_read
+tests_unit_store_read_SOURCES = tests/unit/store_read.c
+tests_unit_store_read_LDADD = $(LIB_STORE) $(CHECK_LIBS)
