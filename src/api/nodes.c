@@ -26,7 +26,7 @@ static void show_one(struct node_list *l, int idx, const struct node_row *row)
 	struct node_shown n = { .run = l->run, .idx = idx, .row = row };
 	auto_free char *name = NULL;
 	if (idx >= l->nnodes) {
-		if (read_instance(l->api->store, l->run, idx, NULL, &i, NULL))
+		if (read_instance(l->api->store, l->run, idx, NULL, &i, NULL) || i.superseded)
 			return;
 		name = xstrdup(i.name); /* other names are read meanwhile */
 		i.name = name;

@@ -90,6 +90,7 @@ struct command {
 	const char *const *nodes;  /* step (at most one), until */
 	size_t nnodes;
 	bool failure;              /* until: also at the first failure */
+	bool only;                 /* resume_from: just these nodes; what came after becomes stale */
 	int priority;
 	const char *reason, *who;
 	const struct submission *submit;
@@ -111,6 +112,18 @@ struct command_reply {
 typedef void (*command_reply_fn)(void *ctx, const struct command_reply *r);
 
 void engine_command(struct engine *e, const struct command *c, command_reply_fn reply, void *ctx);
+
+/* What retry or resume_from would do, node by node, without doing it. `fn` is called for each node of the graph in
+ * its order; `why` is a sentence. */
+struct reset_preview {
+	const char *node;
+	const char *verdict; /* reset_verdict_name() */
+	const char *why;
+	enum node_state state;
+};
+enum err_code engine_reset_preview(struct engine *e, const struct command *c,
+				   void (*fn)(void *ctx, const struct reset_preview *p), void *ctx,
+				   struct err *err) MUST_CHECK;
 
 /* ---- workers ---- */
 

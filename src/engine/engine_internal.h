@@ -90,6 +90,9 @@ struct node {
 	int idx, parent; /* parent: the group that it is an instance of, -1 */
 	char *name;      /* owned for instances, else def's */
 	char *bindings;  /* JSON; instances only */
+	int expansion;   /* instances: the iteration of the group that made it */
+	bool superseded; /* instances: the group was or will be expanded anew */
+	bool stale;      /* what it was made from was made anew since */
 	enum node_state state;
 	int unmet;       /* needed nodes that have not ended */
 	int generation, iteration, attempt;
@@ -312,12 +315,15 @@ void run_progress_of(const struct run *r, struct run_progress *ret);
 
 /* ---- node.c ---- */
 struct node *node_new(struct run *r, const struct graph_node *def, int idx);
-struct node *node_instance(struct run *r, struct node *group, int idx, const char *name, const char *bindings);
+struct node *node_instance(struct run *r, struct node *group, int idx, int expansion, const char *name,
+			   const char *bindings);
+bool node_counts(const struct node *n); /* in run->counts: no handler, not superseded */
 void node_free(struct engine *e, struct node *n);
 bool node_is_handler(const struct node *n);
 bool node_completed(const struct node *n); /* it ran to an end */
 /* Write the row of a node that moves to `to`, and its event. */
 void node_move(struct engine *e, struct node *n, enum node_state to, const struct note *note);
+void node_store(struct engine *e, const struct node *n, int64_t seq); /* its row, as it is now */
 /* It ended: the ones that need it, its group and its run take notice. */
 void node_end(struct engine *e, struct node *n, enum node_state to, enum error_class class, const char *reason);
 /* All that it needs has ended: decide whether it runs or is skipped. */
@@ -370,7 +376,14 @@ void pool_give(struct engine *e, struct worker *w);
 void pool_want(struct engine *e, int n); /* n steps could run: start workers for them */
 void pool_close_all(struct engine *e);
 
+/* ---- reset.c ---- */
+enum err_code run_reset(struct engine *e, const struct command *c, const struct note *n, struct err *err);
+
 /* ---- recover.c ---- */
+/* Read a run that ended back into memory, as it ended. */
+enum err_code run_load(struct engine *e, id_t64 id, struct run **ret, struct err *err);
+struct order *order_load(struct engine *e, const struct order_row *row);
+void run_derive(struct run *r); /* the counters that follow from the states */
 enum err_code recover(struct engine *e, struct err *err);
 void recover_hello(struct engine *e, struct worker *w, const struct worker_hello *h);
 /* Take the exit record of a node's attempt, if there is one. */

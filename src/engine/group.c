@@ -8,7 +8,8 @@
 
 static void start_own_row(struct engine *e, struct node *n)
 {
-	n->iteration = 1;
+	if (n->iteration == 0)
+		n->iteration = 1;
 	n->attempt = 1;
 	n->started_ms = e->now.wall_ms;
 	if (n->parent >= 0)
@@ -80,9 +81,10 @@ static void add_instance(struct engine *e, struct node *g, const char *name, con
 {
 	struct run *r = g->run;
 	int idx = (int)r->nnodes;
-	struct instance_row row = { .run = r->id, .idx = idx, .parent = g->idx, .name = name, .bindings = bindings };
+	struct instance_row row = { .run = r->id, .idx = idx, .parent = g->idx, .expansion = g->iteration,
+				    .name = name, .bindings = bindings };
 	store_instance_add(e->store, &row);
-	(void)node_instance(r, g, idx, name, bindings);
+	(void)node_instance(r, g, idx, g->iteration, name, bindings);
 	if (g->ninstances++ == 0)
 		g->first_instance = idx;
 }
@@ -168,8 +170,9 @@ void group_start(struct engine *e, struct node *g)
 	struct expr_scope scope = node_scope(&ctx);
 	struct err err;
 	start_own_row(e, g);
-	enum err_code code = g->def->group.foreach ? expand_foreach(e, g, &scope, &err) :
-						     expand_matrix(e, g, &scope, &err);
+	enum err_code code = ERR_OK;
+	if (g->ninstances == 0)
+		code = g->def->group.foreach ? expand_foreach(e, g, &scope, &err) : expand_matrix(e, g, &scope, &err);
 	if (code) {
 		node_end(e, g, NODE_FAILED, CLASS_EXPRESSION, err.message);
 		return;
@@ -179,7 +182,8 @@ void group_start(struct engine *e, struct node *g)
 		return;
 	}
 	for (int i = 0; i < g->ninstances; i++)
-		node_consider(e, g->run->nodes[g->first_instance + i]);
+		if (g->run->nodes[g->first_instance + i]->state == NODE_PENDING)
+			node_consider(e, g->run->nodes[g->first_instance + i]);
 }
 
 /* The outputs of all instances: each name with the list of its values, in the order of the instances. */

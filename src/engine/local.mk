@@ -13,6 +13,7 @@ libengine_a_SOURCES = \
 	src/engine/pool.c \
 	src/engine/queue.c \
 	src/engine/recover.c \
+	src/engine/reset.c \
 	src/engine/run.c \
 	src/engine/sched.c \
 	src/engine/scope.c \
@@ -20,7 +21,9 @@ libengine_a_SOURCES = \
 	src/engine/verbs.c
 
 ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery \
-	tests/unit/engine_fsck
+	tests/unit/engine_fsck tests/unit/engine_reset
+tests_unit_engine_reset_SOURCES = tests/unit/engine_reset.c tests/unit/engine_world.h
+tests_unit_engine_reset_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 check_PROGRAMS += $(ENGINE_TESTS)
 TESTS += $(ENGINE_TESTS)
 tests_unit_engine_basic_SOURCES = tests/unit/engine_basic.c tests/unit/engine_world.h

@@ -17,10 +17,12 @@ struct node *node_new(struct run *r, const struct graph_node *def, int idx)
 	return n;
 }
 
-struct node *node_instance(struct run *r, struct node *group, int idx, const char *name, const char *bindings)
+struct node *node_instance(struct run *r, struct node *group, int idx, int expansion, const char *name,
+			   const char *bindings)
 {
 	struct node *n = node_new(r, group->def->group.body, idx);
 	n->parent = group->idx;
+	n->expansion = expansion;
 	n->name = xstrdup(name);
 	n->bindings = xstrdup(bindings);
 	n->unmet = 0;
@@ -57,14 +59,19 @@ bool node_is_handler(const struct node *n)
 	return n->def->handler != HANDLER_NONE;
 }
 
+bool node_counts(const struct node *n)
+{
+	return !node_is_handler(n) && !n->superseded;
+}
+
 struct node *run_node(const struct run *r, const char *name)
 {
 	const struct graph_node *def = smap_get(&r->graph->by_name, name);
 	if (def)
 		return r->nodes[def - r->graph->nodes];
 	if (strchr(name, '['))
-		for (size_t i = r->graph->nnodes; i < r->nnodes; i++)
-			if (str_eq(r->nodes[i]->name, name))
+		for (size_t i = r->nnodes; i-- > r->graph->nnodes;)
+			if (!r->nodes[i]->superseded && str_eq(r->nodes[i]->name, name))
 				return r->nodes[i];
 	return NULL;
 }
@@ -84,19 +91,20 @@ int node_derived_state(const struct node *n)
 	return heap_has(&n->ready) ? NODE_READY : NODE_PENDING;
 }
 
-static void write_row(struct engine *e, const struct node *n, int64_t seq)
+void node_store(struct engine *e, const struct node *n, int64_t seq)
 {
 	struct node_row row = { .run = n->run->id, .idx = n->idx, .generation = n->generation, .state = n->state,
 				.iteration = n->iteration, .attempt = n->attempt, .token = n->token,
 				.class = n->class, .reason = n->reason, .outputs = n->outputs,
 				.child = n->child_id, .started_ms = n->started_ms, .ended_ms = n->ended_ms,
-				.next_ms = n->next_ms, .seq = seq };
+				.next_ms = n->next_ms, .stale = n->stale, .seq = seq };
 	store_node_put(e->store, &row);
 }
 
 void node_move(struct engine *e, struct node *n, enum node_state to, const struct note *note)
 {
 	static const char *const types[] = {
+		[NODE_PENDING] = "node.reset",
 		[NODE_RUNNING] = "node.running",     [NODE_WAITING] = "node.waiting",
 		[NODE_RETRYING] = "node.retrying",   [NODE_VALIDATING] = "node.validating",
 		[NODE_SUCCEEDED] = "node.succeeded", [NODE_FAILED] = "node.failed",
@@ -114,13 +122,13 @@ void node_move(struct engine *e, struct node *n, enum node_state to, const struc
 		return;
 	}
 	ev.type = types[to];
-	if (!node_is_handler(n)) {
+	if (node_counts(n)) {
 		r->counts[n->state]--;
 		r->counts[to]++;
 	}
 	n->state = to;
 	store_event(e->store, &ev);
-	write_row(e, n, ev.seq);
+	node_store(e, n, ev.seq);
 	run_touch(e, r);
 }
 

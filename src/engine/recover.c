@@ -21,10 +21,8 @@ struct load {
 	struct order *o;
 };
 
-static void load_order(void *ctx, const struct order_row *row)
+struct order *order_load(struct engine *e, const struct order_row *row)
 {
-	struct load *l = ctx;
-	struct engine *e = l->e;
 	struct order *o = order_new(e, row->id);
 	o->workflow = row->workflow;
 	o->state = row->state;
@@ -44,6 +42,13 @@ static void load_order(void *ctx, const struct order_row *row)
 		queue_add(&e->queue, o);
 	e->held += o->state == ORDER_HELD;
 	e->blocked += o->state == ORDER_BLOCKED;
+	return o;
+}
+
+static void load_order(void *ctx, const struct order_row *row)
+{
+	struct load *l = ctx;
+	struct order *o = order_load(l->e, row);
 	if (o->state == ORDER_QUEUED || o->state == ORDER_HELD || o->state == ORDER_BLOCKED) {
 		GROW(l->orders, l->norders, l->caporders);
 		l->orders[l->norders++] = o;
@@ -98,9 +103,7 @@ static void load_instance(void *ctx, const struct instance_row *row)
 	    r->graph->nodes[row->parent].kind != NODE_GROUP)
 		return; /* fsck tells of it */
 	struct node *g = r->nodes[row->parent];
-	(void)node_instance(r, g, row->idx, row->name, row->bindings);
-	if (g->ninstances++ == 0)
-		g->first_instance = row->idx;
+	(void)node_instance(r, g, row->idx, row->expansion, row->name, row->bindings);
 }
 
 static void load_node(void *ctx, const struct node_row *row)
@@ -110,7 +113,7 @@ static void load_node(void *ctx, const struct node_row *row)
 	if (row->idx < 0 || (size_t)row->idx >= r->nnodes || row->generation > r->generation)
 		return;
 	struct node *n = r->nodes[row->idx];
-	if (!node_is_handler(n)) {
+	if (node_counts(n)) {
 		r->counts[n->state]--;
 		r->counts[row->state]++;
 	}
@@ -128,6 +131,7 @@ static void load_node(void *ctx, const struct node_row *row)
 	n->started_ms = row->started_ms;
 	n->ended_ms = row->ended_ms;
 	n->next_ms = row->next_ms;
+	n->stale = row->stale;
 	if (state_final(ENTITY_NODE, (int)n->state) && n->started_ms)
 		r->finished_work_ms += n->ended_ms - n->started_ms;
 }
@@ -144,22 +148,40 @@ static void count_interrupted(void *ctx, int idx, int generation, enum attempt_s
 	n->interrupts = state == ATTEMPT_INTERRUPTED ? MIN(n->interrupts + 1, r->crashes) : 0;
 }
 
-/* Counters that follow from the states: what each node still waits for, what each group has. */
-static void derive(struct run *r)
+/* Instances of an earlier expansion of their group count no more. */
+static void find_instances(struct run *r)
 {
-	for (size_t i = 0; i < r->nnodes; i++) {
-		struct node *n = r->nodes[i];
-		if (n->parent >= 0) {
-			struct node *g = r->nodes[n->parent];
-			bool final = state_final(ENTITY_NODE, (int)n->state);
-			g->instances_done += final;
-			g->instances_failed += n->state == NODE_FAILED && n->def->critical;
-			g->instances_active += !final && n->state != NODE_PENDING;
+	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i], *g = r->nodes[n->parent];
+		if (n->superseded)
+			continue;
+		if (n->expansion != g->iteration) {
+			r->counts[n->state]--;
+			n->superseded = true;
 			continue;
 		}
-		n->unmet = 0;
+		if (g->ninstances++ == 0)
+			g->first_instance = (int)i;
+	}
+}
+
+void run_derive(struct run *r)
+{
+	for (size_t i = 0; i < r->graph->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		n->unmet = n->ninstances = n->instances_done = n->instances_failed = n->instances_active = 0;
 		for (size_t k = 0; k < n->def->nneeds; k++)
 			n->unmet += !state_final(ENTITY_NODE, (int)r->nodes[n->def->needs[k].node]->state);
+	}
+	find_instances(r);
+	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i], *g = r->nodes[n->parent];
+		if (n->superseded)
+			continue;
+		bool final = state_final(ENTITY_NODE, (int)n->state);
+		g->instances_done += final;
+		g->instances_failed += n->state == NODE_FAILED && n->def->critical;
+		g->instances_active += !final && n->state != NODE_PENDING;
 	}
 }
 
@@ -212,8 +234,8 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 		code = store_attempt_ends(e->store, r->id, count_interrupted, r, err);
 	if (code)
 		return code;
-	derive(r);
-	e->runs_active += !row->parent_run && r->state != RUN_PAUSED;
+	run_derive(r);
+	e->runs_active += !row->parent_run && r->state != RUN_PAUSED && !state_final(ENTITY_RUN, (int)r->state);
 	auto_json *until = NULL;
 	const char *names[64];
 	size_t n = 0;
@@ -448,6 +470,28 @@ static void take_running(struct engine *e, struct load *l)
 	}
 	e->io->exit_records(e->io_ctx, take_record, e);
 	map_done(&records.seen);
+}
+
+enum err_code run_load(struct engine *e, id_t64 id, struct run **ret, struct err *err)
+{
+	struct load l = { .e = e };
+	struct run_row row;
+	enum err_code code = store_run_get(e->store, id, &row, err);
+	if (code)
+		return code;
+	load_run(&l, &row);
+	code = open_run(&l, &l.runs[0], err);
+	struct run *r = map_get(&e->runs, (uint64_t)id);
+	if (code && r) {
+		r->dead = true;
+		(void)map_del(&e->runs, (uint64_t)id);
+		run_free(e, r);
+	}
+	if (!code)
+		r->ended_ms = row.ended_ms;
+	load_done(&l);
+	*ret = code ? NULL : r;
+	return code;
 }
 
 enum err_code recover(struct engine *e, struct err *err)

@@ -211,6 +211,8 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 		order_ended(e, o);
 		break;
 	case VERB_SUBMIT:
+	case VERB_RETRY:
+	case VERB_RESUME_FROM:
 	case VERB_PAUSE:
 	case VERB_FREEZE:
 	case VERB_RESUME:
@@ -339,6 +341,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason ? c->reason : "operator" };
 	if (fit == FIT_YES && c->verb == VERB_ACKNOWLEDGE)
 		return acknowledge(e, c->id, &n, err);
+	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM))
+		return run_reset(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
 	if (fit == FIT_DONE) {
 		*ret_note = c->verb == VERB_STEP ? "no_next_node" : NULL;
 		return ERR_OK;
@@ -373,6 +377,9 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_RUN_PRIORITY:
 		set_priority(e, r, c->priority, &n);
 		break;
+	case VERB_RETRY:
+	case VERB_RESUME_FROM:
+		break; /* done above: they also fit runs that have ended */
 	case VERB_SUBMIT:
 	case VERB_ACKNOWLEDGE:
 	case VERB_HOLD:

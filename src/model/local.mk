@@ -9,6 +9,7 @@ libmodel_a_SOURCES = \
 	src/model/expr_tmpl.c \
 	src/model/expr_value.c \
 	src/model/graph.c src/model/graph.h \
+	src/model/reset.c src/model/reset.h \
 	src/model/retry.c src/model/retry.h \
 	src/model/states.c src/model/states.h
 

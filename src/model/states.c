@@ -142,6 +142,12 @@ static const struct state_move moves[] = {
 	{ ENTITY_NODE, NODE_RETRYING, NODE_FAILED,    N_("it cannot be started") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_CANCELED,  N_("cancel") },
 
+	{ ENTITY_NODE, NODE_SUCCEEDED, NODE_PENDING,  N_("resume-from: the next generation") },
+	{ ENTITY_NODE, NODE_FAILED,   NODE_PENDING,   N_("retry or resume-from: the next generation") },
+	{ ENTITY_NODE, NODE_SKIPPED,  NODE_PENDING,   N_("retry or resume-from: the next generation") },
+	{ ENTITY_NODE, NODE_CANCELED, NODE_PENDING,   N_("retry or resume-from: the next generation") },
+	{ ENTITY_NODE, NODE_RETRYING, NODE_PENDING,   N_("retry: at once, with a fresh budget") },
+
 	{ ENTITY_ATTEMPT, ATTEMPT_RUNNING, ATTEMPT_SUCCEEDED,   N_("it ended well") },
 	{ ENTITY_ATTEMPT, ATTEMPT_RUNNING, ATTEMPT_FAILED,      N_("it ended badly") },
 	{ ENTITY_ATTEMPT, ATTEMPT_RUNNING, ATTEMPT_TIMED_OUT,   N_("its time ran out") },
@@ -171,6 +177,10 @@ static const struct {
 			   N_("go on, and pause after a node") },
 	[VERB_CANCEL]  = { "cancel",  ENTITY_RUN, RUN_LIVE | S(RUN_CANCELING), S(RUN_CANCELED),
 			   N_("end it; again: at once") },
+	[VERB_RETRY]   = { "retry",   ENTITY_RUN, S(RUN_PAUSED) | S(RUN_FAILED) | S(RUN_CANCELED), 0,
+			   N_("run again what failed, and what follows from it") },
+	[VERB_RESUME_FROM] = { "resume_from", ENTITY_RUN, S(RUN_PAUSED) | RUN_FINAL, 0,
+			   N_("run a node again, and everything after it") },
 	[VERB_ACKNOWLEDGE]  = { "acknowledge", ENTITY_RUN, S(RUN_FAILED), 0, N_("the failure was seen") },
 	[VERB_RUN_PRIORITY] = { "priority", ENTITY_RUN, RUN_LIVE, 0, N_("change the share of the run") },
 	[VERB_HOLD]    = { "hold",    ENTITY_ORDER, S(ORDER_QUEUED) | S(ORDER_BLOCKED), S(ORDER_HELD),

@@ -57,6 +57,7 @@ const struct state_move *state_moves(size_t *ret_n);
 /* What an operator can do, and in which states of the run or order it means something. */
 enum verb {
 	VERB_SUBMIT, VERB_PAUSE, VERB_FREEZE, VERB_RESUME, VERB_STEP, VERB_UNTIL, VERB_CANCEL,
+	VERB_RETRY, VERB_RESUME_FROM,
 	VERB_ACKNOWLEDGE, VERB_RUN_PRIORITY,
 	VERB_HOLD, VERB_RELEASE, VERB_FRONT, VERB_BACK, VERB_ORDER_PRIORITY, VERB_ORDER_CANCEL,
 	VERB_QUEUE_PAUSE, VERB_QUEUE_RESUME, VERB_COUNT

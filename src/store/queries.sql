@@ -38,15 +38,16 @@ WHERE id = ?1
 
 -- NODE_PUT: a node in this generation
 INSERT INTO node(run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms,
-	ended_ms, next_ms, seq, version)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1)
+	ended_ms, next_ms, stale, seq, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 1)
 ON CONFLICT(run, idx, generation) DO UPDATE SET state = excluded.state, iteration = excluded.iteration,
 	attempt = excluded.attempt, token = excluded.token, class = excluded.class, reason = excluded.reason,
 	outputs = excluded.outputs, child = excluded.child, started_ms = excluded.started_ms,
-	ended_ms = excluded.ended_ms, next_ms = excluded.next_ms, seq = excluded.seq, version = version + 1
+	ended_ms = excluded.ended_ms, next_ms = excluded.next_ms, stale = excluded.stale,
+	seq = excluded.seq, version = version + 1
 
 -- INSTANCE_ADD: a node that came into being while the run went on
-INSERT INTO instance(run, idx, parent, name, bindings) VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO instance(run, idx, parent, expansion, name, bindings) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 
 -- ATTEMPT_ADD: a try, before its process exists
 INSERT INTO attempt(token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message,
@@ -123,11 +124,11 @@ SELECT CAST(avg(d) AS INTEGER) FROM (SELECT ended_ms - started_ms AS d FROM run 
 
 -- NODES_OF: the nodes of a run, every generation
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	seq, version
+	stale, seq, version
 FROM node WHERE run = ?1 ORDER BY idx, generation
 
 -- INSTANCES_OF: the instances of a run
-SELECT run, idx, parent, name, bindings FROM instance WHERE run = ?1 ORDER BY idx
+SELECT run, idx, parent, name, bindings, expansion FROM instance WHERE run = ?1 ORDER BY idx
 
 -- ATTEMPT_ENDS: how the attempts of a run ended
 SELECT idx, generation, state FROM attempt WHERE run = ?1 ORDER BY token
@@ -209,7 +210,7 @@ SELECT count(*) FROM run WHERE acknowledged = 0
 
 -- NODES_PAGE: some nodes of a run, the newest generation of each first
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	seq, version
+	stale, seq, version
 FROM node WHERE run = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx, generation DESC
 
 -- NODE_TOKEN: the newest attempt and generation of a node
@@ -217,14 +218,18 @@ SELECT token, generation FROM node WHERE run = ?1 AND idx = ?2 ORDER BY generati
 
 -- CHECKPOINTS_PAGE: what succeeded, in order of completion; sorts the run's nodes
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	seq, version
+	stale, seq, version
 FROM node WHERE run = ?1 AND state = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4
 
 -- INSTANCE_BY_IDX: one instance
-SELECT run, idx, parent, name, bindings FROM instance WHERE run = ?1 AND idx = ?2
+SELECT i.run, i.idx, i.parent, i.name, i.bindings, i.expansion, i.expansion < (SELECT g.iteration FROM node g
+	WHERE g.run = i.run AND g.idx = i.parent ORDER BY g.generation DESC LIMIT 1)
+FROM instance i WHERE i.run = ?1 AND i.idx = ?2
 
 -- INSTANCE_BY_NAME: one instance, among those of its run
-SELECT run, idx, parent, name, bindings FROM instance WHERE run = ?1 AND name = ?2
+SELECT i.run, i.idx, i.parent, i.name, i.bindings, i.expansion, i.expansion < (SELECT g.iteration FROM node g
+	WHERE g.run = i.run AND g.idx = i.parent ORDER BY g.generation DESC LIMIT 1)
+FROM instance i WHERE i.run = ?1 AND i.name = ?2 ORDER BY i.idx DESC LIMIT 1
 
 -- INSTANCE_LAST: the highest index of an instance
 SELECT max(idx) FROM instance WHERE run = ?1
@@ -297,7 +302,7 @@ FROM run ORDER BY id
 
 -- CHECK_NODES: each node in each generation (scan)
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	seq, version
+	stale, seq, version
 FROM node ORDER BY run, idx, generation
 
 -- CHECK_INSTANCES: each instance (scan)

@@ -49,7 +49,9 @@ enum err_code read_instance(struct store *st, id_t64 run, int idx, const char *n
 				      .idx = (int)col_int(s, 1),
 				      .parent = (int)col_int(s, 2),
 				      .name = col_text(s, 3),
-				      .bindings = col_text(s, 4) };
+				      .bindings = col_text(s, 4),
+				      .expansion = (int)col_int(s, 5),
+				      .superseded = col_int(s, 6) != 0 };
 	return ERR_OK;
 }
 

@@ -67,9 +67,9 @@ void store_node_put(struct store *st, const struct node_row *n)
 {
 	turn_begin(st);
 	sqlite3_stmt *s = stmt_get(st, STMT_NODE_PUT);
-	stmt_bind(s, "iiiiiizittziiii", n->run, (int64_t)n->idx, (int64_t)n->generation, (int64_t)n->state,
+	stmt_bind(s, "iiiiiizittziiiii", n->run, (int64_t)n->idx, (int64_t)n->generation, (int64_t)n->state,
 		  (int64_t)n->iteration, (int64_t)n->attempt, n->token, (int64_t)n->class, n->reason,
-		  n->outputs, n->child, n->started_ms, n->ended_ms, n->next_ms, n->seq);
+		  n->outputs, n->child, n->started_ms, n->ended_ms, n->next_ms, (int64_t)n->stale, n->seq);
 	stmt_run(st, s);
 }
 
@@ -77,7 +77,8 @@ void store_instance_add(struct store *st, const struct instance_row *i)
 {
 	turn_begin(st);
 	sqlite3_stmt *s = stmt_get(st, STMT_INSTANCE_ADD);
-	stmt_bind(s, "iiitt", i->run, (int64_t)i->idx, (int64_t)i->parent, i->name, i->bindings);
+	stmt_bind(s, "iiiitt", i->run, (int64_t)i->idx, (int64_t)i->parent, (int64_t)i->expansion, i->name,
+		  i->bindings);
 	stmt_run(st, s);
 }
 
@@ -209,8 +210,9 @@ void node_from_stmt(sqlite3_stmt *s, struct node_row *n)
 		.started_ms = col_int(s, 11),
 		.ended_ms = col_int(s, 12),
 		.next_ms = col_int(s, 13),
-		.seq = col_int(s, 14),
-		.version = col_int(s, 15),
+		.stale = col_int(s, 14) != 0,
+		.seq = col_int(s, 15),
+		.version = col_int(s, 16),
 	};
 }
 

@@ -99,11 +99,14 @@ struct node_row {
 	const char *reason, *outputs;
 	id_t64 child;
 	int64_t started_ms, ended_ms, next_ms, seq, version;
+	bool stale; /* what it was made from was made anew since */
 };
 
 struct instance_row {
 	id_t64 run;
 	int idx, parent;
+	int expansion; /* the iteration of the group that made it */
+	bool superseded; /* the group was expanded anew since; when reading single ones */
 	const char *name, *bindings;
 };
 

@@ -171,7 +171,7 @@ static bool ends_badly(const struct sim_worker *s)
 {
 	if (!s->script.exit_code && !s->script.signal)
 		return false;
-	return s->script.fails == 0 || s->key.attempt <= s->script.fails;
+	return s->script.fails == 0 || s->key.attempt + s->key.iteration - 1 <= s->script.fails;
 }
 
 static void judge(struct sim_worker *s, struct step_result *r)

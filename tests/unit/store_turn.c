@@ -82,7 +82,8 @@ START_TEST(rows_come_back)
 	store_node_put(st, &n);
 	n.state = NODE_SUCCEEDED;
 	store_node_put(st, &n);
-	store_instance_add(st, &(struct instance_row){ 9, 5, 1, "x[0]", "{\"item\":1}" });
+	store_instance_add(st, &(struct instance_row){ .run = 9, .idx = 5, .parent = 1, .expansion = 1,
+							 .name = "x[0]", .bindings = "{\"item\":1}" });
 	struct attempt_row a = { .token = 77, .run = 9, .idx = 0, .generation = 1, .iteration = 1, .attempt = 2,
 				 .previous = 70, .started_ms = 1, .worker_pid = 123, .worker_start = 456,
 				 .boot_id = "b" };

@@ -116,6 +116,7 @@ CREATE TABLE node (
 	started_ms INTEGER NOT NULL,
 	ended_ms INTEGER NOT NULL,
 	next_ms INTEGER NOT NULL,   -- when the next attempt is due
+	stale INTEGER NOT NULL,     -- 1: what it was made from was made anew
 	seq INTEGER NOT NULL,
 	version INTEGER NOT NULL,
 	PRIMARY KEY (run, idx, generation)
@@ -126,6 +127,7 @@ CREATE TABLE instance (
 	run INTEGER NOT NULL REFERENCES run(id),
 	idx INTEGER NOT NULL,
 	parent INTEGER NOT NULL,
+	expansion INTEGER NOT NULL, -- the iteration of the group that made it; of an earlier one: superseded
 	name TEXT NOT NULL,
 	bindings TEXT NOT NULL,     -- JSON object: matrix, item, index
 	PRIMARY KEY (run, idx)
