@@ -278,7 +278,7 @@ static void add_failure(struct console *c, const struct run_row *run, struct str
 		add_took(s, MAX(c->wall_ms - run->ended_at_ms, (int64_t)0) / 5000 * 5000);
 		str_add(s, _(" ago: "));
 	}
-	if (f->class && *f->class)
+	if (f->class && *f->class && (!f->message || !strstr(f->message, f->class)))
 		str_addf(s, "%s, ", f->class);
 	str_add(s, f->message ? f->message : "");
 }

@@ -56,6 +56,18 @@ static void add_line(struct work *w, int from, int to)
 	d->line[d->nline++] = (struct graph_line){ from, to };
 }
 
+/* Handlers need nothing and run at the end: they stand there. */
+static void place_handlers(struct work *w)
+{
+	int last = 0;
+	for (size_t i = 0; i < w->nodes->n; i++)
+		if (!NODE(w->nodes, i)->handler)
+			last = MAX(last, w->d->depth[i] + 1);
+	for (size_t i = 0; i < w->nodes->n; i++)
+		if (NODE(w->nodes, i)->handler)
+			w->d->depth[i] = last;
+}
+
 /* An edge over several layers passes through a box of its own in each. */
 static bool add_edge(struct work *w, int need, int node)
 {
@@ -123,6 +135,7 @@ void graph_layout(const struct rows *nodes, size_t max_boxes, struct graph_drawi
 	for (size_t i = 0; i < nodes->n; i++)
 		smap_put(&w.by_name, nodes->v[i]->id, (void *)(intptr_t)(i + 1));
 	find_depths(&w);
+	place_handlers(&w);
 	for (size_t i = 0; i < nodes->n && d->fits; i++) {
 		w.box_of[i] = add_box(&w, (int)i, d->depth[i]);
 		d->fits = w.box_of[i] >= 0;

@@ -34,7 +34,7 @@ THEMES = data/themes/colorblind.theme data/themes/contrast.theme data/themes/dar
 	data/themes/light.theme
 BUILT_SOURCES += tui/theme_data.h
 CLEANFILES += tui/theme_data.h
-EXTRA_DIST += tui/theme_data.awk $(THEMES)
+EXTRA_DIST += tui/theme_data.awk
 tui/theme_data.h: $(THEMES) tui/theme_data.awk
 	$(AM_V_GEN)mkdir -p $(@D) && cd $(srcdir) && \
 		$(AWK) -f tui/theme_data.awk $(THEMES) > $(abs_builddir)/$@.tmp && mv $(abs_builddir)/$@.tmp $(abs_builddir)/$@
@@ -45,6 +45,11 @@ tests_tui_engine_SOURCES = tests/tui/engine.c
 tests_tui_engine_LDADD = $(LIB_BASE)
 tests_tui_console_SOURCES = tests/tui/console.c
 tests_tui_console_LDADD = $(LIB_TUI)
+check_PROGRAMS += tests/unit/tui_tables
+TESTS += tests/unit/tui_tables
+tests_unit_tui_tables_SOURCES = tests/unit/tui_tables.c
+tests_unit_tui_tables_LDADD = $(LIB_TUI) $(CHECK_LIBS)
+
 if HAVE_VTERM
 check_PROGRAMS += tests/unit/tui_screens
 TESTS += tests/unit/tui_screens
@@ -53,3 +58,11 @@ tests_unit_tui_screens_SOURCES = tests/unit/tui_screens.c tests/unit/term.c test
 tests_unit_tui_screens_LDADD = $(LIB_BASE) $(CHECK_LIBS) $(VTERM_LIBS) -lutil
 endif
 EXTRA_DIST += tests/golden/tui
+
+# Beside the programs: themes and keymap to begin one's own with, manual pages. The keymap and the table of actions in
+# pawl-console.1 are printed by the console; tests/unit/tui_tables checks that they are current.
+themesdir = $(pkgdatadir)/themes
+dist_themes_DATA = $(THEMES)
+keymapdir = $(pkgdatadir)/keymap
+dist_keymap_DATA = data/keymap/default.keymap
+dist_man_MANS += doc/pawl-console.1 doc/pawl-keymap.5

@@ -102,6 +102,15 @@ static void take_attempt(struct logview *v, const struct json *body)
 	v->cut_bytes = json_get_int(body, "cut_bytes", 0);
 }
 
+/* No line looks like an error: what was said last on standard error is the best guess; 0: nothing was. */
+static int64_t last_on_stderr(const struct logview *v)
+{
+	for (size_t i = v->cache.n; i-- > 0;)
+		if (v->cache.v[i].stream == 'e')
+			return v->cache.v[i].number;
+	return 0;
+}
+
 /* The first window of another log: forget the old one and find the place to stand on. */
 static void show_first(struct logview *v, const struct json *body)
 {
@@ -119,6 +128,10 @@ static void show_first(struct logview *v, const struct json *body)
 	v->seen_lines = v->lines;
 	v->follow = !v->done && !v->at_error && !v->error_line;
 	int64_t line = v->error_line ? v->error_line : v->at_error ? v->first_error : 0;
+	if (v->error_line && !v->first_error)
+		v->first_error = v->error_line;
+	if (v->at_error && line < 1)
+		line = last_on_stderr(v);
 	v->error_line = line;
 	if (line > 0 && line <= v->lines)
 		logview_anchor(v, line);
@@ -152,7 +165,7 @@ static void on_search(struct logview *v, const struct json *body, bool for_error
 	const struct json *hit = json_first(json_get(body, "hits"));
 	int64_t next = json_get_int(body, "next", 0);
 	int64_t line = json_get_int(json_get(hit, "line"), "n", 0);
-	bool up = for_error ? v->searched_to < 0 : v->searched_to < 0;
+	bool up = v->searched_to < 0;
 	v->searched_to = 0;
 	if (line) {
 		if (!for_error)

@@ -149,7 +149,7 @@ static void draw_canvas(struct canvas *v, const char *selected)
 		bool here = selected && str_eq(selected, n->row.id);
 		put(v, b->slot, v->x[b->layer], here ? ROLE_CURSOR : (uint32_t)state_role(n->row.state),
 		    str_text(&s));
-		if (b->layer > 0)
+		if (b->layer > 0 && n->nneeds)
 			put(v, b->slot, v->x[b->layer] - 1, ROLE_RULE, ">");
 	}
 }

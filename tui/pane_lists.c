@@ -429,13 +429,13 @@ static int it_by_log(const struct row *a, const struct row *b)
 /* clang-format off */
 static const struct column iteration_columns[] = {
 	{ N_("it"),     3, .right = true, .text = it_number },
-	{ N_("node"),   8, .share = 2, .text = it_node, .compare = it_by_node },
+	{ N_("node"),   9, .share = 3, .text = it_node, .compare = it_by_node },
 	{ N_("state"),  6, .text = state_text, .compare = state_compare },
 	{ N_("try"),    3, .text = it_tries },
 	{ N_("took"),   6, .right = true, .text = it_took, .compare = it_by_took },
 	{ N_("ended"),  9, .right = true, .from_width = 62, .text = it_ended },
 	{ N_("lines"),  7, .right = true, .from_width = 84, .text = it_log, .compare = it_by_log },
-	{ N_("why"),    6, .share = 3, .text = it_why },
+	{ N_("why"),    5, .share = 4, .text = it_why },
 };
 /* clang-format on */
 const struct list_ops iterations_list = { iteration_columns, COUNT(iteration_columns) };

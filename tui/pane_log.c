@@ -338,7 +338,7 @@ static void draw_log_title(struct console *c, struct rect r, bool focused)
 			str_addf(&left, _("it %lld %s try %lld"), (long long)v->name.iteration,
 				 v->name.node, (long long)MAX(v->attempt, (int64_t)1));
 		if (v->error_line && v->cursor == v->error_line && !v->filter)
-			str_add(&left, _("   first error"));
+			str_add(&left, v->first_error == v->error_line ? _("   first error") : _("   on stderr"));
 		if (v->pattern)
 			str_addf(&left, "   /%s%s", v->negate ? "!" : "", v->pattern);
 		if (v->filter)

@@ -349,6 +349,10 @@ void add_took(struct str *s, int64_t ms)
 	long long seconds = ms / 1000;
 	if (ms < 0)
 		str_add_char(s, '-');
+	else if (ms > 0 && ms < 1000)
+		str_addf(s, "%lldms", (long long)ms);
+	else if (ms < 10000 && ms % 1000)
+		str_addf(s, "%lld.%llds", seconds, (long long)(ms % 1000 / 100));
 	else if (seconds < 3600)
 		str_addf(s, "%02lld:%02lld", seconds / 60, seconds % 60);
 	else if (seconds < 86400)

@@ -96,7 +96,7 @@ char *safe_text(const struct json *v);
 void failure_read(struct failure *f, const struct json *v);
 void failure_done(struct failure *f);
 
-/* Durations and times as the lists show them: "00:42", "3h05", "3d04h"; "14:06:58", "Thu 21", "-". */
+/* Durations and times as the lists show them: "28ms", "1.4s", "00:42", "3h05", "3d04h"; "14:06:58", "Thu 21", "-". */
 void add_took(struct str *s, int64_t ms);
 void add_when(struct str *s, int64_t at_ms, int64_t now_ms);
 

@@ -137,6 +137,8 @@ void show_event(struct api *a, struct jw *w, const char *key, const struct event
 /* `row` NULL: it is read when it is needed. */
 void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int idx, int64_t token,
 		  const struct node_row *row);
+/* "params": what a workflow asks for. */
+void show_params(struct jw *w, const struct graph *g);
 void show_report(struct jw *w, const char *key, const struct flow_report *report);
 
 /* ---- what the handlers share ---- */

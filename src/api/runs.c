@@ -146,7 +146,7 @@ static void show_definition_node(struct jw *w, const struct graph *g, const stru
 	jw_end_obj(w);
 }
 
-static void show_definition_params(struct jw *w, const struct graph *g)
+void show_params(struct jw *w, const struct graph *g)
 {
 	jw_arr(w, "params");
 	for (size_t i = 0; i < g->nparams; i++) {
@@ -164,6 +164,7 @@ static void show_definition_params(struct jw *w, const struct graph *g)
 		for (size_t k = 0; k < p->nchoices; k++)
 			jw_str(w, NULL, p->choices[k]);
 		jw_end_arr(w);
+		jw_str(w, "pattern", p->pattern);
 		jw_str(w, "help", p->help);
 		jw_end_obj(w);
 	}
@@ -191,7 +192,7 @@ enum err_code api_run_definition(struct request *r, struct err *err)
 	jw_strn(&w, "source", g->source ? g->source : "", g->source_len);
 	jw_str(&w, "name", g->name);
 	jw_str(&w, "description", g->description);
-	show_definition_params(&w, g);
+	show_params(&w, g);
 	jw_arr(&w, "nodes");
 	for (size_t i = 0; i < g->nnodes; i++)
 		show_definition_node(&w, g, &g->nodes[i]);

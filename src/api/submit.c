@@ -292,6 +292,8 @@ static enum err_code validate(struct job *j, struct err *err)
 	jw_str(&w, "hash", g ? hash : NULL);
 	jw_str(&w, "name", g ? g->name : NULL);
 	jw_int(&w, "nodes", g ? (int64_t)g->nnodes : 0);
+	if (g)
+		show_params(&w, g);
 	jw_end_obj(&w);
 	graph_free(g);
 	flow_report_done(&report);
