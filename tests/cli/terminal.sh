@@ -115,7 +115,8 @@ keys "$pawl demo; echo status \$?" Enter
 wait_for 'fails.yaml: fails'
 wait_for 'NOT OK +pear'
 wait_for 'Press Enter for the console'
-[ "$(ls -d "$tmp"/pawl-demo-* | wc -l)" = 1 ] || fail "where is the demo's home?"
+set -- "$tmp"/pawl-demo-*
+if [ $# != 1 ] || [ ! -S "$1/pawl.sock" ]; then fail "where is the demo's home?"; fi
 keys C-c
 wait_for 'are removed'
 wait_for '^status '
