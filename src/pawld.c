@@ -19,6 +19,7 @@
  * Beside it run pawl-worker (src/work/), one process a step, which outlives it, and pawl (src/main.c), which
  * speaks to it over the socket. */
 #include "api/config.h"
+#include "api/fsck.h"
 #include "api/server.h"
 #include "base/diag.h"
 #include "base/fs.h"
@@ -40,7 +41,7 @@ struct options {
 	const char *settings[SETTINGS_MAX];
 	size_t nsettings;
 	int ready_fd; /* -1: nobody waits */
-	bool foreground;
+	bool foreground, fsck, json;
 };
 
 static void print_help(void)
@@ -54,6 +55,7 @@ static void print_help(void)
 		      "  --foreground      stay with the terminal and write diagnostics to it\n"
 		      "  --ready-fd N      write \"ready\" to descriptor N when requests are answered,\n"
 		      "                    or \"error: why\"\n"
+		      "  --fsck [--json]   check what is stored in the home and leave; no engine may run\n"
 		      "  --version, --help\n\n"
 		      "Examples:\n"
 		      "  pawld --foreground --home /tmp/try --set steps=4\n"
@@ -64,13 +66,15 @@ static void print_help(void)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { OPT_HOME = 1, OPT_SET, OPT_HELP_CONFIG, OPT_FOREGROUND, OPT_READY, OPT_VERSION, OPT_HELP };
+	enum { OPT_HOME = 1, OPT_SET, OPT_HELP_CONFIG, OPT_FOREGROUND, OPT_READY, OPT_VERSION, OPT_HELP, OPT_FSCK, OPT_JSON };
 	static const struct option longs[] = {
 		{ "home", required_argument, NULL, OPT_HOME },
 		{ "set", required_argument, NULL, OPT_SET },
 		{ "help-config", no_argument, NULL, OPT_HELP_CONFIG },
 		{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 		{ "ready-fd", required_argument, NULL, OPT_READY },
+		{ "fsck", no_argument, NULL, OPT_FSCK },
+		{ "json", no_argument, NULL, OPT_JSON },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },
@@ -96,6 +100,12 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return 0;
 		case OPT_FOREGROUND:
 			o->foreground = true;
+			break;
+		case OPT_FSCK:
+			o->fsck = true;
+			break;
+		case OPT_JSON:
+			o->json = true;
 			break;
 		case OPT_READY:
 			o->ready_fd = (int)strtol(optarg, &end, 10);
@@ -266,6 +276,15 @@ static int run(struct options *o, const char *home)
 	return 0;
 }
 
+static int check(struct options *o, const char *home)
+{
+	struct config config;
+	struct err err = { .code = ERR_OK };
+	if (configure(o, home, &config, &err) || fsck_home(home, config.unsafe_network_fs, o->json, &err))
+		return err.code == ERR_CORRUPT ? err_exit_status(err.code) : fail(o, &err);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	(void)setlocale(LC_ALL, "");
@@ -282,8 +301,10 @@ int main(int argc, char **argv)
 	raise_files();
 	auto_free char *home = NULL;
 	struct err err = { .code = ERR_OK };
-	if (fs_home(o.home, true, &home, &err))
+	if (fs_home(o.home, !o.fsck, &home, &err))
 		return fail(&o, &err);
+	if (o.fsck)
+		return check(&o, home);
 	if (!o.foreground)
 		detach(home);
 	return run(&o, home);

@@ -9,6 +9,7 @@ libapi_a_SOURCES = \
 	src/api/events.c \
 	src/api/find.c \
 	src/api/follow.c \
+	src/api/fsck.c src/api/fsck.h \
 	src/api/job.c \
 	src/api/logs.c src/api/logs.h \
 	src/api/nodes.c \

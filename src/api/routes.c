@@ -85,6 +85,8 @@ const struct route routes[] = {
 	  .fields = "reason", .body_max = BODY_MAX, .verb = VERB_QUEUE_RESUME },
 	{ "POST", "/v1/engine/stop", PERM_ADMIN, api_engine_stop, N_("end the engine"),
 	  .fields = "kill reason", .body_max = BODY_MAX },
+	{ "POST", "/v1/fsck", PERM_ADMIN, api_fsck, N_("check what is stored"),
+	  .fields = "", .body_max = BODY_MAX },
 };
 /* clang-format on */
 const size_t nroutes = COUNT(routes);

@@ -314,6 +314,6 @@ SELECT token, run, idx, generation, iteration, attempt, previous, state, class, 
 	redacted, leftover, retry_in_ms, retry_reason
 FROM attempt ORDER BY token
 
--- CHECK_KEYS: answers that name what is not there (scan)
-SELECT key FROM idempotency WHERE (kind = 1 AND id NOT IN (SELECT id FROM work_order))
-	OR (kind = 2 AND id NOT IN (SELECT id FROM run))
+-- CHECK_KEYS: answers that name what is not there; of a verb on the queue they name nothing (scan)
+SELECT key FROM idempotency WHERE id <> 0 AND ((kind = 1 AND id NOT IN (SELECT id FROM work_order))
+	OR (kind = 2 AND id NOT IN (SELECT id FROM run)))

@@ -153,6 +153,11 @@ says '^ *PID'
 run 0 workers --json
 says '"items":'
 
+run 0 fsck
+complains 'all is well'
+run 0 fsck --json
+says '"ok":true'
+
 # ---- logs ----
 run 0 logs "$failed"
 says '^about to break$'
@@ -262,4 +267,8 @@ says 'long r-[0-9a-z]+ succeeded'
 run 0 engine stop --kill --json
 says '"stopping":true'
 run 6 engine status
+run 0 fsck --json
+says '^\{"ok":true,"checks":\[\{"name":'
+run 0 fsck
+says 'all is well'
 echo "$count calls"

@@ -55,7 +55,7 @@ if command -v zsh > /dev/null; then
 	zsh -n "$src/data/completions/_pawl" || status=1
 fi
 if command -v mandoc > /dev/null; then
-	for page in "$src"/doc/*.[158]; do
+	for page in "$src/doc/pawl.1" "$src/doc/pawld.8" "$src/doc/pawl-workflow.5"; do
 		mandoc -Tlint -Wwarning "$page" > "$tmp/lint" || { cat "$tmp/lint"; status=1; }
 	done
 fi
