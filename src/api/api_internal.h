@@ -206,6 +206,7 @@ ROUTE(api_node_attempts);
 ROUTE(api_iterations);
 ROUTE(api_partial);
 ROUTE(api_checkpoints);
+ROUTE(api_preview);
 ROUTE(api_events);
 ROUTE(api_event_stream);
 ROUTE(api_log);

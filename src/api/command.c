@@ -109,7 +109,7 @@ void command_start(struct request *r, struct command *c)
 
 static enum err_code common(struct request *r, struct command *c, struct err *err)
 {
-	int64_t priority;
+	int64_t priority = 0;
 	enum err_code code = body_text(r->json, "reason", &c->reason, err);
 	if (!code)
 		code = body_number(r->json, "priority", 0, -1000000, 1000000, &priority, err);
@@ -146,6 +146,8 @@ enum err_code api_run_verb(struct request *r, struct err *err)
 		code = body_text(r->json, "node", &node, err);
 	if (!code)
 		code = body_flag(r->json, "failure", &c.failure, err);
+	if (!code)
+		code = body_flag(r->json, "only", &c.only, err);
 	if (!code)
 		code = body_texts(r->json, "nodes", 1000, &nodes, &c.nnodes, err);
 	if (code)

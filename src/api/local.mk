@@ -15,6 +15,7 @@ libapi_a_SOURCES = \
 	src/api/nodes.c \
 	src/api/orders.c \
 	src/api/params.c \
+	src/api/preview.c \
 	src/api/raw.c \
 	src/api/request.c src/api/request.h \
 	src/api/route.c src/api/route.h \

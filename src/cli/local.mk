@@ -26,6 +26,7 @@ libcli_a_SOURCES = \
 	src/cli/submit.c \
 	src/cli/table.c \
 	src/cli/target.c \
+	src/cli/reset.c \
 	src/cli/verbs.c
 
 check_PROGRAMS += tests/unit/cli_table
