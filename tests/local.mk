@@ -36,3 +36,15 @@ dist_noinst_SCRIPTS += tests/bench/run
 bench: all tests/bench/ideal
 	$(srcdir)/tests/bench/run --build $(builddir) $(BENCH)
 .PHONY: bench
+
+# ---- crash suite: real engines in homes of their own ----
+check_DATA += tests/crash/clockshift.so
+CLEANFILES += tests/crash/clockshift.so
+EXTRA_DIST += tests/crash/clockshift.c tests/crash/harness.py
+tests/crash/clockshift.so: tests/crash/clockshift.c
+	$(AM_V_CCLD)mkdir -p tests/crash && \
+	$(CC) -D_GNU_SOURCE $(PAWL_PLAIN_CFLAGS) -O2 -g -shared -fPIC -o $@ $(srcdir)/$(@:.so=.c) -ldl
+crash_tests = tests/crash/kill.py tests/crash/points.py tests/crash/powerloss.py tests/crash/faults.py \
+	tests/crash/diskfull.py tests/crash/lock.py tests/crash/clock.py
+TESTS += $(crash_tests)
+dist_check_SCRIPTS += $(crash_tests)

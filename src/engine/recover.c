@@ -339,11 +339,21 @@ static void note_record(void *ctx, const struct step_result *r)
 	map_put(&t->seen, (uint64_t)r->key.token, t);
 }
 
+/* The wall clock may have been set meanwhile: never longer than the wait that was decided. */
+static int64_t retry_wait_left(struct engine *e, const struct node *n)
+{
+	int64_t left = n->next_ms - e->now.wall_ms;
+	struct attempt_row a;
+	if (store_attempt_get(e->store, n->token, &a, NULL) == ERR_OK && a.retry_in_ms >= 0)
+		left = MIN(left, a.retry_in_ms);
+	return MAX(left, (int64_t)0);
+}
+
 static void resume_node(struct engine *e, struct node *n)
 {
 	struct run *r = n->run;
 	if (n->state == NODE_RETRYING) {
-		node_retry_later(e, n, n->next_ms - e->now.wall_ms);
+		node_retry_later(e, n, retry_wait_left(e, n));
 	} else if (n->state == NODE_RUNNING && n->def->kind == NODE_WORKFLOW && !n->child) {
 		/* Its run was made in the same commit as this state, so it has ended in one: cannot be. */
 		node_end(e, n, NODE_FAILED, CLASS_SYSTEM, _("its run is missing"));

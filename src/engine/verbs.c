@@ -325,6 +325,17 @@ static void set_priority(struct engine *e, struct run *r, int priority, const st
 		set_priority(e, r->children.v[i], priority, n);
 }
 
+/* It runs, but would stop by itself after a step or at a target: now it will not. */
+static void go_on(struct engine *e, struct run *r, const struct note *n)
+{
+	r->mode = MODE_RUN;
+	run_set_until(e, r, NULL, 0, false);
+	run_store(e, r);
+	run_event(e, r, "run.resumed", n);
+	run_schedule(e, r);
+	run_touch(e, r);
+}
+
 static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
 			      struct err *err)
 {
@@ -343,6 +354,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		return acknowledge(e, c->id, &n, err);
 	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM))
 		return run_reset(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
+	if (fit == FIT_DONE && c->verb == VERB_RESUME && r && !r->dead && r->mode != MODE_RUN)
+		go_on(e, r, &(struct note){ .actor = n.actor, .who = n.who });
 	if (fit == FIT_DONE) {
 		*ret_note = c->verb == VERB_STEP ? "no_next_node" : NULL;
 		return ERR_OK;

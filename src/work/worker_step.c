@@ -191,6 +191,12 @@ static void fail_outputs(struct kept_result *kept, const char *why)
 	str_add(&kept->message, why);
 }
 
+static void unreadable_outputs(struct kept_result *kept)
+{
+	auto_free char *why = xasprintf(_("$PAWL_OUTPUT cannot be read: %s"), strerror(errno));
+	fail_outputs(kept, why);
+}
+
 /* Take the file that the step wrote to $PAWL_OUTPUT, if it did. */
 static void take_outputs(struct step *s, struct kept_result *kept)
 {
@@ -198,7 +204,7 @@ static void take_outputs(struct step *s, struct kept_result *kept)
 	int fd = open(s->output_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0) {
 		if (errno != ENOENT)
-			fail_outputs(kept, _("$PAWL_OUTPUT is not a file that can be read"));
+			unreadable_outputs(kept);
 		return;
 	}
 	auto_free char *bytes = NULL;
@@ -211,10 +217,12 @@ static void take_outputs(struct step *s, struct kept_result *kept)
 		fail_outputs(kept, why);
 	} else {
 		bytes = xmalloc((size_t)st.st_size);
-		ssize_t n;
+		ssize_t n = 0;
 		while (len < (size_t)st.st_size &&
 		       (n = read(fd, bytes + len, (size_t)st.st_size - len)) > 0)
 			len += (size_t)n;
+		if (n < 0)
+			unreadable_outputs(kept);
 		capture_redact(&s->capture, bytes, len, &kept->outputs);
 		str_reserve(&kept->outputs, 0); /* present, though it may be empty */
 		kept->outputs.p[kept->outputs.len] = '\0';

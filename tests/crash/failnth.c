@@ -2,10 +2,11 @@
 /* A preloaded library that lets the Nth call of a kind below a folder fail.
  *
  *   PAWL_FAULT_DIR     the folder; calls on other files pass
- *   PAWL_FAULT_CALLS   which kinds: write fsync open rename truncate mkdir unlink, or all (separated by ,)
+ *   PAWL_FAULT_CALLS   which kinds: write fsync open rename truncate mkdir unlink, or all of these
+ *                      (separated by ,); and send, what goes to sockets, wherever they are
  *   PAWL_FAULT_AT      N of the first call that fails; 0 counts only
  *   PAWL_FAULT_LENGTH  how many fail from there on (1; 0 for all that follow)
- *   PAWL_FAULT_ERROR   EIO ENOSPC EMFILE EROFS EDQUOT
+ *   PAWL_FAULT_ERROR   EIO ENOSPC EMFILE EROFS EDQUOT, or KILL: the program is killed before the call
  *   PAWL_FAULT_SHORT   1: the first failing write writes half, the next one fails
  *   PAWL_FAULT_STATE   a file for the counters that all processes share, and for what happened
  *   PAWL_FAULT_PROGRAM only in the program of this name
@@ -15,13 +16,16 @@
  * fails only with EMFILE. */
 #include "preload.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
-enum kind { K_WRITE, K_FSYNC, K_OPEN, K_RENAME, K_TRUNCATE, K_MKDIR, K_UNLINK, K_COUNT };
-static const char *const kind_names[K_COUNT] = { "write",    "fsync", "open",  "rename",
-						 "truncate", "mkdir", "unlink" };
+enum kind { K_WRITE, K_FSYNC, K_OPEN, K_RENAME, K_TRUNCATE, K_MKDIR, K_UNLINK, K_SEND, K_COUNT };
+static const char *const kind_names[K_COUNT] = { "write",    "fsync", "open",   "rename",
+						 "truncate", "mkdir", "unlink", "send" };
+#define KILL (-1) /* instead of an errno */
 
 struct state { /* shared by all processes; the text says the same as the numbers */
 	char text[64];
@@ -47,7 +51,7 @@ static int error_of(const char *name)
 		const char *name;
 		int number;
 	} known[] = { { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EMFILE", EMFILE },
-		      { "EROFS", EROFS }, { "EDQUOT", EDQUOT } };
+		      { "EROFS", EROFS },	 { "EDQUOT", EDQUOT }, { "KILL", KILL } };
 	for (size_t i = 0; name && i < sizeof(known) / sizeof(*known); i++)
 		if (strcmp(known[i].name, name) == 0)
 			return known[i].number;
@@ -57,7 +61,8 @@ static int error_of(const char *name)
 static void kinds_parse(const char *list)
 {
 	for (int k = 0; k < K_COUNT; k++)
-		if (!list || strstr(list, "all") || strstr(list, kind_names[k]))
+		if ((list && strstr(list, kind_names[k])) ||
+		    (k != K_SEND && (!list || strstr(list, "all"))))
 			kinds |= 1u << k;
 }
 
@@ -116,6 +121,8 @@ static bool fails(enum kind kind, const char *path)
 		       (uintmax_t)failed);
 	if (now)
 		report(kind, path);
+	if (now && error_number == KILL)
+		(void)raise(SIGKILL);
 	errno = now ? error_number : errno;
 	return now;
 }
@@ -289,4 +296,15 @@ int unlinkat(int dirfd, const char *path, int flags)
 int unlink(const char *path)
 {
 	return unlinkat(AT_FDCWD, path, 0);
+}
+
+ssize_t send(int fd, const void *p, size_t len, int flags)
+{
+	REAL(ssize_t, send, (int, const void *, size_t, int))
+	return fails(K_SEND, "socket") ? -1 : real_send(fd, p, len, flags);
+}
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	REAL(ssize_t, sendmsg, (int, const struct msghdr *, int))
+	return fails(K_SEND, "socket") ? -1 : real_sendmsg(fd, m, flags);
 }
