@@ -114,6 +114,7 @@ class Home:
         environment = {**os.environ, **(env or {})}
         if preload:
             environment["LD_PRELOAD"] = str(CRASH / preload)
+            environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         command = [str(BUILD / "pawld"), "--foreground", "--home", str(self.path), "--ready-fd", str(write)]
         for name, value in self.settings.items():
             command += ["--set", f"{name}={value}"]
