@@ -214,7 +214,7 @@ static enum err_code find_workspace(struct engine *e, struct run *r, bool *ret_m
 /* Row, event and workspace of a new run. On an error nothing is written and the run is freed. */
 static enum err_code run_open(struct engine *e, struct run *r, const struct note *n, struct err *err)
 {
-	bool make;
+	bool make = false;
 	r->created_ms = r->started_ms = e->now.wall_ms;
 	r->acknowledged = true; /* there is no failure yet that somebody must see */
 	enum err_code code = parse_values(r, err);
