@@ -107,6 +107,7 @@ class Home:
         self.path = Path(folder or tempfile.mkdtemp(prefix="pawl-crash-"))
         self.settings = {"steps": 4, "adopt": "5s", **settings}
         self.engine = self.api_ = None
+        self.crash_loops = 0
 
     def start(self, preload=None, env=None, expect=True):
         """Start the engine and wait for what it says: "ready", or why not (then None is in .engine)."""
@@ -171,7 +172,13 @@ class Home:
         return self.call("POST", "/v1/orders", {"workflow": text, "file": "crash.yaml", **more}, key)
 
     def ended(self, order):
+        """The order's row when it ended. A run that was paused after crash upon crash is told to go on."""
         row = self.get(f"/v1/orders/{order}")
+        if row["state"] == "running" and row["run"]:
+            run = self.get(f"/v1/runs/{row['run']}")
+            if run["state"] == "paused" and run["reason"] == "crash_loop":
+                self.call("POST", f"/v1/runs/{row['run']}/resume", {})
+                self.crash_loops += 1
         return row if row["state"] in FINAL else None
 
     def fsck(self):

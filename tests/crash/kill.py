@@ -115,7 +115,8 @@ def worker_is_killed(rng):
         home.engine.wait(20)
         until(lambda: not home.processes(), "all processes of the home to be gone", 10)
     ledger.remove()
-    print(f"{killed} kills of workers: {interrupted} attempts interrupted, each run again and only then")
+    print(f"{killed} kills of workers: {interrupted} attempts interrupted, each run again and only then; "
+          f"{home.crash_loops} pauses for crash upon crash")
 
 
 def scenario(rng):
