@@ -170,9 +170,13 @@ static void add_engine(const struct console *c, struct str *s)
 			 m->engine.reason ? m->engine.reason : "");
 	else
 		str_add(s, _("up "));
-	if (m->engine.state && str_eq(m->engine.state, "running"))
-		add_took(s, m->engine.uptime_ms / 60000 * 60000 +
-				    (m->engine.uptime_ms < 3600000 ? m->engine.uptime_ms % 60000 : 0));
+	int64_t up_ms = MAX(c->wall_ms - m->engine.started_at_ms, (int64_t)0);
+	if (m->engine.state && str_eq(m->engine.state, "running")) {
+		if (up_ms < 3600000)
+			str_addf(s, "%lldm", (long long)(up_ms / 60000));
+		else
+			add_took(s, up_ms);
+	}
 	const struct feed *f = &m->feed[TOPIC_ENGINE];
 	if (f->request && c->mono_us - f->asked_us > 1500000)
 		str_addf(s, _("  answer late by %llds"),

@@ -99,7 +99,7 @@ static void apply_engine(struct model *m, const struct json *body)
 	set_text(&e->state, safe_text(json_get(body, "state")));
 	set_text(&e->reason, safe_text(json_get(body, "reason")));
 	e->pid = json_get_int(body, "pid", 0);
-	e->uptime_ms = json_get_int(body, "uptime_ms", 0);
+	e->started_at_ms = json_get_int(body, "started_at_ms", 0);
 	e->last_seq = json_get_int(body, "last_seq", 0);
 	e->new_failures = json_get_int(body, "failures_unacknowledged", 0);
 	e->queue_paused = json_get_bool(body, "queue_paused", false);
@@ -142,7 +142,8 @@ static void apply_failures(struct model *m, const struct json *body)
 	rows_clear(&m->failures);
 	rows_add_page(&m->failures, body);
 	/* The one that failed last comes first, whenever its run began. */
-	qsort(m->failures.v, m->failures.n, sizeof(*m->failures.v), by_end);
+	if (m->failures.n)
+		qsort(m->failures.v, m->failures.n, sizeof(*m->failures.v), by_end);
 }
 
 static void apply_iterations(struct model *m, const struct json *body)

@@ -40,7 +40,7 @@ struct feed {
 
 struct engine_info {
 	char *version, *home, *state, *reason;
-	int64_t pid, uptime_ms, last_seq, new_failures, queue_waiting, queue_held, oldest_wait_ms;
+	int64_t pid, started_at_ms, last_seq, new_failures, queue_waiting, queue_held, oldest_wait_ms;
 	int64_t steps_running, steps_limit, runs_limit;
 	int64_t runs[STATE_COUNT]; /* runs by state */
 	bool queue_paused;

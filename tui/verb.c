@@ -136,8 +136,10 @@ static void take_answer(struct console *c, const struct change *ch, const struct
 		model_take_run(&c->model, body);
 	if (ch->verb->of == OF_ORDER || ch->verb->of == OF_QUEUE)
 		model_stale(&c->model, TOPIC_BIT(TOPIC_ORDERS) | TOPIC_BIT(TOPIC_ENGINE));
-	if (str_eq(ch->verb->name, "acknowledge"))
+	if (str_eq(ch->verb->name, "acknowledge")) {
+		rows_remove(&c->model.failures, ch->id);
 		model_stale(&c->model, TOPIC_BIT(TOPIC_FAILURES) | TOPIC_BIT(TOPIC_ENGINE));
+	}
 	if (str_eq(ch->verb->name, "fsck") && !json_get_bool(body, "ok", true)) {
 		free(c->refusal);
 		c->refusal = xstrdup(_("the check found problems: pawl fsck lists them"));

@@ -432,7 +432,7 @@ static void write_engine(struct jw *w)
 	jw_str(w, "version", "0.1.0");
 	jw_int(w, "pid", 8123);
 	jw_str(w, "home", "/var/lib/pawl");
-	jw_int(w, "uptime_ms", 273600000);
+	jw_int(w, "started_at_ms", NOW_MS - 273600000);
 	jw_str(w, "state", "running");
 	jw_obj(w, "queue");
 	jw_int(w, "waiting", waiting);
