@@ -19,7 +19,7 @@
 enum err_code log_choose(struct request *r, bool show, struct log_choice *ret, struct err *err)
 {
 	struct api *a = r->api;
-	int64_t generation, iteration, attempt;
+	int64_t generation = -1, iteration = -1, attempt = -1;
 	*ret = (struct log_choice){ .token = 0 };
 	enum err_code code = find_run(a, r->args[0], &ret->run, err);
 	if (!code)
@@ -248,7 +248,7 @@ static void free_search(struct job *j)
 
 static enum err_code read_pattern(struct request *r, struct search *v, struct err *err)
 {
-	bool sensitive, literal;
+	bool sensitive = false, literal = false;
 	const char *pattern = request_query(r, "pattern", NULL);
 	if (!pattern)
 		return err_set(err, ERR_USAGE, _("pattern: expected a regular expression"));

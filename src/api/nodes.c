@@ -63,7 +63,7 @@ static enum err_code fill(struct node_list *l, struct err *err)
 enum err_code api_nodes(struct request *r, struct err *err)
 {
 	struct node_list l = { .api = r->api };
-	int64_t after;
+	int64_t after = 0;
 	enum err_code code = find_run(r->api, r->args[0], &l.run, err);
 	if (!code)
 		code = request_limit(r, &l.limit, err);

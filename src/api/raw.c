@@ -138,8 +138,8 @@ enum err_code api_log_raw(struct request *r, struct err *err)
 	struct log_choice choice;
 	enum err_code code = log_choose(r, false, &choice, err);
 	struct raw *v = xcalloc(1, sizeof(*v));
-	int64_t size = 0, first, last;
-	bool part;
+	int64_t size = 0, first = 0, last = 0;
+	bool part = false;
 	v->fd = -1;
 	v->mhd = r->mhd;
 	v->job.api = r->api;

@@ -149,7 +149,7 @@ static void show_definition_node(struct jw *w, const struct graph *g, const stru
 void show_params(struct jw *w, const struct graph *g)
 {
 	jw_arr(w, "params");
-	for (size_t i = 0; i < g->nparams; i++) {
+	for (size_t i = 0; g && i < g->nparams; i++) {
 		const struct graph_param *p = &g->params[i];
 		jw_obj(w, NULL);
 		jw_str(w, "name", p->name);

@@ -72,8 +72,8 @@ static enum err_code read_depends(struct api *a, const struct json *order, struc
 
 static enum err_code read_flags(const struct json *order, struct submission *s, struct err *err)
 {
-	const char *policy;
-	int64_t priority;
+	const char *policy = NULL;
+	int64_t priority = 0;
 	enum err_code code = body_flag(order, "hold", &s->hold, err);
 	if (!code)
 		code = body_flag(order, "paused", &s->paused, err);
@@ -292,8 +292,7 @@ static enum err_code validate(struct job *j, struct err *err)
 	jw_str(&w, "hash", g ? hash : NULL);
 	jw_str(&w, "name", g ? g->name : NULL);
 	jw_int(&w, "nodes", g ? (int64_t)g->nnodes : 0);
-	if (g)
-		show_params(&w, g);
+	show_params(&w, g);
 	jw_end_obj(&w);
 	graph_free(g);
 	flow_report_done(&report);
@@ -309,7 +308,7 @@ static void free_validation(struct job *j)
 
 enum err_code api_validate(struct request *r, struct err *err)
 {
-	const char *source, *file, *dir;
+	const char *source = NULL, *file = NULL, *dir = NULL;
 	enum err_code code = body_text(r->json, "workflow", &source, err);
 	if (!code)
 		code = body_text(r->json, "file", &file, err);

@@ -47,6 +47,37 @@ def test_step_and_until():
     state(run, "succeeded")
 
 
+def test_going_back():
+    source = ("name: back\nnodes:\n  a: {run: 'true'}\n  b:\n    needs: a\n    run: test -e mended\n"
+              "  c: {needs: b, run: 'true'}\n")
+    run = e.finish(e.submit(source)["id"])
+    r = e.get(f"/v1/runs/{run}").json
+    assert r["state"] == "failed" and r["generation"] == 1
+    for query in ("verb=retry", "verb=resume_from&node=b"):
+        shown = e.get(f"/v1/runs/{run}/preview?{query}").json
+        verdicts = {n["node"]: n["verdict"] for n in shown["items"]}
+        assert verdicts["a"] == "kept" and verdicts["b"] == "rerun", shown
+        assert sum(shown["counts"].values()) == 3
+    assert e.get(f"/v1/runs/{run}").json == r  # nothing was done
+    e.get(f"/v1/runs/{run}/preview?verb=pause", 400)
+    assert "did you mean" not in e.post(f"/v1/runs/{run}/resume-from", {"node": "zzzzzz"}, 404)["hint"]
+    with open(r["workspace"] + "/mended", "w", encoding="utf-8"):
+        pass
+    assert e.post(f"/v1/runs/{run}/retry")["generation"] == 2
+    assert state(run, "succeeded")["failure"] is None
+    a = e.get(f"/v1/runs/{run}/nodes/b/attempts")["items"]
+    assert [(x["generation"], x["state"], x["superseded"]) for x in a] == [(2, "succeeded", False), (1, "failed", True)], a
+    i = e.get(f"/v1/runs/{run}/iterations")["items"]
+    assert [(x["node"], x["generation"]) for x in i] == [("c", 2), ("b", 2), ("b", 1), ("a", 1)], i
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "c", "only": True})
+    assert state(run, "succeeded")["generation"] == 3
+    assert e.get(f"/v1/runs/{run}/nodes/c/log?generation=2")["done"]
+    counts = e.get("/v1/engine")["counts"]
+    for name, n in counts["runs"].items():
+        assert e.get(f"/v1/runs?state={name}&limit=1000").json["total"] == len(
+            e.get(f"/v1/runs?state={name}&limit=1000")["items"]) == n, name
+
+
 def test_acknowledge():
     run = e.finish(e.submit("name: no\nnodes:\n  a: {run: exit 1}\n")["id"])
     assert [r["id"] for r in e.get("/v1/runs?state=failed_new")["items"]] == [run]

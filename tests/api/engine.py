@@ -164,6 +164,11 @@ class Engine:
             except (OSError, http.client.HTTPException, subprocess.TimeoutExpired):
                 self.process.kill()
                 self.process.wait()
+        if self.process and self.process.returncode not in (0, -signal.SIGKILL):
+            # A sanitizer's report, say. The test itself is over, so this is its result.
+            print(f"pawld ended with {self.process.returncode}:\n{self.log()}", flush=True)
+            os._exit(1)
+        self.process = None
         shutil.rmtree(self.home, ignore_errors=True)
 
     def raw(self, data, timeout=PATIENCE):

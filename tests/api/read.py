@@ -190,4 +190,10 @@ def test_validate():
     assert r["code"] == "invalid" and [i for i in r["details"]["issues"] if i["line"] == 2], r
 
 
+def test_fsck():
+    r = e.post("/v1/fsck").json
+    assert r["ok"], [c for c in r["checks"] if not c["ok"]]
+    assert len(r["checks"]) > 5 and any(c["count"] > 0 for c in r["checks"])
+
+
 engine.main(globals())
