@@ -27,6 +27,7 @@ void str_reserve(struct str *s, size_t more)
 		cap *= 2;
 	s->p = xrealloc(s->p, cap);
 	s->cap = cap;
+	s->p[s->len] = '\0'; /* also when nothing is added after all */
 }
 
 void str_add_len(struct str *s, const void *bytes, size_t len)

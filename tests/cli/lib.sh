@@ -7,6 +7,8 @@ TZ=UTC
 export LC_ALL TZ
 unset PAWL_URL PAWL_HOME MEMORY_STORAGE_ROOT NO_COLOR 2>/dev/null || :
 here=$(pwd)
+PAWL_DATA=$(cd "${srcdir:-.}/data" && pwd) # a build folder may lie anywhere
+export PAWL_DATA
 pawl=${PAWL:-$here/pawl}
 tmp=$(mktemp -d)
 PAWL_HOME=$tmp/home

@@ -15,7 +15,7 @@ $T new-session -d -s keep -x 100 -y 30 'exec cat' # so that the server stays bet
 
 start() { # a shell in a fresh 100x30 terminal
 	$T kill-session -t t 2>/dev/null || :
-	$T new-session -d -s t -x 100 -y 30 "env LC_ALL=C.UTF-8 PS1='$ ' PAWL_HOME='$PAWL_HOME' TMPDIR='$TMPDIR' sh"
+	$T new-session -d -s t -x 100 -y 30 "env LC_ALL=C.UTF-8 PS1='$ ' PAWL_HOME='$PAWL_HOME' TMPDIR='$TMPDIR' PAWL_DATA='$PAWL_DATA' sh"
 	wait_for '^\$'
 }
 keys() { $T send-keys -t t "$@"; }

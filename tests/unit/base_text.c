@@ -38,6 +38,15 @@ START_TEST(text_is_made_safe)
 }
 END_TEST
 
+START_TEST(reserved_memory_is_a_text)
+{
+	auto_str s = STR_INIT;
+	str_reserve(&s, 100);
+	auto_free char *text = str_take(&s);
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
 START_TEST(json_is_strict)
 {
 	struct json *v = NULL;
@@ -89,6 +98,7 @@ int main(void)
 {
 	Suite *s = suite_create("base_text");
 	TCase *t = tcase_create("text");
+	tcase_add_test(tc, reserved_memory_is_a_text);
 	tcase_add_loop_test(t, text_is_made_safe, 0, (int)COUNT(safe));
 	tcase_add_loop_test(t, json_is_strict, 0, (int)COUNT(json));
 	tcase_add_test(t, json_survives_a_round);
