@@ -98,7 +98,7 @@ int main(void)
 {
 	Suite *s = suite_create("base_text");
 	TCase *t = tcase_create("text");
-	tcase_add_test(tc, reserved_memory_is_a_text);
+	tcase_add_test(t, reserved_memory_is_a_text);
 	tcase_add_loop_test(t, text_is_made_safe, 0, (int)COUNT(safe));
 	tcase_add_loop_test(t, json_is_strict, 0, (int)COUNT(json));
 	tcase_add_test(t, json_survives_a_round);
