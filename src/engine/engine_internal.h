@@ -320,6 +320,8 @@ struct node *node_instance(struct run *r, struct node *group, int idx, int expan
 bool node_counts(const struct node *n); /* in run->counts: no handler, not superseded */
 void node_free(struct engine *e, struct node *n);
 bool node_is_handler(const struct node *n);
+/* It asks for a failure (or is a handler), so that it runs, with its tries, although the run is failing. */
+bool node_goes_on(const struct node *n);
 bool node_completed(const struct node *n); /* it ran to an end */
 /* Write the row of a node that moves to `to`, and its event. */
 void node_move(struct engine *e, struct node *n, enum node_state to, const struct note *note);

@@ -247,7 +247,6 @@ static void close_group(struct engine *e, struct node *g)
 					first ? first->name : "?", first && first->reason ? first->reason : "");
 	g->token = first ? first->token : 0;
 	node_end(e, g, NODE_FAILED, CLASS_CHILD, why);
-	g->token = 0;
 }
 
 void group_instance_ended(struct engine *e, struct node *g, struct node *n)
@@ -269,7 +268,7 @@ void group_instance_ended(struct engine *e, struct node *g, struct node *n)
 		if (state_final(ENTITY_NODE, (int)g->state))
 			return;
 	}
-	bool stop = r->failing || r->state == RUN_CANCELING;
+	bool stop = (r->failing && !node_goes_on(g)) || r->state == RUN_CANCELING;
 	if (g->instances_done == g->ninstances || (stop && g->instances_active == 0)) {
 		close_group(e, g);
 		return;
@@ -352,7 +351,6 @@ void workflow_ended(struct engine *e, struct run *c)
 					  xasprintf(_("%s failed"), id_text('r', c->id).s);
 		n->token = c->failed_token;
 		node_end(e, n, NODE_FAILED, CLASS_CHILD, why);
-		n->token = 0;
 	}
 	run_touch(e, p);
 }

@@ -212,12 +212,13 @@ static void skip(struct engine *e, struct node *n, const char *reason)
 	node_end(e, n, NODE_SKIPPED, CLASS_NONE, reason);
 }
 
-/* Does it ask for a failure, so that it starts even though the run is failing? */
-static bool wants_failure(const struct node *n)
+bool node_goes_on(const struct node *n)
 {
-	if (n->def->when && expr_asks_outcome(n->def->when))
+	if (n->parent >= 0)
+		return node_goes_on(n->run->nodes[n->parent]);
+	if (node_is_handler(n) || (n->def->when && expr_asks_outcome(n->def->when)))
 		return true;
-	for (size_t i = 0; i < n->def->nneeds && n->parent < 0; i++)
+	for (size_t i = 0; i < n->def->nneeds; i++)
 		if (n->def->needs[i].when != EDGE_SUCCESS)
 			return true;
 	return false;
@@ -239,7 +240,7 @@ void node_consider(struct engine *e, struct node *n)
 			skip(e, n, why);
 			return;
 		}
-		if (r->failing && !wants_failure(n))
+		if (r->failing && !node_goes_on(n))
 			return; /* stays pending: a later retry can still run it */
 	}
 	if (n->def->when) {
@@ -272,14 +273,16 @@ static void start_failing(struct engine *e, struct run *r, struct node *n)
 	/* Nothing ordinary starts any more: what was ready goes back, what waits for a retry is over. */
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *m = r->nodes[i];
-		if (heap_has(&m->ready) && !(m->parent < 0 && wants_failure(m)) && !node_is_handler(m))
+		if (heap_has(&m->ready) && !node_goes_on(m))
 			node_unready(e, m);
 	}
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *m = r->nodes[i];
-		if (m->state == NODE_RETRYING && m != n)
+		if (m == n || node_goes_on(m))
+			continue;
+		if (m->state == NODE_RETRYING)
 			node_end(e, m, NODE_FAILED, m->class, m->reason);
-		else if (m->state == NODE_RUNNING && m->def->kind == NODE_GROUP && m != n && m->instances_active == 0)
+		else if (m->state == NODE_RUNNING && m->def->kind == NODE_GROUP && m->instances_active == 0)
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "a critical node failed");
 	}
 }

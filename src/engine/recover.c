@@ -359,7 +359,7 @@ static void resume_node(struct engine *e, struct node *n)
 		node_end(e, n, NODE_FAILED, CLASS_SYSTEM, _("its run is missing"));
 	} else if (n->state == NODE_PENDING && n->unmet == 0 && n->parent < 0 && !node_is_handler(n)) {
 		node_consider(e, n);
-	} else if (n->state == NODE_PENDING && n->parent >= 0 && !r->failing && r->state != RUN_CANCELING &&
+	} else if (n->state == NODE_PENDING && n->parent >= 0 && (!r->failing || node_goes_on(n)) && r->state != RUN_CANCELING &&
 		   r->nodes[n->parent]->state == NODE_RUNNING) {
 		node_consider(e, n);
 	}

@@ -389,7 +389,7 @@ static void judge(struct engine *e, struct node *n, const struct step_result *r,
 				.random = (double)(e->io->random(e->io_ctx) >> 11) * 0x1p-53 };
 	struct retry_verdict v = { .again = false };
 	bool stopping = n->run->state == RUN_CANCELING && n->run->phase == PHASE_MAIN;
-	if (!stopping && !n->run->failing)
+	if (!stopping && (!n->run->failing || node_goes_on(n)))
 		v = retry_judge(&n->def->retry, &c);
 	end_attempt(e, n, r, message, &v);
 	free_place(e, n);
@@ -449,7 +449,7 @@ void step_interrupted(struct engine *e, struct node *n, const char *why)
 		run_store(e, r_run);
 	}
 	bool loop = n->interrupts >= INTERRUPTS_MAX;
-	v.again = !stopping && !r_run->failing && n->def->on_crash != CRASH_FAIL;
+	v.again = !stopping && (!r_run->failing || node_goes_on(n)) && n->def->on_crash != CRASH_FAIL;
 	(void)snprintf(v.reason, sizeof(v.reason), "interrupted");
 	end_attempt(e, n, &r, why, &v);
 	free_place(e, n);

@@ -98,17 +98,18 @@ static void add_order(struct engine *e, const struct submission *s, const struct
 				 .params = params, .env = env.len ? str_text(&env) : NULL, .until = until,
 				 .flags = o->flags, .max_wait_ms = o->max_wait_ms,
 				 .submitter = s->submitter ? s->submitter : "", .enqueued_ms = o->enqueued_ms };
-	row.state = s->hold ? ORDER_HELD : o->unmet > 0 ? ORDER_BLOCKED : ORDER_QUEUED;
+	row.state = needs_failed ? (s->skip_on_failure ? ORDER_SKIPPED : ORDER_FAILED) :
+		    s->hold	 ? ORDER_HELD :
+		    o->unmet > 0 ? ORDER_BLOCKED : ORDER_QUEUED;
 	store_order_add(e->store, &row);
 	for (size_t i = 0; i < s->ndepends_on; i++)
 		store_order_need_add(e->store, o->id, s->depends_on[i]);
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason };
+	if (needs_failed)
+		n.reason = _("an order that it needs had failed already");
 	order_move(e, o, row.state, &n);
-	order_arm_wait(e, o);
-	if (needs_failed) {
-		struct note why = { .actor = ACTOR_ENGINE, .reason = _("an order that it needs had failed already") };
-		order_move(e, o, s->skip_on_failure ? ORDER_SKIPPED : ORDER_FAILED, &why);
-	}
+	if (!needs_failed)
+		order_arm_wait(e, o);
 	*ret = o;
 }
 

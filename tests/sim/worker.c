@@ -171,7 +171,7 @@ static bool ends_badly(const struct sim_worker *s)
 {
 	if (!s->script.exit_code && !s->script.signal)
 		return false;
-	return s->script.fails == 0 || s->key.attempt + s->key.iteration - 1 <= s->script.fails;
+	return s->script.fails == 0 || s->try_number + s->key.iteration - 1 <= s->script.fails;
 }
 
 static void judge(struct sim_worker *s, struct step_result *r)
@@ -240,6 +240,7 @@ static void begin(struct sim_worker *s, struct letter *l)
 	s->run = TAKE(l->run);
 	s->log_path = TAKE(l->log_path);
 	s->key = l->m.spec.key;
+	s->try_number = l->try_number;
 	s->timeout_ms = l->m.spec.timeout_ms;
 	s->phase = WORKER_BUSY;
 	s->frozen = s->forget = s->recorded = s->sent = false;

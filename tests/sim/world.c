@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Time, letters, the life and death of the engine, and the operator. */
 #include "tests/sim/world.h"
+#include "engine/engine_internal.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -125,6 +126,8 @@ static void io_send(void *ctx, void *peer, const struct proto_message *m)
 	l->node = xstrdup(m->spec.node_name);
 	l->run = xstrdup(m->spec.run_id);
 	l->log_path = xstrdup(m->spec.log_path);
+	const struct node *n = map_get(&w->e->tokens, (uint64_t)m->spec.key.token);
+	l->try_number = m->spec.key.attempt - (n ? n->interrupted : 0);
 	l->m.spec = (struct step_spec){ .key = m->spec.key, .timeout_ms = m->spec.timeout_ms };
 }
 

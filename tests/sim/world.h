@@ -40,6 +40,7 @@ struct sim_worker {
 	struct step_key key;
 	struct script script;
 	char *node, *run, *log_path;
+	int try_number;      /* without those that were interrupted */
 	int64_t timeout_ms, began_ms, left_ms; /* left_ms: until it ends, as of began_ms */
 	int64_t wall_ms;                       /* when it began, for people */
 	bool frozen, forget, leaving, recorded, sent;
@@ -182,6 +183,7 @@ struct letter {
 	uint64_t conn; /* or the plan */
 	struct proto_message m; /* what it says; texts owned below */
 	char *script, *node, *run, *log_path, *outputs, *tail;
+	int try_number;
 	void (*call)(struct world *w, void *ctx);
 	void *ctx;
 };

@@ -267,6 +267,19 @@ START_TEST(nodes_that_ask_for_failure_run_in_a_failing_run)
 }
 END_TEST
 
+START_TEST(what_asks_for_failure_has_its_tries_and_all_its_instances)
+{
+	id_t64 r = run("nodes: {a: {run: exit=1}, b: {needs: {a: failure}, matrix: {i: [\"1\", \"2\", \"3\"]}, max_parallel: 1, "
+		       "run: exit=75 fails=1, retry: {max_attempts: 2, on: [\"exit:75\"], initial: 1s}}}\n"
+		       "on_failure: {run: exit=75 fails=1, retry: {max_attempts: 2, on: [\"exit:75\"], initial: 1s}}\n");
+	is_run(r, RUN_FAILED);
+	is_node(r, "b", NODE_SUCCEEDED);
+	started(r, "b[1]", 2);
+	started(r, "b[3]", 2);
+	is_node(r, "on_failure", NODE_SUCCEEDED);
+}
+END_TEST
+
 START_TEST(a_resource_is_never_taken_twice)
 {
 	id_t64 r = run("resources: {db: 1}\n"
@@ -337,6 +350,7 @@ int main(void)
 	tcase_add_loop_test(t, handlers_run_after_the_end, 0, COUNT(handled));
 	tcase_add_test(t, a_failed_handler_does_not_change_the_result);
 	tcase_add_test(t, nodes_that_ask_for_failure_run_in_a_failing_run);
+	tcase_add_test(t, what_asks_for_failure_has_its_tries_and_all_its_instances);
 	tcase_add_test(t, a_resource_is_never_taken_twice);
 	tcase_add_test(t, the_limits_of_run_and_engine_hold);
 	tcase_add_test(t, the_longest_path_goes_first);

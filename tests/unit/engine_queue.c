@@ -137,6 +137,11 @@ START_TEST(a_failed_dependency_fails_or_skips_all_that_follow)
 	is_order(d, ORDER_FAILED);
 	id_t64 late = submit_as(ONE, &(struct submission){ .depends_on = &a, .ndepends_on = 1 });
 	is_order(late, ORDER_FAILED);
+	late = submit_as(ONE, &(struct submission){ .depends_on = &a, .ndepends_on = 1, .skip_on_failure = true });
+	is_order(late, ORDER_SKIPPED);
+	id_t64 both[] = { submit(ONE), a };
+	late = submit_as(ONE, &(struct submission){ .depends_on = both, .ndepends_on = 2, .hold = true });
+	is_order(late, ORDER_FAILED);
 }
 END_TEST
 

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* simulate --seeds N [--from M] | --seed N [--trace]: see simulate.h. Exit status 1 when a seed shows a
+ * violation; the seed is printed, and --seed shows it again, exactly. */
+#include "tests/sim/simulate.h"
+#include "engine/engine_internal.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOUR (3600 * 1000LL)
+
+/* ---- the operator ---- */
+
+static struct simulation *sim_of(void *ctx)
+{
+	return ctx;
+}
+
+/* Submits as someone who does not trust the line: with a key, again until there is an answer. */
+static void submit_order(struct world *w, void *ctx)
+{
+	struct simulation *s = sim_of(ctx);
+	for (int i = 0; i < s->plan->norders; i++) {
+		if (s->orders[i] || s->plan->orders[i].at_ms > w->boot_ms)
+			continue;
+		const char *until = s->plan->orders[i].until;
+		id_t64 needs[3];
+		bool ready = true;
+		for (int k = 0; k < s->plan->orders[i].nneeds; k++) {
+			needs[k] = s->orders[s->plan->orders[i].needs[k]];
+			ready &= needs[k] != 0;
+		}
+		if (!ready)
+			continue;
+		auto_free char *key = xasprintf("order-%d", i);
+		auto_free char *file = xasprintf("%s/flow%d.yaml", w->dir, s->plan->orders[i].flow);
+		const char *text = s->plan->flows[s->plan->orders[i].flow];
+		bool until_known = until && strstr(text, until);
+		struct submission sub = { .source = text, .source_len = strlen(text), .file = file, .dir = w->dir,
+					  .priority = s->plan->orders[i].priority, .depends_on = needs,
+					  .ndepends_on = (size_t)s->plan->orders[i].nneeds, .submitter = "operator",
+					  .skip_on_failure = s->plan->orders[i].skip };
+		if (!s->quiet) {
+			sub.hold = s->plan->orders[i].hold;
+			sub.paused = s->plan->orders[i].paused;
+			sub.until_failure = s->plan->orders[i].until_failure;
+			sub.until = &until;
+			sub.nuntil = until_known;
+			sub.max_wait_ms = s->plan->orders[i].max_wait_ms;
+			s->disturbed[i] |= sub.max_wait_ms > 0;
+		}
+		struct command c = { .verb = VERB_SUBMIT, .submit = &sub, .who = "operator", .idempotency_key = key,
+				     .body = hash_bytes(key, strlen(key)) };
+		world_say(w, "order %d, flow %d, needs %d %d %d of %d%s%s", i, s->plan->orders[i].flow,
+			  s->plan->orders[i].needs[0], s->plan->orders[i].needs[1], s->plan->orders[i].needs[2],
+			  s->plan->orders[i].nneeds, sub.hold ? ", held" : "", sub.skip_on_failure ? ", to be skipped" : "");
+		struct answer a = world_ask(w, &c);
+		if (a.times > 1)
+			violation(s, "a submission was answered %d times", a.times);
+		if (a.times == 1 && a.code == ERR_OK)
+			s->orders[i] = a.id;
+		else if (a.times == 1 && a.code != ERR_STORAGE)
+			violation(s, "order %d is refused: %s", i, a.message);
+	}
+	bool all = true;
+	for (int i = 0; i < s->plan->norders; i++)
+		all &= s->orders[i] != 0;
+	if (!all)
+		world_call(w, 200, submit_order, s);
+}
+
+static void disturb(struct simulation *s, id_t64 order)
+{
+	for (int i = 0; i < s->plan->norders; i++)
+		s->disturbed[i] |= s->orders[i] == order;
+	/* What depends on it changes with it. */
+	for (int i = 0; i < s->plan->norders; i++)
+		for (int k = 0; k < s->plan->orders[i].nneeds; k++)
+			s->disturbed[i] |= s->disturbed[s->plan->orders[i].needs[k]];
+}
+
+/* A run of the order, or one of those below it. */
+static id_t64 some_run(struct simulation *s, id_t64 order)
+{
+	id_t64 id = world_run_of(s->w, order);
+	struct run *r = map_get(&s->w->e->runs, (uint64_t)id);
+	while (r && r->children.n > 0 && rng_below(&s->rng, 2))
+		r = r->children.v[rng_below(&s->rng, r->children.n)];
+	return r ? r->id : id;
+}
+
+static void do_run_verb(struct simulation *s, id_t64 order)
+{
+	static const enum verb verbs[] = { VERB_PAUSE,  VERB_PAUSE, VERB_RESUME, VERB_RESUME, VERB_RESUME, VERB_FREEZE,
+					   VERB_FREEZE, VERB_STEP,  VERB_STEP,   VERB_UNTIL,  VERB_RUN_PRIORITY,
+					   VERB_CANCEL, VERB_ACKNOWLEDGE };
+	static const char *const names[] = { "n0", "n1", "n2", "n3", "nope" };
+	enum verb v = verbs[rng_below(&s->rng, COUNT(verbs))];
+	const char *node = names[rng_below(&s->rng, COUNT(names))];
+	id_t64 id = some_run(s, order);
+	if (!id || (v == VERB_CANCEL && rng_below(&s->rng, 3)))
+		return;
+	bool named = v == VERB_UNTIL || (v == VERB_STEP && rng_below(&s->rng, 2));
+	if (v == VERB_CANCEL)
+		disturb(s, order);
+	struct command c = { .verb = v, .id = id, .nodes = &node, .nnodes = named, .who = "operator",
+			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && rng_below(&s->rng, 2) };
+	struct answer a = world_ask(s->w, &c);
+	s->refused += a.code != ERR_OK;
+	if (a.times > 1)
+		violation(s, "%s was answered %d times", verb_name(v), a.times);
+}
+
+static void do_order_verb(struct simulation *s, id_t64 order)
+{
+	static const enum verb verbs[] = { VERB_HOLD, VERB_RELEASE, VERB_FRONT, VERB_BACK, VERB_ORDER_PRIORITY,
+					   VERB_ORDER_CANCEL, VERB_QUEUE_PAUSE, VERB_QUEUE_RESUME };
+	enum verb v = verbs[rng_below(&s->rng, COUNT(verbs))];
+	if (v == VERB_ORDER_CANCEL && rng_below(&s->rng, 3))
+		return;
+	if (v == VERB_ORDER_CANCEL)
+		disturb(s, order);
+	struct command c = { .verb = v, .id = order, .who = "operator", .priority = (int)rng_below(&s->rng, 41) - 20 };
+	struct answer a = world_ask(s->w, &c);
+	s->refused += a.code != ERR_OK;
+	if (a.times > 1)
+		violation(s, "%s was answered %d times", verb_name(v), a.times);
+}
+
+static void do_deed(struct world *w, void *ctx)
+{
+	struct simulation *s = sim_of(ctx);
+	id_t64 order = s->orders[rng_below(&s->rng, (uint64_t)s->plan->norders)];
+	if (!w->e || !order)
+		return;
+	s->deeds++;
+	if (rng_below(&s->rng, 12) == 0) {
+		w->reboot = rng_below(&s->rng, 3) == 0 && s->plan->faults.crash;
+		if (s->plan->faults.crash)
+			world_crash(w, (int64_t)rng_below(&s->rng, 30000));
+		return;
+	}
+	if (rng_below(&s->rng, 3))
+		do_run_verb(s, order);
+	else
+		do_order_verb(s, order);
+}
+
+/* ---- one world ---- */
+
+static void after_turn(struct world *w, void *ctx)
+{
+	struct simulation *s = sim_of(ctx);
+	check_turn(s);
+	if (w->ncrashes > s->ncrashes_checked) {
+		s->ncrashes_checked = w->ncrashes;
+		check_store(s);
+	}
+}
+
+/* Everything that was stopped goes on. */
+static void let_go(struct simulation *s)
+{
+	struct world *w = s->w;
+	(void)world_verb(w, VERB_QUEUE_RESUME, 0, NULL);
+	for (int i = 0; i < s->plan->norders; i++) {
+		if (!s->orders[i])
+			continue;
+		if (world_order_state(w, s->orders[i]) == ORDER_HELD)
+			(void)world_verb(w, VERB_RELEASE, s->orders[i], NULL);
+	}
+	id_t64 stopped[256];
+	size_t n = 0, at = 0;
+	const struct run *r;
+	while ((r = map_next(&w->e->runs, &at)))
+		if ((r->state == RUN_PAUSED || r->state == RUN_FROZEN) && n < COUNT(stopped))
+			stopped[n++] = r->id;
+	for (size_t i = 0; i < n; i++)
+		(void)world_verb(w, VERB_RESUME, stopped[i], NULL);
+}
+
+static bool any_missing(const struct simulation *s)
+{
+	for (int i = 0; i < s->plan->norders; i++)
+		if (!s->orders[i])
+			return true;
+	return false;
+}
+
+/* What is still there, for the trace. */
+static void describe_living(struct world *w)
+{
+	size_t at = 0;
+	const struct order *o;
+	const struct run *r;
+	while (w->e && (o = map_next(&w->e->orders, &at)))
+		world_say(w, "living: %s is %s, waits for %d", id_text('o', o->id).s, state_name(ENTITY_ORDER, (int)o->state),
+			  o->unmet);
+	at = 0;
+	while (w->e && (r = map_next(&w->e->runs, &at))) {
+		world_say(w, "living: %s is %s, mode %s, phase %d, %d steps%s", id_text('r', r->id).s,
+			  state_name(ENTITY_RUN, (int)r->state), run_mode_name(r->mode), (int)r->phase, r->steps,
+			  r->failing ? ", failing" : "");
+		for (size_t i = 0; i < r->nnodes; i++)
+			world_say(w, "    %s is %s, waits for %d%s%s", r->nodes[i]->name,
+				  state_name(ENTITY_NODE, node_derived_state(r->nodes[i])), r->nodes[i]->unmet,
+				  r->nodes[i]->orphan ? ", orphan" : "", r->nodes[i]->worker ? ", has a worker" : "");
+	}
+}
+
+static void carry_out(struct simulation *s)
+{
+	struct world *w = s->w;
+	const struct sim_plan *p = s->plan;
+	for (int i = 0; i < p->nchildren; i++) {
+		auto_free char *name = xasprintf("child%d.yaml", i);
+		world_file(w, name, p->children[i]);
+	}
+	w->after_turn = after_turn;
+	w->after_ctx = s;
+	world_call(w, 0, submit_order, s);
+	if (!s->quiet) {
+		w->faults = p->faults;
+		w->down_ms = p->faults.crash ? (int64_t)rng_below(&s->rng, 15000) : 0;
+		for (int i = 0; i < p->ndeeds; i++)
+			world_call(w, (int64_t)rng_below(&s->rng, (uint64_t)p->deeds_ms), do_deed, s);
+		int64_t until = w->boot_ms + p->deeds_ms + 20000;
+		while (!s->problem[0] && world_step(w, until))
+			;
+		w->faults = (struct sim_faults){ 0 };
+		w->effects_left = -1;
+	}
+	w->disk_full_until_ms = 0;
+	for (int round = 0; round < 40 && !s->problem[0]; round++) {
+		int64_t until = w->boot_ms + HOUR / 10;
+		while ((!w->e || any_missing(s)) && world_step(w, until))
+			;
+		if (w->e && !s->quiet)
+			let_go(s);
+		if (world_finish(w, HOUR / 10) && !any_missing(s))
+			break;
+	}
+	if (s->problem[0])
+		return;
+	if (any_missing(s) || !world_finish(w, 0)) {
+		describe_living(w);
+		violation(s, "something never ends");
+	}
+	check_store(s);
+}
+
+/* ---- the quiet world and this one end alike ---- */
+
+struct rows {
+	struct ended {
+		int idx; /* of an instance: 1000 times its group's and one more, and its place there */
+		enum node_state state;
+		char *outputs;
+		id_t64 child;
+	} *v;
+	size_t n, cap;
+};
+
+/* Groups open in any order, and so number their instances. */
+static void take_instance(void *ctx, const struct instance_row *i)
+{
+	struct rows *r = ctx;
+	int place = 0;
+	for (size_t k = 0; k < r->n; k++)
+		place += r->v[k].idx / 1000 == i->parent + 1;
+	for (size_t k = 0; k < r->n; k++)
+		if (r->v[k].idx == i->idx)
+			r->v[k].idx = 1000 * (i->parent + 1) + place;
+}
+
+static int by_idx(const void *a, const void *b)
+{
+	return ((const struct ended *)a)->idx - ((const struct ended *)b)->idx;
+}
+
+static void take_row(void *ctx, const struct node_row *n)
+{
+	struct rows *r = ctx;
+	GROW(r->v, r->n, r->cap);
+	r->v[r->n].idx = n->idx;
+	r->v[r->n].state = n->state;
+	r->v[r->n].outputs = n->outputs ? xstrdup(n->outputs) : NULL;
+	r->v[r->n++].child = n->child;
+}
+
+/* How a run ended. Of one that failed only that: what else ran then depends on the moment. */
+static void describe_run(struct simulation *s, id_t64 run, struct str *out)
+{
+	struct run_row row = world_run(s->w, run);
+	str_addf(out, "%s(", state_name(ENTITY_RUN, (int)row.state));
+	if (row.state == RUN_SUCCEEDED) {
+		struct rows rows = { NULL, 0, 0 };
+		if (store_nodes_of(s->w->store, run, take_row, &rows, NULL))
+			violation(s, "the nodes of a run cannot be read");
+		if (store_instances_of(s->w->store, run, take_instance, &rows, NULL))
+			violation(s, "the instances of a run cannot be read");
+		qsort(rows.v, rows.n, sizeof(*rows.v), by_idx);
+		for (size_t i = 0; i < rows.n; i++) {
+			str_addf(out, " %d:%s", rows.v[i].idx, state_name(ENTITY_NODE, (int)rows.v[i].state));
+			if (rows.v[i].state == NODE_SUCCEEDED)
+				str_addf(out, "=%s", rows.v[i].outputs ? rows.v[i].outputs : "");
+			if (rows.v[i].child)
+				describe_run(s, rows.v[i].child, out);
+			free(rows.v[i].outputs);
+		}
+		free(rows.v);
+	}
+	str_add(out, ")");
+}
+
+static void describe_order(struct simulation *s, int i, struct str *out)
+{
+	enum order_state state = world_order_state(s->w, s->orders[i]);
+	str_addf(out, "order %d %s ", i, state_name(ENTITY_ORDER, (int)state));
+	if (world_run_of(s->w, s->orders[i]))
+		describe_run(s, world_run_of(s->w, s->orders[i]), out);
+}
+
+static void compare(struct simulation *s, struct simulation *quiet)
+{
+	for (int i = 0; i < s->plan->norders; i++) {
+		auto_str a = STR_INIT, b = STR_INIT;
+		if (s->disturbed[i])
+			continue;
+		bool leans = false; /* on one that was disturbed */
+		for (int k = 0; k < s->plan->orders[i].nneeds; k++)
+			leans |= s->disturbed[s->plan->orders[i].needs[k]];
+		s->disturbed[i] |= leans;
+		if (leans)
+			continue;
+		describe_order(s, i, &a);
+		describe_order(quiet, i, &b);
+		if (!str_eq(str_text(&a), str_text(&b)))
+			violation(s, "undisturbed it ends as\n  %s, but it ended as\n  %s", str_text(&b), str_text(&a));
+	}
+}
+
+/* ---- seeds ---- */
+
+struct totals {
+	int64_t seeds, turns, crashes, full, deeds, refused, steps, compared;
+};
+
+static volatile uint64_t now_seed;
+
+static void tell_seed(int number)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "\nseed %llu: signal %d\n", (unsigned long long)now_seed, number);
+	(void)!write(STDERR_FILENO, text, (size_t)n);
+	(void)signal(number, SIG_DFL);
+	(void)raise(number);
+}
+
+static bool simulate(uint64_t seed, bool trace, struct totals *t)
+{
+	struct sim_plan plan;
+	now_seed = seed;
+	plan_make(seed, &plan);
+	if (trace)
+		for (int i = 0; i < plan.nflows + plan.nchildren; i++)
+			(void)fprintf(stderr, "---- %s %d\n%s", i < plan.nflows ? "flow" : "child",
+				      i < plan.nflows ? i : i - plan.nflows,
+				      i < plan.nflows ? plan.flows[i] : plan.children[i - plan.nflows]);
+	struct simulation s = { .plan = &plan, .rng = { seed ^ 0xabcdef } };
+	s.w = world_new(seed, plan.steps, plan.runs);
+	s.w->settings.workers_max = plan.workers_max;
+	s.w->trace = trace;
+	carry_out(&s);
+	if (!s.problem[0] && !plan.lossy) {
+		struct simulation quiet = { .plan = &plan, .quiet = true };
+		quiet.w = world_new(seed, plan.steps, plan.runs);
+		carry_out(&quiet);
+		if (quiet.problem[0])
+			violation(&s, "in a quiet world: %s", quiet.problem);
+		else
+			compare(&s, &quiet);
+		world_free(quiet.w);
+		t->compared++;
+	}
+	t->seeds++;
+	t->turns += s.turns;
+	t->crashes += s.w->ncrashes;
+	t->full += s.w->nfull;
+	t->deeds += s.deeds;
+	t->refused += s.refused;
+	t->steps += (int64_t)s.w->nstarts;
+	if (s.problem[0])
+		(void)printf("seed %" PRIu64 ": %s\n  again: tests/sim/simulate --seed %" PRIu64 " --trace\n", seed, s.problem,
+			     seed);
+	world_free(s.w);
+	plan_done(&plan);
+	return !s.problem[0];
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t first = 1, n = 200;
+	const char *wanted = getenv("PAWL_SIM_SEEDS");
+	bool trace = false;
+	struct totals t = { 0 };
+	if (wanted && *wanted)
+		n = strtoull(wanted, NULL, 10);
+	for (int i = 1; i < argc; i++) {
+		if (str_eq(argv[i], "--trace")) {
+			trace = true;
+		} else if (i + 1 < argc && str_eq(argv[i], "--seed")) {
+			first = strtoull(argv[++i], NULL, 10);
+			n = 1;
+		} else if (i + 1 < argc && str_eq(argv[i], "--seeds")) {
+			n = strtoull(argv[++i], NULL, 10);
+		} else if (i + 1 < argc && str_eq(argv[i], "--from")) {
+			first = strtoull(argv[++i], NULL, 10);
+		} else {
+			(void)fprintf(stderr, "usage: simulate [--seeds N] [--from N] | --seed N [--trace]\n");
+			return 2;
+		}
+	}
+	(void)signal(SIGABRT, tell_seed);
+	(void)signal(SIGSEGV, tell_seed);
+	int bad = 0;
+	for (uint64_t i = 0; i < n && bad < 10; i++)
+		bad += !simulate(first + i, trace, &t);
+	(void)printf("%" PRId64 " seeds: %" PRId64 " turns, %" PRId64 " steps, %" PRId64 " crashes, %" PRId64
+		     " times no room, %" PRId64 " verbs (%" PRId64 " refused), %" PRId64 " outcomes compared; %d bad\n",
+		     t.seeds, t.turns, t.steps, t.crashes, t.full, t.deeds, t.refused, t.compared, bad);
+	return bad ? 1 : 0;
+}
