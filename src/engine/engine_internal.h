@@ -367,7 +367,13 @@ void workflow_ended(struct engine *e, struct run *child);
 /* ---- sched.c ---- */
 void schedule(struct engine *e);
 bool resources_take(struct engine *e, struct node *n); /* false: it waits for one now */
+/* Of a node that runs already: whatever the capacity is now. */
+void resources_hold(struct engine *e, struct node *n);
 void resources_give(struct engine *e, struct node *n);
+/* `n` does not take its turn: others that wait for what it uses may try. */
+void resources_wake(struct engine *e, const struct node *n);
+/* The run starts nothing for a while: its nodes keep nobody from a resource. */
+void resources_leave(struct engine *e, struct run *r);
 void resources_declare(struct engine *e, const struct graph *g);
 bool node_heap_before(const struct heap_node *a, const struct heap_node *b);
 bool run_heap_before(const struct heap_node *a, const struct heap_node *b);

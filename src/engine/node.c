@@ -168,6 +168,7 @@ void node_make_ready(struct engine *e, struct node *n)
 void node_unready(struct engine *e, struct node *n)
 {
 	move_to(n, NULL);
+	resources_wake(e, n);
 	run_schedule(e, n->run);
 }
 

@@ -296,19 +296,23 @@ void recover_give_up(struct engine *e, struct timer *t)
 	step_interrupted(e, n, _("its worker did not come back"));
 }
 
-static void adopt_or_end(struct engine *e, const struct attempt_row *a, bool alive)
+/* The node that ran under the attempt, as an orphan; NULL: there is none any more. */
+static struct node *orphan_of(struct engine *e, const struct attempt_row *a)
 {
 	struct run *r = map_get(&e->runs, (uint64_t)a->run);
 	struct node *n = r && a->idx >= 0 && (size_t)a->idx < r->nnodes ? r->nodes[a->idx] : NULL;
 	if (!n || n->token != a->token || n->state != NODE_RUNNING)
-		return;
-	n->counted = true;
+		return NULL;
+	n->counted = n->orphan = true;
 	r->steps++;
 	e->steps_running++;
-	if (n->def->nuses)
-		(void)resources_take(e, n);
+	resources_hold(e, n);
 	map_put(&e->tokens, (uint64_t)n->token, n);
-	n->orphan = true;
+	return n;
+}
+
+static void adopt_or_end(struct engine *e, struct node *n, const struct attempt_row *a, bool alive)
+{
 	if (!str_eq(a->boot_id, clock_boot_id()) && a->boot_id[0]) {
 		step_interrupted(e, n, _("the machine was restarted"));
 	} else if (!alive) {
@@ -463,21 +467,13 @@ static void take_running(struct engine *e, struct load *l)
 	for (size_t i = 0; i < l->nattempts; i++)
 		alive[i] = e->io->alive(e->io_ctx, l->attempts[i].worker_pid, l->attempts[i].worker_start);
 	e->io->exit_records(e->io_ctx, note_record, &records);
-	for (size_t i = 0; i < l->nattempts; i++) {
-		const struct attempt_row *a = &l->attempts[i];
-		if (!map_get(&records.seen, (uint64_t)a->token)) {
-			adopt_or_end(e, a, alive[i]);
-			continue;
-		}
-		struct run *r = map_get(&e->runs, (uint64_t)a->run);
-		struct node *n = r && a->idx >= 0 && (size_t)a->idx < r->nnodes ? r->nodes[a->idx] : NULL;
-		if (!n || n->token != a->token || n->state != NODE_RUNNING)
-			continue;
-		n->counted = n->orphan = true;
-		r->steps++;
-		e->steps_running++;
-		map_put(&e->tokens, (uint64_t)n->token, n);
-	}
+	/* All of them run before the first one ends: a run in which others run does not pause at once. */
+	auto_free struct node **nodes = xcalloc(l->nattempts + 1, sizeof(*nodes));
+	for (size_t i = 0; i < l->nattempts; i++)
+		nodes[i] = orphan_of(e, &l->attempts[i]);
+	for (size_t i = 0; i < l->nattempts; i++)
+		if (nodes[i] && !map_get(&records.seen, (uint64_t)l->attempts[i].token))
+			adopt_or_end(e, nodes[i], &l->attempts[i], alive[i]);
 	e->io->exit_records(e->io_ctx, take_record, e);
 	map_done(&records.seen);
 }

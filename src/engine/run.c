@@ -100,6 +100,8 @@ void run_move(struct engine *e, struct run *r, enum run_state to, const struct n
 	e->runs_active -= takes_place(r);
 	r->state = to;
 	e->runs_active += takes_place(r);
+	if (was == RUN_RUNNING)
+		resources_leave(e, r);
 	bool stopped = to == RUN_PAUSED || to == RUN_FROZEN;
 	if (stopped && !r->paused_at_ms)
 		r->paused_at_ms = e->now.wall_ms;

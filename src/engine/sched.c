@@ -80,18 +80,49 @@ bool resources_take(struct engine *e, struct node *n)
 	return true;
 }
 
+void resources_hold(struct engine *e, struct node *n)
+{
+	if (n->def->nuses == 0)
+		return;
+	n->taken = xcalloc(n->def->nuses, sizeof(*n->taken));
+	for (size_t i = 0; i < n->def->nuses; i++) {
+		n->taken[i] = n->def->uses[i].units;
+		resource_get(e, n->run->graph->resources[n->def->uses[i].resource].name)->used += n->taken[i];
+	}
+}
+
 void resources_give(struct engine *e, struct node *n)
 {
 	const struct graph *g = n->run->graph;
 	for (size_t i = 0; i < n->def->nuses; i++) {
 		struct resource *res = resource_get(e, g->resources[n->def->uses[i].resource].name);
 		res->used -= n->taken[i];
+	}
+	free(n->taken);
+	n->taken = NULL;
+	resources_wake(e, n);
+}
+
+void resources_wake(struct engine *e, const struct node *n)
+{
+	for (size_t i = 0; i < n->def->nuses; i++) {
+		struct resource *res = resource_get(e, n->run->graph->resources[n->def->uses[i].resource].name);
 		/* Each takes one unit at least, so no more than this many can go on. */
 		for (int room = res->capacity - res->used; room > 0 && res->waiting.n > 0; room--)
 			node_make_ready(e, CONTAINER_OF(heap_min(&res->waiting), struct node, ready));
 	}
-	free(n->taken);
-	n->taken = NULL;
+}
+
+void resources_leave(struct engine *e, struct run *r)
+{
+	for (size_t i = 0; i < r->nnodes && r->graph->nresources > 0; i++) {
+		struct node *n = r->nodes[i];
+		bool in_group = n->parent >= 0 && n->where == r->nodes[n->parent]->waiting;
+		if (n->def->nuses == 0 || !n->where || in_group)
+			continue;
+		node_make_ready(e, n);
+		resources_wake(e, n);
+	}
 }
 
 /* ---- starting ---- */
@@ -140,7 +171,7 @@ static struct node *pick(struct engine *e, struct run *r)
 		}
 		if (!resources_take(e, n))
 			continue;
-		node_unready(e, n);
+		node_park(n, NULL);
 		return n;
 	}
 	return NULL;

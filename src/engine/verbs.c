@@ -297,6 +297,7 @@ static enum err_code do_until(struct engine *e, struct run *r, const struct comm
 	} else {
 		run_store(e, r);
 		run_event(e, r, "run.until", n);
+		run_schedule(e, r); /* it may have been in the middle of a step */
 	}
 	return ERR_OK;
 }

@@ -124,15 +124,43 @@ static void check_run(struct simulation *s, struct engine *e, struct run *r)
 		violation(s, "%s could start something, and a worker is idle", id);
 }
 
+static bool fits(const struct engine *e, const struct node *n)
+{
+	for (size_t i = 0; i < n->def->nuses; i++) {
+		const struct resource *res =
+			smap_get(&e->resources, n->run->graph->resources[n->def->uses[i].resource].name);
+		if (res->used + MIN(n->def->uses[i].units, res->capacity) > res->capacity)
+			return false;
+	}
+	return true;
+}
+
+/* Whoever waits for a resource that is free has somebody before it who is about to take it. */
+static void check_waiting(struct simulation *s, const struct engine *e, const struct resource *res)
+{
+	const struct node *first = res->waiting.n ? CONTAINER_OF(heap_min(&res->waiting), struct node, ready) : NULL;
+	if (!first || !fits(e, first) || first->run->state != RUN_RUNNING)
+		return;
+	size_t at = 0;
+	const struct run *r;
+	while ((r = map_next(&e->runs, &at)))
+		for (size_t i = 0; i < r->ready.n && r->state == RUN_RUNNING; i++)
+			if (CONTAINER_OF(r->ready.v[i], struct node, ready)->def->nuses)
+				return;
+	violation(s, "%s waits for %s, which is free", first->name, res->name);
+}
+
 static void check_limits(struct simulation *s, const struct engine *e)
 {
 	if (e->steps_running > e->settings->steps)
 		violation(s, "%d steps run, allowed are %d", e->steps_running, e->settings->steps);
 	size_t at = 0;
 	const struct resource *res;
-	while ((res = smap_next(&e->resources, &at, NULL)))
+	while ((res = smap_next(&e->resources, &at, NULL))) {
+		check_waiting(s, e, res);
 		if (res->used < 0 || (!s->plan->uneven && res->used > res->capacity))
 			violation(s, "%d of %d units of %s are taken", res->used, res->capacity, res->name);
+	}
 }
 
 /* Nobody runs a step of a node twice at the same time. */
