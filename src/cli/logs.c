@@ -320,8 +320,9 @@ static enum err_code one_of_all(void *ctx, const struct json *node, struct err *
 {
 	struct all_logs *a = ctx;
 	struct cli *cli = a->call->cli;
-	if (json_get_int(node, "attempts", 0) == 0)
-		return ERR_OK;
+	const char *kind = json_get_str(node, "kind", "");
+	if (json_get_int(node, "attempts", 0) == 0 || str_eq(kind, "group") || str_eq(kind, "workflow"))
+		return ERR_OK; /* it wrote nothing, or others write for it */
 	auto_str name = STR_INIT, head = STR_INIT;
 	client_add_encoded(&name, json_get_str(node, "node", ""));
 	free(a->v->node);

@@ -249,6 +249,68 @@ START_TEST(a_stream_that_is_refused_does_not_come_back)
 }
 END_TEST
 
+/* ---- through libcurl ---- */
+
+static void serve_tcp(const struct standin_row *rows, size_t n)
+{
+	int port;
+	server = standin_start_tcp(rows, n, &port);
+	auto_free char *url = xasprintf("http://127.0.0.1:%d/", port);
+	struct client_options o = { .base_url = url, .token = "secret", .timeout_ms = 5000 };
+	ck_assert_int_eq(client_new(&o, &client, NULL), ERR_OK);
+	ck_assert_int_eq(unsetenv("http_proxy"), 0);
+}
+
+START_TEST(a_url_is_asked_as_the_socket_is)
+{
+	static const struct standin_row rows[] = {
+		{ "GET /v1/engine", "{\"pid\":12}" },
+		{ "POST /v1/orders", "409 {\"code\":\"conflict\",\"message\":\"no\",\"details\":{\"state\":\"x\"}}" },
+		{ "POST /v1/else", NULL },
+	};
+	serve_tcp(rows, COUNT(rows));
+	struct err err;
+	auto_json *engine = NULL;
+	ck_assert_int_eq(client_call(client, "GET", "/v1/engine", NULL, &engine, &err), ERR_OK);
+	ck_assert_int_eq(json_get_int(engine, "pid", 0), 12);
+	ck_assert_ptr_nonnull(strstr(standin_request(server, 0), "Authorization: Bearer secret\r\n"));
+	ck_assert_int_eq(client_call(client, "POST", "/v1/orders", "{\"a\":1}", NULL, &err), ERR_CONFLICT);
+	ck_assert_str_eq(json_get_str(json_get(client_error_body(client), "details"), "state", ""), "x");
+	ck_assert_ptr_nonnull(strstr(standin_request(server, 1), "Idempotency-Key: "));
+	ck_assert_ptr_nonnull(strstr(standin_request(server, 1), "\r\n\r\n{\"a\":1}"));
+	ck_assert_int_eq(client_call(client, "POST", "/v1/else", "{}", NULL, &err), ERR_UNAVAILABLE);
+	ck_assert_str_eq(standin_request(server, 2), standin_request(server, 3));
+	ck_assert_uint_ge(standin_requests(server), 4); /* libcurl itself may repeat what a kept connection lost */
+}
+END_TEST
+
+START_TEST(a_stream_from_a_url_resumes)
+{
+	static const struct standin_row rows[] = {
+		{ "GET /s", EVENTS "id: 1\nevent: a\ndata: {}\n\n", .uses = 1, .close = true },
+		{ "GET /s", EVENTS "id: 2\nevent: b\ndata: {}\n\n", .hold = true },
+	};
+	serve_tcp(rows, COUNT(rows));
+	struct watch w = { .last = "2", .drop = true };
+	w.stream = client_stream(client, "/s", on_event, on_state, &w);
+	turn_until(&w.done);
+	ck_assert_str_eq(str_text(&w.text), "up 1:a down up 2:b ");
+	ck_assert_ptr_nonnull(strstr(standin_request(server, 1), "Last-Event-ID: 1\r\n"));
+	str_done(&w.text);
+}
+END_TEST
+
+START_TEST(a_url_where_nobody_is)
+{
+	static const struct standin_row rows[] = { { "GET /", "{}" } };
+	serve_tcp(rows, COUNT(rows));
+	standin_stop(TAKE(server));
+	struct err err;
+	ck_assert_int_eq(client_call(client, "GET", "/v1/engine", NULL, NULL, &err), ERR_UNAVAILABLE);
+	ck_assert_ptr_nonnull(strstr(err.message, "127.0.0.1"));
+}
+END_TEST
+
 START_TEST(a_base_url_must_be_one)
 {
 	struct client *c;
@@ -277,6 +339,9 @@ int main(void)
 	tcase_add_test(tc, many_are_answered);
 	tcase_add_test(tc, a_stream_resumes_after_the_last_event);
 	tcase_add_test(tc, a_stream_that_is_refused_does_not_come_back);
+	tcase_add_test(tc, a_url_is_asked_as_the_socket_is);
+	tcase_add_test(tc, a_stream_from_a_url_resumes);
+	tcase_add_test(tc, a_url_where_nobody_is);
 	tcase_add_test(tc, a_base_url_must_be_one);
 	Suite *s = suite_create("client_socket");
 	suite_add_tcase(s, tc);

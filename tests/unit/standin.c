@@ -4,7 +4,9 @@
 #include "base/fs.h"
 #include "base/str.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -159,23 +161,42 @@ static void must(bool good, const char *what)
 	abort();
 }
 
-struct standin *standin_start(const char *home, const struct standin_row *rows, size_t n)
+static struct standin *serve_on(int listener, const struct standin_row *rows, size_t n)
 {
 	struct standin *s = xcalloc(1, sizeof(*s));
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	s->path = xasprintf("%s/pawl.sock", home);
-	must(strlen(s->path) < sizeof(to.sun_path), "the stand-in's path is too long");
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", s->path);
 	s->rows = xmemdup(rows, n * sizeof(*rows));
 	s->nrows = n;
-	(void)unlink(s->path);
-	s->listener = socket(AF_UNIX, SOCK_STREAM, 0);
-	must(s->listener >= 0 && bind(s->listener, (struct sockaddr *)&to, sizeof(to)) == 0 &&
-	         listen(s->listener, 16) == 0 && pipe(s->wake) == 0 &&
-	         pthread_mutex_init(&s->lock, NULL) == 0 &&
-	         pthread_create(&s->thread, NULL, loop, s) == 0,
+	s->listener = listener;
+	must(listen(s->listener, 16) == 0 && pipe(s->wake) == 0 && pthread_mutex_init(&s->lock, NULL) == 0 &&
+		     pthread_create(&s->thread, NULL, loop, s) == 0,
 	     "the stand-in cannot start");
 	return s;
+}
+
+struct standin *standin_start(const char *home, const struct standin_row *rows, size_t n)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	char *path = xasprintf("%s/pawl.sock", home);
+	must(strlen(path) < sizeof(to.sun_path), "the stand-in's path is too long");
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	(void)unlink(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	must(fd >= 0 && bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0, "the stand-in has no socket");
+	struct standin *s = serve_on(fd, rows, n);
+	s->path = path;
+	return s;
+}
+
+struct standin *standin_start_tcp(const struct standin_row *rows, size_t n, int *ret_port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(to);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	must(fd >= 0 && bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+		     getsockname(fd, (struct sockaddr *)&to, &len) == 0,
+	     "the stand-in has no port");
+	*ret_port = ntohs(to.sin_port);
+	return serve_on(fd, rows, n);
 }
 
 void standin_stop(struct standin *s)
@@ -187,7 +208,8 @@ void standin_stop(struct standin *s)
 	(void)close(s->listener);
 	(void)close(s->wake[0]);
 	(void)close(s->wake[1]);
-	(void)unlink(s->path);
+	if (s->path)
+		(void)unlink(s->path);
 	for (size_t i = 0; i < s->nasked; i++)
 		free(s->asked[i]);
 	free(s->path);

@@ -20,6 +20,8 @@ struct standin;
 
 /* Serve home/pawl.sock (the folder exists) in a thread until standin_stop(). */
 struct standin *standin_start(const char *home, const struct standin_row *rows, size_t n);
+/* The same on a free TCP port of this machine. */
+struct standin *standin_start_tcp(const struct standin_row *rows, size_t n, int *ret_port);
 void standin_stop(struct standin *s);
 /* How many requests and connections came until now; the text of request `i` (head and body). */
 size_t standin_requests(struct standin *s);
