@@ -19,6 +19,7 @@
 #define ASK_EVERY_US 100000 /* at most so often per run */
 #define DRAW_EVERY_MS 200   /* the clock in the block */
 #define LAST_EVENTS_US 300000
+#define REVIVE_MAX 3 /* an engine that dies again and again is not started for ever */
 #define LINES_MAX_NODES 200 /* beyond, only failures and tenths get a line */
 
 struct watch;
@@ -38,6 +39,10 @@ struct watch {
 	size_t drawn_lines; /* of the block that is on the screen */
 	bool changed;
 	bool away;          /* the stream is down */
+	bool live;
+	bool lost;          /* … and the engine did not take its leave */
+	int revived;
+	unsigned int stream;
 	struct err failure; /* the engine refused something that must work */
 };
 
@@ -170,16 +175,38 @@ static void on_event(void *ctx, const struct stream_event *e)
 	f->heard_end = f->heard_end || (state >= 0 && state_final(ENTITY_RUN, state));
 }
 
-static void on_stream(void *ctx, enum stream_state state, const struct err *err UNUSED,
-                      int64_t retry_in_ms)
+static void on_stream(void *ctx, enum stream_state state, const struct err *err, int64_t retry_in_ms)
 {
 	struct watch *w = ctx;
 	w->changed = true;
 	if (state == STREAM_DOWN && retry_in_ms < 0)
 		w->failure = *err;
+	/* An engine that leaves says so, and whoever stopped it wants it stopped. One that is gone was lost. */
+	w->lost = state == STREAM_DOWN && w->live && err->code == ERR_UNAVAILABLE;
+	w->live = state == STREAM_LIVE;
 	w->away = state == STREAM_DOWN;
 	for (size_t i = 0; i < w->n; i++)
 		w->v[i].dirty = true;
+}
+
+/* Start an engine in place of the one that was lost; it goes on with the runs. */
+static void revive(struct watch *w)
+{
+	struct client *c = NULL;
+	struct err err;
+	w->lost = false;
+	if (w->cli->url || ++w->revived > REVIVE_MAX)
+		return; /* it may come back by other means */
+	enum err_code code = engine_ensure(w->cli->home, NULL, &c, &err);
+	client_free(c);
+	if (code) {
+		erase_block(w);
+		note_line(w->cli, "%s", err.message);
+		return;
+	}
+	erase_block(w);
+	note_line(w->cli, _("the engine was lost; another one goes on"));
+	client_stream_retry(w->cli->client, w->stream);
 }
 
 static void took_run(struct watch *w, struct followed *f)
@@ -458,6 +485,8 @@ static enum err_code loop(struct watch *w, int signals, enum follow_end *ret, st
 {
 	int64_t drawn_us = 0;
 	for (;;) {
+		if (w->lost)
+			revive(w);
 		int due = ask_due(w);
 		if (w->failure.code) {
 			if (err)
@@ -502,9 +531,9 @@ enum err_code follow(struct cli *cli, struct followed *v, size_t n, const struct
 	int signals = signals_open();
 	if (signals < 0)
 		return err_sys(err, ERR_INTERNAL, _("cannot catch signals"));
-	unsigned int stream = client_stream(cli->client, path, on_event, on_stream, &w);
+	w.stream = client_stream(cli->client, path, on_event, on_stream, &w);
 	enum err_code code = loop(&w, signals, ret, err);
-	client_drop(cli->client, stream);
+	client_drop(cli->client, w.stream);
 	for (size_t i = 0; i < n; i++)
 		if (v[i].request)
 			client_drop(cli->client, v[i].request);

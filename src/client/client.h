@@ -78,6 +78,8 @@ struct stream_event {
 	size_t len;
 };
 typedef void (*client_event_fn)(void *ctx, const struct stream_event *e);
+/* For STREAM_DOWN `err` says why: ERR_CANCELED when the engine took its leave, ERR_UNAVAILABLE when it did not;
+ * retry_in_ms is -1 when there will be no further try. */
 typedef void (*client_stream_fn)(void *ctx, enum stream_state state, const struct err *err,
                                  int64_t retry_in_ms);
 unsigned int client_stream(struct client *c, const char *path, client_event_fn on_event,

@@ -172,7 +172,7 @@ static void plan_stream(struct client *c, struct request *r)
 	bool never = r->status >= 400 && r->status < 500 && r->status != 408 && r->status != 429;
 	bool too_large = r->end.code == ERR_TOO_LARGE && !r->status;
 	if (!r->end.code)
-		err_note(&r->end, ERR_UNAVAILABLE, _("the engine at %s ended the stream"),
+		err_note(&r->end, ERR_CANCELED, _("the engine at %s ended the stream"),
 		         c->where);
 	int64_t wait_ms = r->failures < 4 ? 1000 << r->failures : 15000;
 	r->failures++;

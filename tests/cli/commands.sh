@@ -252,6 +252,26 @@ until_says '"state":"succeeded"' show "$o1" --json
 run 0 queue --history -n 2
 run 2 queue nonsense
 
+# ---- an engine that is lost is replaced ----
+run 0 engine status --json
+pid=$(json pid)
+"$pawl" run "$tmp/long.yaml" -p "flag=$tmp/flag3" >"$tmp/out3" 2>"$tmp/err3" &
+follower=$!
+until_says '"current":\["wait"\]' runs -w long --json
+kill -9 "$pid"
+tries=0
+until grep -q 'another one goes on' "$tmp/err3"; do
+	tries=$((tries + 1))
+	[ $tries -lt 400 ] || { cat "$tmp/out3" "$tmp/err3"; fail "pawl run does not replace a lost engine"; }
+	sleep 0.05
+done
+touch "$tmp/flag3"
+wait $follower || { cat "$tmp/out3" "$tmp/err3"; fail "the run did not succeed after its engine was lost"; }
+grep -q 'long r-[0-9a-z]* succeeded' "$tmp/out3" || { cat "$tmp/out3"; fail "no end is told"; }
+[ "$(grep -c 'wait running' "$tmp/out3")" = 1 ] || { cat "$tmp/out3"; fail "a step ran twice"; }
+run 0 engine status --json
+pid=$(json pid)
+
 # ---- the engine's end ----
 run 0 submit "$tmp/long.yaml" -q -p "flag=$tmp/flag2"
 kept=$out
