@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #define FDS_MAX 64
+#define FDS_OWN 3           /* terminal, signals, output that waits */
 #define SLICE_US 8000       /* keys that came together are taken this long before a frame is drawn */
 #define START_WAIT_US 150000 /* the first frame waits so long for the first answers */
 #define NEWS_FRAME_US 100000 /* frames that no key asked for */
@@ -46,7 +47,7 @@
 
 struct loop {
 	int signal_fd;
-	struct pollfd fds[FDS_MAX + 2];
+	struct pollfd fds[FDS_MAX + 3];
 	int64_t last_frame_us, last_key_us, start_us;
 	bool key_came, input_left, wait_terminal, first_drawn;
 	int64_t shown_second;
@@ -368,7 +369,7 @@ static void turn(struct console *c, struct loop *l)
 		draw(c, l);
 	/* What drawing found missing (a pane got its size) is asked for at once. */
 	logview_turn(&c->log, c->mono_us);
-	if (l->wait_terminal)
+	if (l->wait_terminal && screen_output_fd(c->screen) < 0)
 		timeout_us = lower(timeout_us, BUSY_MS * 1000);
 	if (l->input_left)
 		timeout_us = 0;
@@ -379,11 +380,15 @@ static void turn(struct console *c, struct loop *l)
 	int client_ms = -1;
 	l->fds[0] = (struct pollfd){ STDIN_FILENO, POLLIN, 0 };
 	l->fds[1] = (struct pollfd){ l->signal_fd, POLLIN, 0 };
-	size_t n = client_poll(c->client, l->fds + 2, FDS_MAX, &client_ms);
+	int output_fd = screen_output_fd(c->screen);
+	l->fds[2] = (struct pollfd){ output_fd, POLLOUT, 0 }; /* -1 is left out */
+	if (output_fd >= 0)
+		l->wait_terminal = false; /* it says itself when it is ready */
+	size_t n = client_poll(c->client, l->fds + FDS_OWN, FDS_MAX, &client_ms);
 	timeout_us = lower(timeout_us, client_ms < 0 ? -1 : (int64_t)client_ms * 1000);
 	struct timespec wait = { timeout_us / 1000000, timeout_us % 1000000 * 1000 };
-	if (ppoll(l->fds, n + 2, timeout_us < 0 ? NULL : &wait, NULL) < 0)
-		for (size_t i = 0; i < n + 2; i++)
+	if (ppoll(l->fds, n + FDS_OWN, timeout_us < 0 ? NULL : &wait, NULL) < 0)
+		for (size_t i = 0; i < n + FDS_OWN; i++)
 			l->fds[i].revents = 0;
 	take_time(c);
 	if (l->fds[1].revents)
@@ -393,14 +398,16 @@ static void turn(struct console *c, struct loop *l)
 		c->quit = true;
 	if ((l->fds[0].revents & POLLIN) || l->input_left)
 		take_keys(c, l);
-	client_turn(c->client, l->fds + 2, n);
+	if (l->fds[2].revents)
+		screen_output(c->screen);
+	client_turn(c->client, l->fds + FDS_OWN, n);
 	if (c->suspend_wanted)
 		suspend(c);
 }
 
 static int run(struct console *c)
 {
-	struct loop l = { .start_us = clock_mono_us() };
+	struct loop l = { .start_us = clock_mono_us(), .last_key_us = clock_mono_us() };
 	l.signal_fd = open_signals();
 	while (!c->quit)
 		turn(c, &l);

@@ -7,9 +7,11 @@
 #include <ncurses.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define ESC_DELAY_MS 25
@@ -31,6 +33,11 @@ struct screen {
 	int npairs, max_colors, max_pairs;
 	bool color, mouse, paste, osc, suspended;
 	int cursor_row, cursor_column;
+	/* ncurses writes piece by piece to descriptor 1; during a frame that is a file in memory, so that the frame
+	 * goes out in one piece, and through a description of our own that never blocks. */
+	int capture_fd, stdout_fd, tty_fd;
+	struct str out; /* not taken by the terminal yet */
+	size_t out_at;
 };
 
 static void setup_colors(struct screen *s, bool no_color)
@@ -44,14 +51,69 @@ static void setup_colors(struct screen *s, bool no_color)
 	s->max_pairs = MIN(COLOR_PAIRS, PAIRS_MAX);
 }
 
-static void write_out(const char *bytes, size_t len)
+/* Give the terminal what it takes now; with `all` wait until it took everything. */
+static void pump(struct screen *s, bool all)
 {
-	for (size_t at = 0; at < len;) {
-		ssize_t n = write(STDOUT_FILENO, bytes + at, len - at);
-		if (n < 0 && errno != EINTR)
+	while (s->out_at < s->out.len) {
+		int fd = all || s->tty_fd < 0 ? STDOUT_FILENO : s->tty_fd;
+		ssize_t n = write(fd, s->out.p + s->out_at, s->out.len - s->out_at);
+		if (n > 0)
+			s->out_at += (size_t)n;
+		else if (n < 0 && errno == EAGAIN)
 			return;
-		at += n > 0 ? (size_t)n : 0;
+		else if (n < 0 && errno != EINTR)
+			break; /* the terminal is gone: the loop hears of it */
 	}
+	str_clear(&s->out);
+	s->out_at = 0;
+}
+
+static void write_out(struct screen *s, const char *bytes, size_t len)
+{
+	str_add_len(&s->out, bytes, len);
+	pump(s, false);
+}
+
+static void capture(struct screen *s)
+{
+	(void)fflush(stdout);
+	if (s->capture_fd >= 0)
+		(void)dup2(s->capture_fd, STDOUT_FILENO);
+}
+
+static void release(struct screen *s)
+{
+	if (s->capture_fd < 0)
+		return;
+	(void)dup2(s->stdout_fd, STDOUT_FILENO);
+	off_t len = lseek(s->capture_fd, 0, SEEK_CUR);
+	if (len > 0) {
+		str_reserve(&s->out, (size_t)len);
+		ssize_t n = pread(s->capture_fd, s->out.p + s->out.len, (size_t)len, 0);
+		if (n > 0) {
+			s->out.len += (size_t)n;
+			s->out.p[s->out.len] = '\0';
+		}
+	}
+	(void)lseek(s->capture_fd, 0, SEEK_SET);
+	pump(s, false);
+}
+
+static void open_output(struct screen *s)
+{
+	const char *tty = ttyname(STDOUT_FILENO);
+	s->stdout_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	s->capture_fd = s->stdout_fd < 0 ? -1 : memfd_create("pawl-frame", MFD_CLOEXEC);
+	s->tty_fd = tty ? open(tty, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+}
+
+static void close_output(struct screen *s)
+{
+	int fds[] = { s->capture_fd, s->stdout_fd, s->tty_fd };
+	for (size_t i = 0; i < COUNT(fds); i++)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	str_done(&s->out);
 }
 
 static void enter(struct screen *s)
@@ -65,13 +127,14 @@ static void enter(struct screen *s)
 	(void)leaveok(stdscr, FALSE);
 	(void)typeahead(-1); /* a frame is written whole; whether to draw one is decided before */
 	if (s->paste)
-		write_out("\033[?2004h", 8);
+		write_out(s, "\033[?2004h", 8);
 }
 
 static void leave(struct screen *s)
 {
 	if (s->paste)
-		write_out("\033[?2004l", 8);
+		str_add(&s->out, "\033[?2004l");
+	pump(s, true);
 	if (s->mouse)
 		(void)mousemask(0, NULL);
 	(void)curs_set(1);
@@ -105,9 +168,11 @@ enum err_code screen_open(const struct screen_options *o, struct screen **ret, s
 	set_escdelay(ESC_DELAY_MS);
 	struct screen *s = xcalloc(1, sizeof(*s));
 	s->theme = *o->theme;
+	open_output(s);
 	s->cells.ascii = o->ascii || MB_CUR_MAX == 1;
 	s->term = newterm(NULL, stdout, stdin);
 	if (!s->term) {
+		close_output(s);
 		free(s);
 		return err_set(err, ERR_USAGE, _("the terminal '%.40s' cannot be used"),
 			       getenv("TERM"));
@@ -135,6 +200,7 @@ void screen_close(struct screen *s)
 	if (!s->suspended)
 		leave(s);
 	delscreen(s->term);
+	close_output(s);
 	cells_done(&s->cells);
 	free(s->shown);
 	free(s);
@@ -272,8 +338,11 @@ bool screen_flush(struct screen *s)
 {
 	if (s->suspended)
 		return true;
-	if (output_queued())
+	if (s->out.len)
+		pump(s, false);
+	if (s->out.len || output_queued())
 		return false;
+	capture(s);
 	size_t row_size = (size_t)s->cells.columns * sizeof(struct cell);
 	for (int row = 0; row < s->cells.rows; row++) {
 		struct cell *shown = s->shown + (size_t)row * (size_t)s->cells.columns;
@@ -288,6 +357,7 @@ bool screen_flush(struct screen *s)
 		(void)wmove(stdscr, s->cursor_row, MIN(s->cursor_column, s->cells.columns - 1));
 	(void)wnoutrefresh(stdscr);
 	(void)doupdate();
+	release(s);
 	return true;
 }
 
@@ -401,8 +471,17 @@ void screen_set_mouse(struct screen *s, bool on)
 
 void screen_beep(struct screen *s)
 {
-	if (!s->suspended)
-		(void)beep();
+	screen_send(s, "\a", 1);
+}
+
+int screen_output_fd(const struct screen *s)
+{
+	return s->out.len ? s->tty_fd : -1;
+}
+
+void screen_output(struct screen *s)
+{
+	pump(s, false);
 }
 
 bool screen_takes_osc(const struct screen *s)
@@ -414,5 +493,5 @@ void screen_send(struct screen *s, const char *bytes, size_t len)
 {
 	if (s->suspended)
 		return;
-	write_out(bytes, len);
+	write_out(s, bytes, len);
 }

@@ -33,6 +33,9 @@ void screen_cursor(struct screen *s, int row, int column);
 /* Bring the terminal to what the cells say. False if output is still queued and nothing was done: come
  * back later, with what is true then. */
 bool screen_flush(struct screen *s);
+/* The descriptor to poll for POLLOUT while a frame is not out yet, -1: none; and to go on when it is ready. */
+int screen_output_fd(const struct screen *s);
+void screen_output(struct screen *s);
 /* Next key if there is one; never waits longer than the 25 ms after a lone Esc. */
 bool screen_read(struct screen *s, struct key_event *ret);
 /* Take the terminal's present size; true if it differs. The cells are blank then. */
