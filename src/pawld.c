@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pawld, the engine: one loop on one thread that owns the database, every state and the HTTP server.
+/* pawld, the engine: one loop on one thread that owns the database, every state and the HTTP
+ * server.
  *
  *   main()                    options, the home, signals, the loop
  *     config_read/set()       src/api/config.c    settings: HOME/pawl.conf, --set
- *     host_new()              src/engine/host.c   lock of the home, worker socket, timers, the end of a turn
- *       store_open()          src/store/          SQLite: one connection, one transaction a turn
- *       engine_new()          src/engine/         the turn: queue, scheduling, verbs, recovery
+ *     host_new()              src/engine/host.c   lock of the home, worker socket, timers, the end
+ * of a turn store_open()          src/store/          SQLite: one connection, one transaction a
+ * turn engine_new()          src/engine/         the turn: queue, scheduling, verbs, recovery
  *         flow_load()         src/flow/           workflow files to graphs
  *         model/              src/model/          states, graph, expressions, retry: pure
  *         proto_send/recv()   src/work/proto.c    what engine and pawl-worker say to each other
@@ -16,8 +17,8 @@
  *       api_submit() …        src/api/submit.c, command.c: changes, answered after their commit
  *       api_event_stream()    src/api/stream.c, follow.c: events and log lines as they come
  *
- * Beside it run pawl-worker (src/work/), one process a step, which outlives it, and pawl (src/main.c), which
- * speaks to it over the socket. */
+ * Beside it run pawl-worker (src/work/), one process a step, which outlives it, and pawl
+ * (src/main.c), which speaks to it over the socket. */
 #include "api/config.h"
 #include "api/fsck.h"
 #include "api/server.h"
@@ -46,27 +47,38 @@ struct options {
 
 static void print_help(void)
 {
-	(void)fputs(_("Usage: pawld [OPTION]…\n"
-		      "Run the engine of pawl. It is started by pawl on demand; see pawld(8).\n\n"
-		      "  --home DIR        the folder of its database, logs and socket ($PAWL_HOME,\n"
-		      "                    else ~/.local/state/pawl)\n"
-		      "  --set KEY=VALUE   a setting; wins over DIR/pawl.conf\n"
-		      "  --help-config     list the settings as a sample file\n"
-		      "  --foreground      stay with the terminal and write diagnostics to it\n"
-		      "  --ready-fd N      write \"ready\" to descriptor N when requests are answered,\n"
-		      "                    or \"error: why\"\n"
-		      "  --fsck [--json]   check what is stored in the home and leave; no engine may run\n"
-		      "  --version, --help\n\n"
-		      "Examples:\n"
-		      "  pawld --foreground --home /tmp/try --set steps=4\n"
-		      "  pawld --help-config > ~/.local/state/pawl/pawl.conf\n"),
-		    stdout);
+	(void)fputs(
+	    _("Usage: pawld [OPTION]…\n"
+	      "Run the engine of pawl. It is started by pawl on demand; see pawld(8).\n\n"
+	      "  --home DIR        the folder of its database, logs and socket ($PAWL_HOME,\n"
+	      "                    else ~/.local/state/pawl)\n"
+	      "  --set KEY=VALUE   a setting; wins over DIR/pawl.conf\n"
+	      "  --help-config     list the settings as a sample file\n"
+	      "  --foreground      stay with the terminal and write diagnostics to it\n"
+	      "  --ready-fd N      write \"ready\" to descriptor N when requests are answered,\n"
+	      "                    or \"error: why\"\n"
+	      "  --fsck [--json]   check what is stored in the home and leave; no engine may run\n"
+	      "  --version, --help\n\n"
+	      "Examples:\n"
+	      "  pawld --foreground --home /tmp/try --set steps=4\n"
+	      "  pawld --help-config > ~/.local/state/pawl/pawl.conf\n"),
+	    stdout);
 }
 
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { OPT_HOME = 1, OPT_SET, OPT_HELP_CONFIG, OPT_FOREGROUND, OPT_READY, OPT_VERSION, OPT_HELP, OPT_FSCK, OPT_JSON };
+	enum {
+		OPT_HOME = 1,
+		OPT_SET,
+		OPT_HELP_CONFIG,
+		OPT_FOREGROUND,
+		OPT_READY,
+		OPT_VERSION,
+		OPT_HELP,
+		OPT_FSCK,
+		OPT_JSON
+	};
 	static const struct option longs[] = {
 		{ "home", required_argument, NULL, OPT_HOME },
 		{ "set", required_argument, NULL, OPT_SET },
@@ -89,7 +101,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_SET:
 			if (o->nsettings == SETTINGS_MAX) {
-				(void)fprintf(stderr, _("pawld: --set: at most %d are possible\n"), SETTINGS_MAX);
+				(void)fprintf(stderr, _("pawld: --set: at most %d are possible\n"),
+				              SETTINGS_MAX);
 				return 2;
 			}
 			o->settings[o->nsettings++] = optarg;
@@ -110,7 +123,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case OPT_READY:
 			o->ready_fd = (int)strtol(optarg, &end, 10);
 			if (*end || end == optarg || fcntl(o->ready_fd, F_GETFD) < 0) {
-				(void)fprintf(stderr, _("pawld: --ready-fd: %s is no open descriptor\n"), optarg);
+				(void)fprintf(stderr,
+				              _("pawld: --ready-fd: %s is no open descriptor\n"),
+				              optarg);
 				return 2;
 			}
 			break;
@@ -142,20 +157,23 @@ static void tell(struct options *o, const char *line)
 	for (const char *p = line; *p; p++)
 		str_add_char(&text, *p == '\n' ? ' ' : *p);
 	str_add_char(&text, '\n');
-	(void)fs_write_all(o->ready_fd, str_text(&text), text.len); /* nobody may be there any more */
+	(void)fs_write_all(o->ready_fd, str_text(&text),
+	                   text.len); /* nobody may be there any more */
 	(void)close(o->ready_fd);
 	o->ready_fd = -1;
 }
 
 static int fail(struct options *o, const struct err *err)
 {
-	auto_free char *line = xasprintf("error: %s%s%s", err->message, err->hint[0] ? "; " : "", err->hint);
+	auto_free char *line =
+	    xasprintf("error: %s%s%s", err->message, err->hint[0] ? "; " : "", err->hint);
 	diag(DIAG_ERROR, "%s%s%s", err->message, err->hint[0] ? "; " : "", err->hint);
 	tell(o, line);
 	return err_exit_status(err->code);
 }
 
-/* Leave the terminal: a session of its own, no standard input, nothing that keeps a file system busy. */
+/* Leave the terminal: a session of its own, no standard input, nothing that keeps a file system
+ * busy. */
 static void detach(const char *home)
 {
 	(void)setsid(); /* fails when the starter did it */
@@ -179,7 +197,8 @@ static void detach(const char *home)
 		diag(DIAG_WARN, "chdir: %s", strerror(errno));
 }
 
-/* Steps keep the soft limit that they were started with; the engine needs more for its connections. */
+/* Steps keep the soft limit that they were started with; the engine needs more for its connections.
+ */
 static void raise_files(void)
 {
 	struct rlimit l;
@@ -189,7 +208,8 @@ static void raise_files(void)
 	}
 }
 
-static enum err_code configure(const struct options *o, const char *home, struct config *c, struct err *err)
+static enum err_code configure(const struct options *o, const char *home, struct config *c,
+                               struct err *err)
 {
 	auto_free char *path = xasprintf("%s/pawl.conf", home);
 	config_default(c);
@@ -252,8 +272,10 @@ static int run(struct options *o, const char *home)
 	if (configure(o, home, &config, &err))
 		return fail(o, &err);
 	auto_free char *libexec = find_libexec();
-	struct host_options ho = { .home = home, .settings = config.engine, .libexec = libexec,
-				   .unsafe_network_fs = config.unsafe_network_fs };
+	struct host_options ho = { .home = home,
+		                   .settings = config.engine,
+		                   .libexec = libexec,
+		                   .unsafe_network_fs = config.unsafe_network_fs };
 	uv_loop_t *loop = uv_default_loop();
 	struct leaving l = { NULL, NULL };
 	uv_signal_t signals[2];
@@ -280,7 +302,8 @@ static int check(struct options *o, const char *home)
 {
 	struct config config;
 	struct err err = { .code = ERR_OK };
-	if (configure(o, home, &config, &err) || fsck_home(home, config.unsafe_network_fs, o->json, &err))
+	if (configure(o, home, &config, &err) ||
+	    fsck_home(home, config.unsafe_network_fs, o->json, &err))
 		return err.code == ERR_CORRUPT ? err_exit_status(err.code) : fail(o, &err);
 	return 0;
 }

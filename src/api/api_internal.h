@@ -27,7 +27,7 @@ struct conn_list {
 	struct conn *first, *last; /* by deadline */
 };
 
-struct events; /* stream.c */
+struct events;  /* stream.c */
 struct follows; /* follow.c */
 
 struct api {
@@ -49,8 +49,8 @@ struct api {
 	bool turning, again; /* something was resumed: run once more */
 	bool stopping, closed;
 	bool stop_wanted, stop_kill; /* when the present request is answered */
-	int closing;         /* handles whose close is under way */
-	int jobs;            /* in the thread pool */
+	int closing;                 /* handles whose close is under way */
+	int jobs;                    /* in the thread pool */
 	int streams;
 
 	struct events *events;
@@ -71,20 +71,22 @@ void api_stop_soon(struct api *a, bool kill);
 
 /* ---- conn.c ---- */
 void conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
-		 enum MHD_ConnectionNotificationCode code);
+                 enum MHD_ConnectionNotificationCode code);
 void conn_phase(struct conn *c, enum conn_phase phase);
 void conn_cut_late(uv_timer_t *timer);
 
 /* ---- request.c ---- */
 void *request_line(void *cls, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-			       const char *version, const char *upload, size_t *upload_len, void **context);
+enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *upload,
+                               size_t *upload_len, void **context);
 void request_completed(void *cls, struct MHD_Connection *mhd, void **context,
-		       enum MHD_RequestTerminationCode why);
-/* Answer with a stream; `size` -1: not known. Counts it in streams, and refuses it beyond the limit. Takes `ctx`: `done`
- * is called in any case and gives the place back (streams--). */
+                       enum MHD_RequestTerminationCode why);
+/* Answer with a stream; `size` -1: not known. Counts it in streams, and refuses it beyond the
+ * limit. Takes `ctx`: `done` is called in any case and gives the place back (streams--). */
 enum err_code request_stream(struct request *r, MHD_ContentReaderCallback read, void *ctx,
-			     MHD_ContentReaderFreeCallback done, int64_t size, struct err *err) MUST_CHECK;
+                             MHD_ContentReaderFreeCallback done, int64_t size,
+                             struct err *err) MUST_CHECK;
 
 /* ---- job.c: work in the thread pool ---- */
 struct job {
@@ -118,11 +120,13 @@ void jw_above(struct jw *w, const char *key, int64_t v);         /* below 0 is n
 void jw_node(struct api *a, struct jw *w, const char *key, id_t64 run, int idx); /* its name */
 bool node_name(struct api *a, id_t64 run, int idx, struct str *out);
 /* Index of a node by its name; ERR_NOT_FOUND with what was probably meant. */
-enum err_code node_find(struct api *a, id_t64 run, const char *name, int *ret, struct err *err) MUST_CHECK;
+enum err_code node_find(struct api *a, id_t64 run, const char *name, int *ret,
+                        struct err *err) MUST_CHECK;
 
 void show_order(struct api *a, struct jw *w, const char *key, const struct order_row *o);
 void show_run(struct api *a, struct jw *w, const char *key, const struct run_row *r);
-/* `row` NULL: it never left pending. `name` and `parent` as in the instance, if it is one (parent -1). */
+/* `row` NULL: it never left pending. `name` and `parent` as in the instance, if it is one (parent
+ * -1). */
 struct node_shown {
 	id_t64 run;
 	int idx;
@@ -131,12 +135,14 @@ struct node_shown {
 };
 void show_node(struct api *a, struct jw *w, const char *key, const struct node_shown *n);
 int node_state_now(struct api *a, id_t64 run, int idx, const struct node_row *row);
-void show_iteration(struct api *a, struct jw *w, const char *key, const struct attempt_row *at, int newest);
-void show_attempt(struct api *a, struct jw *w, const char *key, const struct attempt_row *at, int newest);
+void show_iteration(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
+                    int newest);
+void show_attempt(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
+                  int newest);
 void show_event(struct api *a, struct jw *w, const char *key, const struct event_row *e);
 /* `row` NULL: it is read when it is needed. */
 void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int idx, int64_t token,
-		  const struct node_row *row);
+                  const struct node_row *row);
 /* "params": what a workflow asks for. */
 void show_params(struct jw *w, const struct graph *g);
 void show_report(struct jw *w, const char *key, const struct flow_report *report);
@@ -146,7 +152,8 @@ void show_report(struct jw *w, const char *key, const struct flow_report *report
 enum err_code find_order(struct api *a, const char *text, id_t64 *ret, struct err *err) MUST_CHECK;
 enum err_code find_run(struct api *a, const char *text, id_t64 *ret, struct err *err) MUST_CHECK;
 /* The states named in ?state=; 0 when there is none. */
-enum err_code query_states(const struct request *r, enum entity e, unsigned int *ret, struct err *err) MUST_CHECK;
+enum err_code query_states(const struct request *r, enum entity e, unsigned int *ret,
+                           struct err *err) MUST_CHECK;
 /* Counts by state, up to date. */
 const struct read_counts *counts_now(struct api *a);
 
@@ -155,11 +162,11 @@ const struct read_counts *counts_now(struct api *a);
 void command_start(struct request *r, struct command *c);
 
 /* ---- errors.c: the first line of a log that looks like an error ---- */
-/* Line of an ended attempt's first error: > 0, 0: none or not known. `r` waits for it if it has to be looked for, and
- * its handler is called again then: *ret_wait. */
+/* Line of an ended attempt's first error: > 0, 0: none or not known. `r` waits for it if it has to
+ * be looked for, and its handler is called again then: *ret_wait. */
 int64_t first_error(struct api *a, int64_t token);
 enum err_code first_error_wait(struct request *r, const struct attempt_row *at, bool *ret_wait,
-			       struct err *err) MUST_CHECK;
+                               struct err *err) MUST_CHECK;
 
 /* ---- stream.c, follow.c ---- */
 struct events *events_new(struct api *a);
@@ -172,8 +179,9 @@ void follows_stop(struct follows *f);
 void follows_published(struct follows *f);
 
 /* Members of an order in a submission. */
-#define ORDER_FIELDS                                                                                       \
-	"workflow workflow_hash file dir params priority max_wait_ms depends_on on_dependency_failure hold "   \
+#define ORDER_FIELDS \
+	"workflow workflow_hash file dir params priority max_wait_ms depends_on " \
+	"on_dependency_failure hold " \
 	"paused until until_failure env submitter"
 
 /* ---- handlers, by file; the table is in routes.c ---- */

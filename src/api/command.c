@@ -98,7 +98,7 @@ void command_start(struct request *r, struct command *c)
 	c->idempotency_key = r->idempotency_key;
 	if (r->idempotency_key) {
 		struct hash_part parts[] = { { r->target.path, strlen(r->target.path) },
-					     { str_text(&r->body), r->body.len } };
+			                     { str_text(&r->body), r->body.len } };
 		c->body = hash_parts(parts, COUNT(parts));
 	}
 	request_wait(r);
@@ -115,7 +115,8 @@ static enum err_code common(struct request *r, struct command *c, struct err *er
 		code = body_number(r->json, "priority", 0, -1000000, 1000000, &priority, err);
 	if (!code)
 		c->priority = (int)priority;
-	bool priority_verb = r->route->verb == VERB_RUN_PRIORITY || r->route->verb == VERB_ORDER_PRIORITY;
+	bool priority_verb =
+	    r->route->verb == VERB_RUN_PRIORITY || r->route->verb == VERB_ORDER_PRIORITY;
 	if (!code && priority_verb && json_type(json_get(r->json, "priority")) != JSON_NUMBER)
 		return err_set(err, ERR_USAGE, _("priority: expected a whole number"));
 	return code;
@@ -158,7 +159,8 @@ enum err_code api_run_verb(struct request *r, struct err *err)
 		c.nnodes = 1;
 	}
 	if (c.verb == VERB_UNTIL && !c.nnodes && !c.failure)
-		return err_set(err, ERR_USAGE, _("until: name at least one node in \"nodes\", or set \"failure\""));
+		return err_set(err, ERR_USAGE,
+		               _("until: name at least one node in \"nodes\", or set \"failure\""));
 	for (size_t i = 0; i < c.nnodes; i++) {
 		int idx;
 		code = node_find(r->api, c.id, c.nodes[i], &idx, err);

@@ -15,7 +15,7 @@ enum config_type { CONFIG_NUMBER, CONFIG_SIZE, CONFIG_TIME, CONFIG_SWITCH };
 struct config_row {
 	const char *name;
 	enum config_type type;
-	size_t at;        /* offset in struct config; an int for numbers, int64_t for sizes and times */
+	size_t at; /* offset in struct config; an int for numbers, int64_t for sizes and times */
 	int64_t min, max;
 	const char *help; /* translate on use */
 };
@@ -208,12 +208,14 @@ static char *trimmed(char *s)
 	return s;
 }
 
-enum err_code config_set(struct config *c, const char *where, const char *assignment, struct err *err)
+enum err_code config_set(struct config *c, const char *where, const char *assignment,
+                         struct err *err)
 {
 	auto_free char *copy = xstrdup(assignment);
 	char *value = strchr(copy, '=');
 	if (!value)
-		return err_set(err, ERR_USAGE, _("%s: %.64s: expected key = value"), where, assignment);
+		return err_set(err, ERR_USAGE, _("%s: %.64s: expected key = value"), where,
+		               assignment);
 	*value++ = '\0';
 	const char *key = trimmed(copy);
 	value = trimmed(value);
@@ -226,13 +228,13 @@ enum err_code config_set(struct config *c, const char *where, const char *assign
 	int64_t v;
 	if (!parse_value(row, value, &v))
 		return err_set(err, ERR_USAGE, _("%s: %s: %.64s: expected %s"), where, key, value,
-			       wanted(row->type));
+		               wanted(row->type));
 	if (v < row->min || v > row->max) {
 		auto_str least = STR_INIT, most = STR_INIT;
 		show(row, row->min, &least);
 		show(row, row->max, &most);
-		return err_set(err, ERR_USAGE, _("%s: %s: %.64s: allowed are %s to %s"), where, key, value,
-			       str_text(&least), str_text(&most));
+		return err_set(err, ERR_USAGE, _("%s: %s: %.64s: allowed are %s to %s"), where, key,
+		               value, str_text(&least), str_text(&most));
 	}
 	put(c, row, v);
 	return ERR_OK;
@@ -259,8 +261,8 @@ enum err_code config_check(const struct config *c, struct err *err)
 {
 	const struct engine_settings *e = &c->engine;
 	if (e->workers_max > 0 && e->workers_min > e->workers_max)
-		return err_set(err, ERR_USAGE, _("workers_min: %d: more than workers_max (%d)"), e->workers_min,
-			       e->workers_max);
+		return err_set(err, ERR_USAGE, _("workers_min: %d: more than workers_max (%d)"),
+		               e->workers_min, e->workers_max);
 	if (e->log_head == 0 && e->log_tail > 0)
 		return err_set(err, ERR_USAGE, _("log_tail: without log_head everything is kept"));
 	return ERR_OK;
@@ -272,7 +274,8 @@ void config_help(struct str *out)
 	config_default(&c);
 	str_add(out, _("# HOME/pawl.conf: the settings of the engine, with their defaults.\n"));
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		str_addf(out, "\n# %s (%s)\n# %s = ", _(rows[i].help), wanted(rows[i].type), rows[i].name);
+		str_addf(out, "\n# %s (%s)\n# %s = ", _(rows[i].help), wanted(rows[i].type),
+		         rows[i].name);
 		show(&rows[i], get(&c, &rows[i]), out);
 		str_add_char(out, '\n');
 	}

@@ -9,15 +9,15 @@
 struct config {
 	struct engine_settings engine;
 	bool unsafe_network_fs;
-	int event_lag;   /* events that a reader of the stream may be behind */
-	int streams_max; /* streams open at once */
+	int event_lag;      /* events that a reader of the stream may be behind */
+	int streams_max;    /* streams open at once */
 	int64_t request_ms; /* for a request to arrive in whole */
 };
 
 void config_default(struct config *c);
 /* One "KEY=VALUE"; `where` stands before the message ("--set", "/path/pawl.conf:3"). */
 enum err_code config_set(struct config *c, const char *where, const char *assignment,
-			 struct err *err) MUST_CHECK;
+                         struct err *err) MUST_CHECK;
 /* A file; one that is missing is fine. */
 enum err_code config_read(struct config *c, const char *path, struct err *err) MUST_CHECK;
 /* What the parts together must fulfil. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Connections: whose they are, and when they have had time enough. The server library never cuts a client that
- * sends a byte now and then, so the deadlines are ours: a request has to be there in whole within `request_time`. */
+/* Connections: whose they are, and when they have had time enough. The server library never cuts a
+ * client that sends a byte now and then, so the deadlines are ours: a request has to be there in
+ * whole within `request_time`. */
 #include "api/api_internal.h"
 
 #include "base/clock.h"
@@ -58,7 +59,7 @@ void conn_phase(struct conn *c, enum conn_phase phase)
 	link_conn(c, phase);
 	/* A timer that is set for later is looked at then: only an earlier need moves it. */
 	if (phase == CONN_READING && (!uv_is_active((uv_handle_t *)&c->api->deadline) ||
-				      uv_timer_get_due_in(&c->api->deadline) > (uint64_t)read_ms))
+	                              uv_timer_get_due_in(&c->api->deadline) > (uint64_t)read_ms))
 		arm(c->api, now);
 }
 
@@ -89,7 +90,7 @@ static bool peer_is_own(int fd)
 }
 
 void conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
-		 enum MHD_ConnectionNotificationCode code)
+                 enum MHD_ConnectionNotificationCode code)
 {
 	struct api *a = cls;
 	struct conn *c = *context;
@@ -101,7 +102,7 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		return;
 	}
 	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (!info)
 		return;
 	c = xcalloc(1, sizeof(*c));

@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-typedef enum err_code (*range_fn)(struct store *st, id_t64 first, id_t64 last, int *ret_n, id_t64 *ret,
-				  struct err *err);
+typedef enum err_code (*range_fn)(struct store *st, id_t64 first, id_t64 last, int *ret_n,
+                                  id_t64 *ret, struct err *err);
 
-static enum err_code find(struct api *a, char kind, const char *text, range_fn range, id_t64 newest, id_t64 *ret,
-			  struct err *err)
+static enum err_code find(struct api *a, char kind, const char *text, range_fn range, id_t64 newest,
+                          id_t64 *ret, struct err *err)
 {
 	const char *what = kind == 'o' ? _("order") : _("run");
 	if (str_eq(text, "last")) {
@@ -61,7 +61,8 @@ static enum err_code unknown_state(enum entity e, const char *word, struct err *
 	return ERR_USAGE;
 }
 
-enum err_code query_states(const struct request *r, enum entity e, unsigned int *ret, struct err *err)
+enum err_code query_states(const struct request *r, enum entity e, unsigned int *ret,
+                           struct err *err)
 {
 	*ret = 0;
 	const char *text = request_query(r, "state", NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Following a log (Server-Sent Events): the lines that are there, then those that come, until the attempt has
- * ended. While anybody follows, the size of the files is looked at ten times a second; the end of an attempt is told by
- * the turn that commits it. Only whole lines are sent, but for the last of an attempt that ended. */
+/* Following a log (Server-Sent Events): the lines that are there, then those that come, until the
+ * attempt has ended. While anybody follows, the size of the files is looked at ten times a second;
+ * the end of an attempt is told by the turn that commits it. Only whole lines are sent, but for the
+ * last of an attempt that ended. */
 #include "api/logs.h"
 
 #include "base/clock.h"
@@ -23,15 +24,16 @@ struct follow {
 	struct log_reader *reader; /* used by the job while it runs, else by nobody */
 	int64_t width;
 	int64_t next_line;
-	int64_t seen_bytes;   /* size of the file that was read to its end */
-	bool ended;           /* the attempt has, so what is in the file is all */
-	struct str buf;       /* what is sent, from `at` on */
+	int64_t seen_bytes; /* size of the file that was read to its end */
+	bool ended;         /* the attempt has, so what is in the file is all */
+	struct str buf;     /* what is sent, from `at` on */
 	size_t at;
 	bool more, over, faulty; /* set by the job */
 	bool reading, suspended, gone;
 	int64_t spoke_ms;
 	struct jw w;
-	int64_t items, last_end; /* of the present job: lines, and the byte after the last of them */
+	int64_t items,
+	    last_end; /* of the present job: lines, and the byte after the last of them */
 	struct follow *next, *previous;
 };
 
@@ -60,8 +62,10 @@ static bool add_line(void *ctx, const struct log_line *line)
 
 static void add_end(struct follow *f)
 {
-	str_addf(&f->job.out, "event: end\ndata: {\"attempt\":%d,\"iteration\":%d,\"generation\":%d,\"lines\":%" PRId64 "}\n\n",
-		 f->choice.attempt, f->choice.iteration, f->choice.generation, f->next_line - 1);
+	str_addf(&f->job.out,
+	         "event: end\ndata: "
+	         "{\"attempt\":%d,\"iteration\":%d,\"generation\":%d,\"lines\":%" PRId64 "}\n\n",
+	         f->choice.attempt, f->choice.iteration, f->choice.generation, f->next_line - 1);
 	f->over = true;
 }
 
@@ -71,7 +75,8 @@ static enum err_code read_lines(struct job *j, struct err *err)
 	struct log_info info = { .bytes = 0 };
 	f->more = false;
 	f->items = 0;
-	enum err_code code = f->reader ? log_refresh(f->reader, err) : log_open(f->choice.path, &f->reader, err);
+	enum err_code code =
+	    f->reader ? log_refresh(f->reader, err) : log_open(f->choice.path, &f->reader, err);
 	if (code == ERR_NOT_FOUND && !f->reader) {
 		if (f->ended)
 			add_end(f);
@@ -83,15 +88,18 @@ static enum err_code read_lines(struct job *j, struct err *err)
 	auto_str items = STR_INIT;
 	f->w = jw_begin(&items);
 	jw_arr(&f->w, NULL);
-	code = log_window(f->reader, f->next_line, LINES, (size_t)f->width, BYTES, add_line, f, err);
+	code =
+	    log_window(f->reader, f->next_line, LINES, (size_t)f->width, BYTES, add_line, f, err);
 	jw_end_arr(&f->w);
 	if (code)
 		return code;
 	f->seen_bytes = info.bytes;
 	if (f->items) {
 		f->more = f->next_line <= info.lines;
-		str_addf(&j->out, "id: %" PRId64 "\nevent: lines\ndata: {\"items\":%s,\"lines\":%" PRId64 ",\"bytes\":%" PRId64 "}\n\n",
-			 f->next_line - 1, str_text(&items), info.lines, info.bytes);
+		str_addf(&j->out,
+		         "id: %" PRId64 "\nevent: lines\ndata: {\"items\":%s,\"lines\":%" PRId64
+		         ",\"bytes\":%" PRId64 "}\n\n",
+		         f->next_line - 1, str_text(&items), info.lines, info.bytes);
 	} else if (f->ended) {
 		add_end(f);
 	}
@@ -235,7 +243,8 @@ static enum err_code read_start(struct request *r, struct follow *f, struct err 
 	enum err_code code = request_number(r, "from", 1, 1, INT64_MAX / 2, &f->next_line, err);
 	if (!code)
 		code = request_number(r, "width", LINE_WIDTH, 1, LINE_WIDTH_MAX, &f->width, err);
-	if (!code && seen && strspn(seen, "0123456789") == strlen(seen) && strlen(seen) < 18 && *seen)
+	if (!code && seen && strspn(seen, "0123456789") == strlen(seen) && strlen(seen) < 18 &&
+	    *seen)
 		f->next_line = strtoll(seen, NULL, 10) + 1;
 	return code;
 }

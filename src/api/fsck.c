@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* fsck: the invariants of what is stored, checked through the running engine or, without one, on the home itself. */
+/* fsck: the invariants of what is stored, checked through the running engine or, without one, on
+ * the home itself. */
 #include "api/fsck.h"
 #include "api/api_internal.h"
 
@@ -55,7 +56,8 @@ static void print(const struct fsck *f)
 	auto_str s = STR_INIT;
 	for (size_t i = 0; i < f->n; i++) {
 		const struct fsck_check *c = &f->v[i];
-		str_addf(&s, "%s %s (%lld)\n", c->problems ? _("WRONG") : _("ok   "), c->name, (long long)c->checked);
+		str_addf(&s, "%s %s (%lld)\n", c->problems ? _("WRONG") : _("ok   "), c->name,
+		         (long long)c->checked);
 		text_add_safe(&s, str_text(&c->text), c->text.len, SAFE_PLAIN, true);
 	}
 	str_addf(&s, "%s\n", f->ok ? _("all is well") : _("what is stored breaks the rules above"));

@@ -5,8 +5,9 @@
 
 #include "base/err.h"
 
-/* Print the checks, as JSON or in lines. ERR_CORRUPT when a rule is broken, ERR_CONFLICT when an engine has the home,
- * ERR_NOT_FOUND when nothing is stored there. */
-enum err_code fsck_home(const char *home, bool unsafe_network_fs, bool json, struct err *err) MUST_CHECK;
+/* Print the checks, as JSON or in lines. ERR_CORRUPT when a rule is broken, ERR_CONFLICT when an
+ * engine has the home, ERR_NOT_FOUND when nothing is stored there. */
+enum err_code fsck_home(const char *home, bool unsafe_network_fs, bool json,
+                        struct err *err) MUST_CHECK;
 
 #endif

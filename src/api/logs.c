@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Windows of a log, search in it, its raw bytes. The files are read in the thread pool, each request with a
- * reader of its own. */
+/* Windows of a log, search in it, its raw bytes. The files are read in the thread pool, each
+ * request with a reader of its own. */
 #include "api/logs.h"
 
 #include <errno.h>
@@ -32,7 +32,8 @@ enum err_code log_choose(struct request *r, bool show, struct log_choice *ret, s
 		code = request_number(r, "attempt", -1, 1, INT32_MAX, &attempt, err);
 	struct attempt_row at;
 	if (!code)
-		code = read_attempt(a->store, ret->run, ret->idx, (int)generation, (int)iteration, (int)attempt, &at, err);
+		code = read_attempt(a->store, ret->run, ret->idx, (int)generation, (int)iteration,
+		                    (int)attempt, &at, err);
 	if (code)
 		return code;
 	ret->token = at.token;
@@ -40,7 +41,8 @@ enum err_code log_choose(struct request *r, bool show, struct log_choice *ret, s
 	ret->iteration = at.iteration;
 	ret->attempt = at.attempt;
 	ret->running = at.state == ATTEMPT_RUNNING;
-	ret->path = engine_log_path(a->engine, at.run, at.idx, at.generation, at.iteration, at.attempt);
+	ret->path =
+	    engine_log_path(a->engine, at.run, at.idx, at.generation, at.iteration, at.attempt);
 	if (show) {
 		auto_str text = STR_INIT;
 		struct jw w = jw_begin(&text);
@@ -58,7 +60,9 @@ void log_choice_done(struct log_choice *c)
 
 void jw_line(struct jw *w, const char *key, const struct log_line *line)
 {
-	static const char *const streams[] = { [0] = "out", [LOG_OUT] = "out", [LOG_ERR] = "err", [LOG_NOTE] = "note" };
+	static const char *const streams[] = {
+		[0] = "out", [LOG_OUT] = "out", [LOG_ERR] = "err", [LOG_NOTE] = "note"
+	};
 	jw_obj(w, key);
 	jw_int(w, "n", line->number);
 	jw_time(w, "t_ms", line->wall_ms);
@@ -115,9 +119,9 @@ static enum err_code show_window(struct job *j, struct err *err)
 	jw_raw(w, "attempt", v->choice.attempt_json);
 	jw_int(w, "first", first);
 	jw_arr(w, "items");
-	code = reader ? log_window(reader, first, v->tail ? v->tail : v->lines, (size_t)v->width, LOG_BYTES_MAX,
-				   add_line, v, err) :
-			ERR_OK;
+	code = reader ? log_window(reader, first, v->tail ? v->tail : v->lines, (size_t)v->width,
+	                           LOG_BYTES_MAX, add_line, v, err)
+	              : ERR_OK;
 	jw_end_arr(w);
 	jw_int(w, "lines", info.lines);
 	jw_int(w, "bytes", info.bytes);
@@ -153,9 +157,11 @@ static enum err_code read_window(struct request *r, struct window *v, struct err
 		code = request_number(r, "around", 0, 1, INT64_MAX / 2, &v->around, err);
 	if (!code)
 		code = request_flag(r, "errors", &v->errors, err);
-	int ways = (request_query(r, "from", NULL) != NULL) + (v->tail != 0) + (v->at_ms != 0) + (v->around != 0);
+	int ways = (request_query(r, "from", NULL) != NULL) + (v->tail != 0) + (v->at_ms != 0) +
+	           (v->around != 0);
 	if (!code && ways > 1)
-		code = err_set(err, ERR_USAGE, _("from, tail, at_ms and around exclude each other"));
+		code =
+		    err_set(err, ERR_USAGE, _("from, tail, at_ms and around exclude each other"));
 	return code;
 }
 
@@ -268,8 +274,8 @@ static enum err_code read_search(struct request *r, struct search *v, struct err
 	v->s.budget_us = SEARCH_US;
 	if (!v->s.backwards && !str_eq(dir, "next"))
 		return err_set(err, ERR_USAGE, _("dir=%.40s: possible are next and prev"), dir);
-	enum err_code code = request_number(r, "from", v->s.backwards ? INT64_MAX / 2 : 1, 1, INT64_MAX / 2, &v->s.from,
-					    err);
+	enum err_code code = request_number(r, "from", v->s.backwards ? INT64_MAX / 2 : 1, 1,
+	                                    INT64_MAX / 2, &v->s.from, err);
 	if (!code)
 		code = request_number(r, "limit", HITS_DEFAULT, 1, HITS_MAX, &v->s.max_hits, err);
 	if (!code)

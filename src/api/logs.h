@@ -6,7 +6,7 @@
 #include "api/api_internal.h"
 #include "journal/journal.h"
 
-#define LINE_WIDTH 4096      /* of a line as shown, if not asked otherwise */
+#define LINE_WIDTH 4096 /* of a line as shown, if not asked otherwise */
 #define LINE_WIDTH_MAX (64 * KIB)
 #define LOG_BYTES_MAX (4 * MIB) /* text in one answer */
 
@@ -15,11 +15,12 @@ struct log_choice {
 	id_t64 run;
 	int idx, generation, iteration, attempt;
 	bool running;
-	char *path;      /* yours */
+	char *path;         /* yours */
 	char *attempt_json; /* yours; NULL unless asked for */
 };
 /* The attempt that the request means. With `show` its JSON is made, too. */
-enum err_code log_choose(struct request *r, bool show, struct log_choice *ret, struct err *err) MUST_CHECK;
+enum err_code log_choose(struct request *r, bool show, struct log_choice *ret,
+                         struct err *err) MUST_CHECK;
 void log_choice_done(struct log_choice *c);
 void jw_line(struct jw *w, const char *key, const struct log_line *line);
 

@@ -14,7 +14,7 @@ struct node_list {
 	int nnodes, end;     /* of the graph; with the instances */
 	unsigned int states; /* 0: all */
 	size_t limit, shown;
-	int at;              /* the next index */
+	int at; /* the next index */
 };
 
 static void show_one(struct node_list *l, int idx, const struct node_row *row)
@@ -50,8 +50,10 @@ static enum err_code fill(struct node_list *l, struct err *err)
 {
 	int first = l->at, stop = MIN(l->end, first + SCAN_MAX);
 	while (l->at < stop && l->shown < l->limit) {
-		int last = l->states ? MIN(stop, l->at + 1000) : MIN(stop, l->at + (int)(l->limit - l->shown));
-		enum err_code code = read_nodes(l->api->store, l->run, l->at, last, take_row, l, err);
+		int last = l->states ? MIN(stop, l->at + 1000)
+		                     : MIN(stop, l->at + (int)(l->limit - l->shown));
+		enum err_code code =
+		    read_nodes(l->api->store, l->run, l->at, last, take_row, l, err);
 		if (code)
 			return code;
 		while (l->at < last && l->shown < l->limit)

@@ -35,10 +35,12 @@ static int64_t total_of(struct api *a, const struct order_filter *f)
 }
 
 #define WAITING (1U << ORDER_PENDING | 1U << ORDER_QUEUED | 1U << ORDER_HELD | 1U << ORDER_BLOCKED)
-#define BEHIND (INT64_C(1) << 50) /* added to an id in cursors: the page is past what has a position */
+#define BEHIND \
+	(INT64_C(1) << 50) /* added to an id in cursors: the page is past what has a position */
 
 /* Those with a position, from `from` on. */
-static enum err_code add_queued(struct list *l, int64_t from, size_t limit, size_t *ret_n, struct err *err)
+static enum err_code add_queued(struct list *l, int64_t from, size_t limit, size_t *ret_n,
+                                struct err *err)
 {
 	auto_free id_t64 *ids = xcalloc(limit, sizeof(*ids));
 	*ret_n = engine_queue_window(l->api->engine, from, ids, limit);
@@ -53,8 +55,8 @@ static enum err_code add_queued(struct list *l, int64_t from, size_t limit, size
 }
 
 /* The queue as it will start; behind it what waits without a position, newest first. */
-static enum err_code queue_page(struct request *r, const struct order_filter *asked, size_t limit, int64_t key,
-				struct err *err)
+static enum err_code queue_page(struct request *r, const struct order_filter *asked, size_t limit,
+                                int64_t key, struct err *err)
 {
 	struct order_filter f = { .states = asked->states ? asked->states : WAITING };
 	int64_t total = total_of(r->api, &f), next = 0;
@@ -97,7 +99,8 @@ enum err_code api_orders(struct request *r, struct err *err)
 	if (str_eq(order, "queue"))
 		return queue_page(r, &f, page.limit, page.before, err);
 	if (!str_eq(order, "newest"))
-		return err_set(err, ERR_USAGE, _("order=%.40s: possible are newest and queue"), order);
+		return err_set(err, ERR_USAGE, _("order=%.40s: possible are newest and queue"),
+		               order);
 	struct list l;
 	list_begin(&l, r);
 	code = read_orders(r->api->store, &f, &page, add_order, &l, err);
@@ -134,14 +137,16 @@ enum err_code api_order_position(struct request *r, struct err *err)
 	if (code)
 		return code;
 	int64_t estimate = -1;
-	int64_t position = o.state == ORDER_QUEUED ? engine_position(r->api->engine, o.id, &estimate) : 0;
+	int64_t position =
+	    o.state == ORDER_QUEUED ? engine_position(r->api->engine, o.id, &estimate) : 0;
 	bool waits = o.state == ORDER_QUEUED || o.state == ORDER_HELD || o.state == ORDER_BLOCKED;
 	struct jw w = jw_begin(&r->out);
 	jw_obj(&w, NULL);
 	jw_above(&w, "position", waits && !position ? -1 : position);
 	jw_above(&w, "estimated_wait_ms", waits ? estimate : 0);
 	jw_above(&w, "ahead", position > 0 ? position - 1 : waits ? -1 : 0);
-	jw_str(&w, "state", o.state == ORDER_QUEUED ? "waiting" : state_name(ENTITY_ORDER, (int)o.state));
+	jw_str(&w, "state",
+	       o.state == ORDER_QUEUED ? "waiting" : state_name(ENTITY_ORDER, (int)o.state));
 	jw_time(&w, "enqueued_at_ms", o.enqueued_ms);
 	jw_end_obj(&w);
 	return ERR_OK;
@@ -152,8 +157,9 @@ enum err_code api_workflow(struct request *r, struct err *err)
 	struct hash hash;
 	auto_free char *name = NULL, *file = NULL, *source = NULL;
 	if (!hash_parse(r->args[0], &hash))
-		return err_set(err, ERR_NOT_FOUND, _("a workflow is named by the %d hexadecimal digits of its hash"),
-			       HASH_TEXT_LEN);
+		return err_set(err, ERR_NOT_FOUND,
+		               _("a workflow is named by the %d hexadecimal digits of its hash"),
+		               HASH_TEXT_LEN);
 	enum err_code code = read_workflow(r->api->store, &hash, &name, &file, &source, err);
 	if (code)
 		return code;

@@ -16,8 +16,8 @@ const char *request_query(const struct request *r, const char *name, const char 
 	return v && *v ? v : fallback;
 }
 
-enum err_code request_number(const struct request *r, const char *name, int64_t fallback, int64_t min,
-			     int64_t max, int64_t *ret, struct err *err)
+enum err_code request_number(const struct request *r, const char *name, int64_t fallback,
+                             int64_t min, int64_t max, int64_t *ret, struct err *err)
 {
 	const char *text = request_query(r, name, NULL);
 	*ret = fallback;
@@ -29,8 +29,8 @@ enum err_code request_number(const struct request *r, const char *name, int64_t 
 	if (errno || *end || strchr(" \t\n+", *text))
 		return err_set(err, ERR_USAGE, _("%s=%.40s is not a whole number"), name, text);
 	if (v < min || v > max)
-		return err_set(err, ERR_USAGE, _("%s=%.40s: allowed are %" PRId64 " to %" PRId64), name, text, min,
-			       max);
+		return err_set(err, ERR_USAGE, _("%s=%.40s: allowed are %" PRId64 " to %" PRId64),
+		               name, text, min, max);
 	*ret = v;
 	return ERR_OK;
 }
@@ -60,7 +60,8 @@ enum err_code request_cursor(const struct request *r, int64_t *ret, struct err *
 		return ERR_OK;
 	char *end = NULL;
 	errno = 0;
-	if (text[0] == 'c' && strlen(text) <= 17 && strspn(text + 1, "0123456789abcdef") == strlen(text + 1))
+	if (text[0] == 'c' && strlen(text) <= 17 &&
+	    strspn(text + 1, "0123456789abcdef") == strlen(text + 1))
 		*ret = (int64_t)strtoll(text + 1, &end, 16);
 	if (!end || *end || errno || *ret <= 0)
 		return err_set(err, ERR_USAGE, _("after=%.40s is no cursor of this list"), text);
@@ -81,7 +82,8 @@ static enum err_code wrong(const char *name, const char *expected, struct err *e
 	return err_set(err, ERR_USAGE, _("%s: expected %s"), name, expected);
 }
 
-enum err_code body_text(const struct json *body, const char *name, const char **ret, struct err *err)
+enum err_code body_text(const struct json *body, const char *name, const char **ret,
+                        struct err *err)
 {
 	const struct json *v = json_get(body, name);
 	*ret = NULL;
@@ -94,7 +96,7 @@ enum err_code body_text(const struct json *body, const char *name, const char **
 }
 
 enum err_code body_number(const struct json *body, const char *name, int64_t fallback, int64_t min,
-			  int64_t max, int64_t *ret, struct err *err)
+                          int64_t max, int64_t *ret, struct err *err)
 {
 	const struct json *v = json_get(body, name);
 	*ret = fallback;
@@ -104,8 +106,9 @@ enum err_code body_number(const struct json *body, const char *name, int64_t fal
 	if (json_type(v) != JSON_NUMBER || n == INT64_MIN)
 		return wrong(name, _("a whole number"), err);
 	if (n < min || n > max)
-		return err_set(err, ERR_USAGE, _("%s: %" PRId64 ": allowed are %" PRId64 " to %" PRId64), name, n,
-			       min, max);
+		return err_set(err, ERR_USAGE,
+		               _("%s: %" PRId64 ": allowed are %" PRId64 " to %" PRId64), name, n,
+		               min, max);
 	*ret = n;
 	return ERR_OK;
 }
@@ -123,7 +126,7 @@ enum err_code body_flag(const struct json *body, const char *name, bool *ret, st
 }
 
 enum err_code body_texts(const struct json *body, const char *name, size_t max, const char ***ret,
-			 size_t *ret_n, struct err *err)
+                         size_t *ret_n, struct err *err)
 {
 	const struct json *v = json_get(body, name);
 	*ret = NULL;

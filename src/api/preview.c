@@ -41,7 +41,9 @@ enum err_code api_preview(struct request *r, struct err *err)
 	const char *verb = request_query(r, "verb", "retry");
 	struct command c = { .verb = str_eq(verb, "retry") ? VERB_RETRY : VERB_RESUME_FROM };
 	if (c.verb == VERB_RESUME_FROM && !str_eq(verb, "resume_from"))
-		return err_set(err, ERR_USAGE, _("verb: \"%.40s\" has no preview; retry and resume_from have one"), verb);
+		return err_set(err, ERR_USAGE,
+		               _("verb: \"%.40s\" has no preview; retry and resume_from have one"),
+		               verb);
 	enum err_code code = find_run(r->api, r->args[0], &c.id, err);
 	if (!code)
 		code = request_flag(r, "only", &c.only, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The bytes of a log as they are, whole or a range (RFC 9110 §14). Blocks are read in the thread pool, so that a
- * slow disk delays nobody else; between two blocks the connection is suspended. */
+/* The bytes of a log as they are, whole or a range (RFC 9110 §14). Blocks are read in the thread
+ * pool, so that a slow disk delays nobody else; between two blocks the connection is suspended. */
 #include "api/logs.h"
 
 #include <errno.h>
@@ -95,8 +95,10 @@ static void give_up(void *cls)
 		raw_free(v);
 }
 
-/* "bytes=A-B", "bytes=A-", "bytes=-N"; anything else is ignored, as the standard allows. False: it lies outside. */
-static bool read_range(const char *text, int64_t size, int64_t *first, int64_t *last, bool *ret_part)
+/* "bytes=A-B", "bytes=A-", "bytes=-N"; anything else is ignored, as the standard allows. False: it
+ * lies outside. */
+static bool read_range(const char *text, int64_t size, int64_t *first, int64_t *last,
+                       bool *ret_part)
 {
 	*first = 0;
 	*last = size - 1;
@@ -104,8 +106,10 @@ static bool read_range(const char *text, int64_t size, int64_t *first, int64_t *
 	if (!text || strncmp(text, "bytes=", 6) || strlen(text) > 64)
 		return true;
 	const char *p = text + 6;
-	size_t digits = strspn(p, "0123456789"), rest = p[digits] == '-' ? strspn(p + digits + 1, "0123456789") : 0;
-	if (p[digits] != '-' || p[digits + 1 + rest] || !(digits + rest) || digits > 18 || rest > 18)
+	size_t digits = strspn(p, "0123456789"),
+	       rest = p[digits] == '-' ? strspn(p + digits + 1, "0123456789") : 0;
+	if (p[digits] != '-' || p[digits + 1 + rest] || !(digits + rest) || digits > 18 ||
+	    rest > 18)
 		return true;
 	int64_t a = strtoll(p, NULL, 10), b = rest ? strtoll(p + digits + 1, NULL, 10) : size - 1;
 	if (!digits) { /* the last b bytes */
@@ -168,7 +172,8 @@ enum err_code api_log_raw(struct request *r, struct err *err)
 	(void)MHD_add_response_header(r->response, "Accept-Ranges", "bytes");
 	if (part) {
 		char text[96];
-		(void)snprintf(text, sizeof(text), "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first, last, size);
+		(void)snprintf(text, sizeof(text), "bytes %" PRId64 "-%" PRId64 "/%" PRId64, first,
+		               last, size);
 		(void)MHD_add_response_header(r->response, "Content-Range", text);
 		r->status = 206;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The life of a request between the server library and the handlers. The library checks too little
- * (two Content-Length, Content-Length beside Transfer-Encoding, control characters): that is done here. */
+ * (two Content-Length, Content-Length beside Transfer-Encoding, control characters): that is done
+ * here. */
 #include "api/api_internal.h"
 
 #include <inttypes.h>
@@ -15,7 +16,7 @@ void *request_line(void *cls, const char *target, struct MHD_Connection *mhd)
 {
 	struct api *a = cls;
 	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->api = a;
 	r->mhd = mhd;
@@ -57,7 +58,7 @@ static void request_free(struct request *r)
 }
 
 void request_completed(void *cls, struct MHD_Connection *mhd, void **context,
-		       enum MHD_RequestTerminationCode why)
+                       enum MHD_RequestTerminationCode why)
 {
 	(void)cls;
 	(void)mhd;
@@ -112,16 +113,17 @@ void request_finish(struct request *r, enum err_code code, const struct err *err
 }
 
 enum err_code request_stream(struct request *r, MHD_ContentReaderCallback read, void *ctx,
-			     MHD_ContentReaderFreeCallback done, int64_t size, struct err *err)
+                             MHD_ContentReaderFreeCallback done, int64_t size, struct err *err)
 {
 	r->api->streams++;
 	if (r->api->streams > r->api->config->streams_max) {
 		done(ctx);
-		return err_set(err, ERR_RATE_LIMITED, _("%d streams are open, and that is the limit (streams_max)"),
-			       r->api->config->streams_max);
+		return err_set(err, ERR_RATE_LIMITED,
+		               _("%d streams are open, and that is the limit (streams_max)"),
+		               r->api->config->streams_max);
 	}
-	r->response = MHD_create_response_from_callback(size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)size, STREAM_BLOCK,
-							read, ctx, done);
+	r->response = MHD_create_response_from_callback(
+	    size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)size, STREAM_BLOCK, read, ctx, done);
 	if (r->response)
 		return ERR_OK;
 	done(ctx);
@@ -143,8 +145,9 @@ static enum MHD_Result send_answer(struct request *r)
 	r->response = NULL;
 	if (!response)
 		return MHD_NO;
-	bool ok = MHD_add_response_header(response, "Content-Type", r->type ? r->type : "application/json") &&
-		  MHD_add_response_header(response, "Pawl-Version", PACKAGE_VERSION);
+	bool ok = MHD_add_response_header(response, "Content-Type",
+	                                  r->type ? r->type : "application/json") &&
+	          MHD_add_response_header(response, "Pawl-Version", PACKAGE_VERSION);
 	if (r->allow)
 		ok = ok && MHD_add_response_header(response, "Allow", r->allow);
 	if (r->replayed)
@@ -173,8 +176,8 @@ static bool has_control(const char *s, size_t len)
 	return false;
 }
 
-static enum MHD_Result check_header(void *ctx, enum MHD_ValueKind kind, const char *key, size_t key_len,
-				    const char *value, size_t value_len)
+static enum MHD_Result check_header(void *ctx, enum MHD_ValueKind kind, const char *key,
+                                    size_t key_len, const char *value, size_t value_len)
 {
 	struct header_check *c = ctx;
 	(void)kind;
@@ -192,10 +195,11 @@ static enum err_code check_key(struct request *r, struct err *err)
 		return ERR_OK;
 	if (!*key || strlen(key) > IDEMPOTENCY_KEY_MAX)
 		return err_set(err, ERR_USAGE, _("the Idempotency-Key has 1 to %d characters"),
-			       IDEMPOTENCY_KEY_MAX);
+		               IDEMPOTENCY_KEY_MAX);
 	for (const char *p = key; *p; p++)
 		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f)
-			return err_set(err, ERR_USAGE, _("the Idempotency-Key is printable ASCII without spaces"));
+			return err_set(err, ERR_USAGE,
+			               _("the Idempotency-Key is printable ASCII without spaces"));
 	r->idempotency_key = key;
 	return ERR_OK;
 }
@@ -209,7 +213,8 @@ static enum err_code check_headers(struct request *r, struct err *err)
 		return err_set(err, ERR_USAGE, _("a header holds a control character"));
 	if (c.content_lengths + c.transfer_encodings > 1)
 		return err_set(err, ERR_USAGE,
-			       _("the length of the body is said more than once (Content-Length, Transfer-Encoding)"));
+		               _("the length of the body is said more than once (Content-Length, "
+		                 "Transfer-Encoding)"));
 	r->close = false;
 	return check_key(r, err);
 }
@@ -221,16 +226,17 @@ static enum err_code check_length(struct request *r, struct err *err)
 	if (len <= r->route->body_max)
 		return ERR_OK;
 	if (!r->route->body_max)
-		return err_set(err, ERR_TOO_LARGE, _("%s %s takes no body"), r->route->method, r->route->pattern);
-	return err_set(err, ERR_TOO_LARGE, _("the body has %" PRIu64 " bytes, and %zu are allowed"), len,
-		       r->route->body_max);
+		return err_set(err, ERR_TOO_LARGE, _("%s %s takes no body"), r->route->method,
+		               r->route->pattern);
+	return err_set(err, ERR_TOO_LARGE, _("the body has %" PRIu64 " bytes, and %zu are allowed"),
+	               len, r->route->body_max);
 }
 
 static enum err_code check_query(const struct request *r, struct err *err)
 {
 	for (size_t i = 0; i < r->target.nquery; i++) {
 		enum err_code code = route_check_word(r->route->query, r->target.query[i].name,
-						      _("query parameter"), err);
+		                                      _("query parameter"), err);
 		if (code)
 			return code;
 	}
@@ -241,7 +247,8 @@ static enum err_code check_permission(const struct request *r, struct err *err)
 {
 	if (r->route->perm == PERM_NONE || (r->conn && r->conn->own))
 		return ERR_OK;
-	return err_set(err, ERR_FORBIDDEN, _("this engine answers only to the user that it runs as"));
+	return err_set(err, ERR_FORBIDDEN,
+	               _("this engine answers only to the user that it runs as"));
 }
 
 static enum err_code admit(struct request *r, const char *method, struct err *err)
@@ -260,8 +267,8 @@ static enum err_code admit(struct request *r, const char *method, struct err *er
 
 /* ---- the body and the call ---- */
 
-/* Take what came of the body. Too much is read to its end all the same, so that the client sees the answer; but not
- * without end. */
+/* Take what came of the body. Too much is read to its end all the same, so that the client sees the
+ * answer; but not without end. */
 static enum MHD_Result take_body(struct request *r, const char *bytes, size_t *len)
 {
 	size_t n = *len;
@@ -274,8 +281,10 @@ static enum MHD_Result take_body(struct request *r, const char *bytes, size_t *l
 		struct err err;
 		str_done(&r->body);
 		r->close = true;
-		request_finish(r, err_set(&err, ERR_TOO_LARGE, _("the body is larger than %zu bytes"),
-					  r->route->body_max), &err);
+		request_finish(r,
+		               err_set(&err, ERR_TOO_LARGE, _("the body is larger than %zu bytes"),
+		                       r->route->body_max),
+		               &err);
 		return MHD_YES;
 	}
 	str_add_len(&r->body, bytes, n);
@@ -367,15 +376,17 @@ static enum MHD_Result first_call(struct request *r, const char *method)
 		refused = code != ERR_OK;
 	}
 	/* One that asks before it sends gets the answer instead. */
-	if (refused && (r->close || MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Expect"))) {
+	if (refused &&
+	    (r->close || MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Expect"))) {
 		r->close = true;
 		return send_answer(r);
 	}
 	return MHD_YES;
 }
 
-enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
-			       const char *version, const char *upload, size_t *upload_len, void **context)
+enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *upload,
+                               size_t *upload_len, void **context)
 {
 	struct request *r = *context;
 	(void)cls;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One request from its first line to its answer, as the handlers of routes see it. A handler writes JSON into `out` and
- * returns ERR_OK, or returns an error; or it calls request_wait() and somebody calls request_finish() later
- * (after a commit, after a job in the thread pool). Everything here runs on the loop's thread. */
+/* One request from its first line to its answer, as the handlers of routes see it. A handler writes
+ * JSON into `out` and returns ERR_OK, or returns an error; or it calls request_wait() and somebody
+ * calls request_finish() later (after a commit, after a job in the thread pool). Everything here
+ * runs on the loop's thread. */
 #ifndef PAWL_API_REQUEST_H
 #define PAWL_API_REQUEST_H
 
@@ -37,8 +38,8 @@ struct request {
 	const struct route *route;
 	const char *args[ROUTE_ARGS_MAX];
 	struct str body;
-	size_t discarded; /* bytes of a body that is not wanted */
-	struct json *json; /* the parsed body; NULL: none */
+	size_t discarded;            /* bytes of a body that is not wanted */
+	struct json *json;           /* the parsed body; NULL: none */
 	const char *idempotency_key; /* NULL: none; lives as long as the request */
 
 	/* the answer */
@@ -67,9 +68,10 @@ void request_again(struct request *r);
 /* A query parameter as text, `fallback` when it is not there or empty. */
 const char *request_query(const struct request *r, const char *name, const char *fallback);
 /* … as a whole number within limits; ERR_USAGE says what is allowed. */
-enum err_code request_number(const struct request *r, const char *name, int64_t fallback, int64_t min,
-			     int64_t max, int64_t *ret, struct err *err) MUST_CHECK;
-enum err_code request_flag(const struct request *r, const char *name, bool *ret, struct err *err) MUST_CHECK;
+enum err_code request_number(const struct request *r, const char *name, int64_t fallback,
+                             int64_t min, int64_t max, int64_t *ret, struct err *err) MUST_CHECK;
+enum err_code request_flag(const struct request *r, const char *name, bool *ret,
+                           struct err *err) MUST_CHECK;
 /* ?limit=, 1 … 1000, 100 when it is not there. */
 enum err_code request_limit(const struct request *r, size_t *ret, struct err *err) MUST_CHECK;
 /* ?after= of a list: the key that a cursor stands for; 0 without one. */
@@ -78,13 +80,15 @@ enum err_code request_cursor(const struct request *r, int64_t *ret, struct err *
 void jw_cursor(struct jw *w, int64_t key);
 
 /* Members of the body, with their types checked; the fallback when not there or null. */
-enum err_code body_text(const struct json *body, const char *name, const char **ret, struct err *err) MUST_CHECK;
+enum err_code body_text(const struct json *body, const char *name, const char **ret,
+                        struct err *err) MUST_CHECK;
 enum err_code body_number(const struct json *body, const char *name, int64_t fallback, int64_t min,
-			  int64_t max, int64_t *ret, struct err *err) MUST_CHECK;
-enum err_code body_flag(const struct json *body, const char *name, bool *ret, struct err *err) MUST_CHECK;
+                          int64_t max, int64_t *ret, struct err *err) MUST_CHECK;
+enum err_code body_flag(const struct json *body, const char *name, bool *ret,
+                        struct err *err) MUST_CHECK;
 /* A list of texts; *ret is yours (the texts are the body's), NULL when there is none. */
 enum err_code body_texts(const struct json *body, const char *name, size_t max, const char ***ret,
-			 size_t *ret_n, struct err *err) MUST_CHECK;
+                         size_t *ret_n, struct err *err) MUST_CHECK;
 /* Refuse members that are not in `fields`. */
 enum err_code body_check(const struct json *body, const char *fields, struct err *err) MUST_CHECK;
 

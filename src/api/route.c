@@ -62,7 +62,7 @@ static void suggest(const struct target *t, struct err *err)
 }
 
 enum err_code route_find(const char *method, const struct target *t, const struct route **ret,
-			 const char *args[ROUTE_ARGS_MAX], char **ret_allow, struct err *err)
+                         const char *args[ROUTE_ARGS_MAX], char **ret_allow, struct err *err)
 {
 	bool head = str_eq(method, "HEAD");
 	auto_str allow = STR_INIT;
@@ -101,7 +101,8 @@ bool route_allows(const char *names, const char *word)
 	return false;
 }
 
-enum err_code route_check_word(const char *names, const char *word, const char *what, struct err *err)
+enum err_code route_check_word(const char *names, const char *word, const char *what,
+                               struct err *err)
 {
 	if (route_allows(names, word))
 		return ERR_OK;

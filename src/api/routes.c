@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The routes. doc/API says what each takes and gives; data/openapi.json says it for programs, and a test
- * compares it with this table. */
+/* The routes. doc/API says what each takes and gives; data/openapi.json says it for programs, and a
+ * test compares it with this table. */
 #include "api/api_internal.h"
 
 #define PAGE "limit after"

@@ -52,7 +52,8 @@ static int64_t total_of(struct api *a, const struct run_filter *f)
 
 static enum err_code run_filter(struct request *r, struct run_filter *f, struct err *err)
 {
-	*f = (struct run_filter){ .workflow = request_query(r, "workflow", NULL), .text = request_query(r, "q", NULL) };
+	*f = (struct run_filter){ .workflow = request_query(r, "workflow", NULL),
+		                  .text = request_query(r, "q", NULL) };
 	enum err_code code = query_states(r, ENTITY_RUN, &f->states, err);
 	if (!code)
 		code = request_number(r, "since_ms", 0, 0, INT64_MAX, &f->since_ms, err);
@@ -179,8 +180,8 @@ enum err_code api_run_definition(struct request *r, struct err *err)
 		return code;
 	const struct run_graph *rg = run_graph(r->api, id);
 	const struct graph *g = NULL;
-	code = rg ? engine_graph(r->api->engine, &rg->workflow, rg->sub, &g, err) :
-		    err_set(err, ERR_NOT_FOUND, _("there is no run %.64s"), r->args[0]);
+	code = rg ? engine_graph(r->api->engine, &rg->workflow, rg->sub, &g, err)
+	          : err_set(err, ERR_NOT_FOUND, _("there is no run %.64s"), r->args[0]);
 	if (code)
 		return code;
 	char hash[HASH_TEXT_LEN + 1];
@@ -211,8 +212,9 @@ static void add_iteration(void *ctx, const struct attempt_row *at, int newest)
 
 struct node_iterations {
 	struct list *list;
-	int generation, iteration; /* of the last attempt shown; newest first, so the first is the last try */
-	bool within;               /* the page may begin in the middle of an iteration */
+	int generation,
+	    iteration; /* of the last attempt shown; newest first, so the first is the last try */
+	bool within;   /* the page may begin in the middle of an iteration */
 };
 
 static void add_node_iteration(void *ctx, const struct attempt_row *at, int newest)
@@ -245,8 +247,9 @@ enum err_code api_iterations(struct request *r, struct err *err)
 	struct list l;
 	list_begin(&l, r);
 	struct node_iterations n = { .list = &l, .within = page.before > 0 };
-	code = node ? read_node_attempts(r->api->store, run, idx, &page, add_node_iteration, &n, err) :
-		      read_iterations(r->api->store, run, &page, add_iteration, &l, err);
+	code = node
+	           ? read_node_attempts(r->api->store, run, idx, &page, add_node_iteration, &n, err)
+	           : read_iterations(r->api->store, run, &page, add_iteration, &l, err);
 	list_end(&l, page.next, -1);
 	return code;
 }

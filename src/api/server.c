@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The server library in the loop: it works without threads, its epoll descriptor is one of the loop's, and
- * its timeouts are a timer of ours. */
+/* The server library in the loop: it works without threads, its epoll descriptor is one of the
+ * loop's, and its timeouts are a timer of ours. */
 #include "api/api_internal.h"
 
 #include "base/clock.h"
@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 512
-#define CONNECTION_MEMORY (32 * KIB) /* of the library, a connection: request line and headers fit into half of it */
-#define QUIET_S 300                  /* a client that takes nothing of its answer is cut */
-#define LEAVE_MS 2000                /* for answers that are under way when the engine leaves */
-#define TURNS_MAX 32                 /* in a row, then the rest of the loop has its turn */
+#define CONNECTION_MEMORY \
+	(32 * KIB)  /* of the library, a connection: request line and headers fit into half of it \
+	             */
+#define QUIET_S 300 /* a client that takes nothing of its answer is cut */
+#define LEAVE_MS 2000 /* for answers that are under way when the engine leaves */
+#define TURNS_MAX 32  /* in a row, then the rest of the loop has its turn */
 
 static void close_p(int *fd)
 {
@@ -35,7 +37,7 @@ static enum err_code socket_address(const char *path, struct sockaddr_un *ret, s
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(ret->sun_path)) {
 		err_note(err, ERR_USAGE, _("the path of the socket is longer than %zu bytes: %s"),
-			 sizeof(ret->sun_path) - 1, path);
+		         sizeof(ret->sun_path) - 1, path);
 		err_hint(err, _("choose a home with a shorter path"));
 		return ERR_USAGE;
 	}
@@ -44,7 +46,8 @@ static enum err_code socket_address(const char *path, struct sockaddr_un *ret, s
 }
 
 /* Make way for a new socket: what is there is removed if nobody answers at it. */
-static enum err_code clear_path(const char *path, const struct sockaddr_un *address, struct err *err)
+static enum err_code clear_path(const char *path, const struct sockaddr_un *address,
+                                struct err *err)
 {
 	struct stat st;
 	if (lstat(path, &st))
@@ -89,8 +92,8 @@ static void on_timer(uv_timer_t *timer)
 	api_turn(timer->data);
 }
 
-/* The library does not come by itself to what was resumed outside of its turn (by a worker's result, a
- * timer): the next round of the loop takes it there. */
+/* The library does not come by itself to what was resumed outside of its turn (by a worker's
+ * result, a timer): the next round of the loop takes it there. */
 void api_wake(struct api *a)
 {
 	a->again = true;
@@ -167,16 +170,18 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *s)
 static enum err_code start_library(struct api *a, int fd, struct err *err)
 {
 	a->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0,
-		NULL, NULL, request_access, a, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_EXTERNAL_LOGGER,
-		log_library, a, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)QUIET_S, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-		MHD_OPTION_URI_LOG_CALLBACK, request_line, a, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, a,
-		MHD_OPTION_NOTIFY_CONNECTION, conn_notify, a, MHD_OPTION_NOTIFY_COMPLETED, request_completed, a,
-		MHD_OPTION_END);
+	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+		MHD_USE_SUPPRESS_DATE_NO_CLOCK,
+	    0, NULL, NULL, request_access, a, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_EXTERNAL_LOGGER, log_library, a, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)QUIET_S, MHD_OPTION_SIGPIPE_HANDLED_BY_APP,
+	    1, MHD_OPTION_URI_LOG_CALLBACK, request_line, a, MHD_OPTION_UNESCAPE_CALLBACK,
+	    leave_escaped, a, MHD_OPTION_NOTIFY_CONNECTION, conn_notify, a,
+	    MHD_OPTION_NOTIFY_COMPLETED, request_completed, a, MHD_OPTION_END);
 	const union MHD_DaemonInfo *info =
-		a->daemon ? MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	    a->daemon ? MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		if (!a->daemon)
 			(void)close(fd);
@@ -184,11 +189,13 @@ static enum err_code start_library(struct api *a, int fd, struct err *err)
 	}
 	int e = uv_poll_init(a->loop, &a->poll, info->epoll_fd);
 	e = e ? e : uv_poll_start(&a->poll, UV_READABLE, on_poll);
-	return e ? err_set(err, ERR_INTERNAL, _("the HTTP server does not start: %s"), uv_strerror(e)) : ERR_OK;
+	return e ? err_set(err, ERR_INTERNAL, _("the HTTP server does not start: %s"),
+	                   uv_strerror(e))
+	         : ERR_OK;
 }
 
-enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *config, struct api **ret,
-		      struct err *err)
+enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *config,
+                      struct api **ret, struct err *err)
 {
 	struct api *a = xcalloc(1, sizeof(*a));
 	a->loop = loop;
@@ -199,7 +206,8 @@ enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *c
 	a->socket_path = xasprintf("%s/pawl.sock", engine_home(a->engine));
 	unsigned char id[4];
 	random_bytes(id, sizeof(id));
-	(void)snprintf(a->start_id, sizeof(a->start_id), "%02x%02x%02x%02x", id[0], id[1], id[2], id[3]);
+	(void)snprintf(a->start_id, sizeof(a->start_id), "%02x%02x%02x%02x", id[0], id[1], id[2],
+	               id[3]);
 	int fd = -1;
 	enum err_code code = listen_at(a->socket_path, &fd, err);
 	if (!code)
@@ -233,7 +241,8 @@ static void close_all(struct api *a)
 	if (a->closed)
 		return;
 	a->closed = true;
-	uv_handle_t *handles[] = { (uv_handle_t *)&a->poll, (uv_handle_t *)&a->timer, (uv_handle_t *)&a->deadline };
+	uv_handle_t *handles[] = { (uv_handle_t *)&a->poll, (uv_handle_t *)&a->timer,
+		                   (uv_handle_t *)&a->deadline };
 	for (size_t i = 0; i < COUNT(handles); i++) {
 		a->closing++;
 		uv_close(handles[i], on_closed);
@@ -262,7 +271,8 @@ void api_stop(struct api *a)
 		(void)close(fd);
 	events_stop(a->events);
 	follows_stop(a->follows);
-	/* What is being read now has no claim to an answer; what is being answered has, for a while. */
+	/* What is being read now has no claim to an answer; what is being answered has, for a
+	 * while. */
 	for (struct conn *c = a->conns[CONN_READING].first; c; c = c->next)
 		(void)shutdown(c->fd, SHUT_RDWR);
 	(void)uv_timer_start(&a->deadline, conn_cut_late, LEAVE_MS, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Orders, runs and events as JSON: the rows of the store, and over them what only the engine's memory knows. */
+/* Orders, runs and events as JSON: the rows of the store, and over them what only the engine's
+ * memory knows. */
 #include "api/api_internal.h"
 
 #include "base/clock.h"
@@ -99,7 +100,8 @@ void jw_node(struct api *a, struct jw *w, const char *key, id_t64 run, int idx)
 }
 
 /* Values of parameters that the workflow calls secret are not shown. */
-static void jw_params(struct api *a, struct jw *w, const struct hash *workflow, const char *sub, const char *params)
+static void jw_params(struct api *a, struct jw *w, const struct hash *workflow, const char *sub,
+                      const char *params)
 {
 	const struct graph *g;
 	bool secret = false;
@@ -216,7 +218,8 @@ static void show_times(struct jw *w, const struct run_row *r, int64_t eta)
 	jw_time(w, "ended_at_ms", r->ended_ms);
 	jw_above(w, "duration_ms", r->started_ms ? MAX(end - r->started_ms, (int64_t)0) : -1);
 	jw_above(w, "eta_ms", eta);
-	jw_int(w, "paused_ms", r->paused_ms + (r->paused_at_ms ? MAX(now - r->paused_at_ms, (int64_t)0) : 0));
+	jw_int(w, "paused_ms",
+	       r->paused_ms + (r->paused_at_ms ? MAX(now - r->paused_at_ms, (int64_t)0) : 0));
 }
 
 void show_run(struct api *a, struct jw *w, const char *key, const struct run_row *r)

@@ -39,7 +39,8 @@ struct failed {
 	bool found;
 };
 
-/* One that failed without an attempt of its own: a sub-workflow, a group, a value that cannot be had. */
+/* One that failed without an attempt of its own: a sub-workflow, a group, a value that cannot be
+ * had. */
 static void failure_of_node(void *ctx, const struct node_row *n)
 {
 	struct failed *f = ctx;
@@ -56,7 +57,7 @@ static void failure_of_node(void *ctx, const struct node_row *n)
 }
 
 void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int idx, int64_t token,
-		  const struct node_row *row)
+                  const struct node_row *row)
 {
 	struct attempt_row at;
 	struct failed f = { w, false };
@@ -67,7 +68,8 @@ void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int 
 	} else if (row) {
 		failure_of_node(&f, row);
 	} else {
-		if (read_nodes(a->store, run, idx, idx + 1, failure_of_node, &f, NULL) || !f.found) {
+		if (read_nodes(a->store, run, idx, idx + 1, failure_of_node, &f, NULL) ||
+		    !f.found) {
 			jw_str(w, "class", error_class_name(CLASS_SYSTEM));
 			jw_str(w, "message", _("the failed node is not stored"));
 		}
@@ -85,7 +87,8 @@ int node_state_now(struct api *a, id_t64 run, int idx, const struct node_row *ro
 	return row ? (int)row->state : NODE_PENDING;
 }
 
-static void show_names(struct jw *w, const char *key, const struct graph *g, const struct graph_node *n, bool feeds)
+static void show_names(struct jw *w, const char *key, const struct graph *g,
+                       const struct graph_node *n, bool feeds)
 {
 	jw_arr(w, key);
 	for (size_t i = 0; g && n && i < (feeds ? n->nfeeds : n->nneeds); i++) {
@@ -105,7 +108,8 @@ static const struct graph_node *definition_of(const struct graph *g, const struc
 	return n->instance && gn->kind == NODE_GROUP && gn->group.body ? gn->group.body : gn;
 }
 
-static void show_graph_part(struct jw *w, const struct graph *g, const struct node_shown *n, const struct graph_node *gn)
+static void show_graph_part(struct jw *w, const struct graph *g, const struct node_shown *n,
+                            const struct graph_node *gn)
 {
 	const struct graph_node *group = n->instance && g ? &g->nodes[n->instance->parent] : NULL;
 	jw_str(w, "kind", gn ? node_kind_name(gn->kind) : NULL);
@@ -164,7 +168,9 @@ void show_node(struct api *a, struct jw *w, const char *key, const struct node_s
 /* One short line: why it is as it is. */
 static void show_why(struct jw *w, const struct attempt_row *at)
 {
-	const char *why = at->message ? at->message : at->class ? _(error_class_meaning(at->class)) : NULL;
+	const char *why = at->message ? at->message
+	                  : at->class ? _(error_class_meaning(at->class))
+	                              : NULL;
 	size_t len = why ? strcspn(why, "\n") : 0;
 	if (why)
 		jw_strn(w, "why", why, len);
@@ -214,15 +220,18 @@ static void show_common(struct api *a, struct jw *w, const struct attempt_row *a
 }
 
 /* What the store says when it has ended, what the worker last said while it runs. */
-static void log_size(struct api *a, const struct attempt_row *at, int64_t *ret_bytes, int64_t *ret_lines)
+static void log_size(struct api *a, const struct attempt_row *at, int64_t *ret_bytes,
+                     int64_t *ret_lines)
 {
-	if (at->state == ATTEMPT_RUNNING && engine_attempt_log(a->engine, at->token, ret_bytes, ret_lines))
+	if (at->state == ATTEMPT_RUNNING &&
+	    engine_attempt_log(a->engine, at->token, ret_bytes, ret_lines))
 		return;
 	*ret_bytes = at->log_bytes;
 	*ret_lines = at->log_lines;
 }
 
-void show_iteration(struct api *a, struct jw *w, const char *key, const struct attempt_row *at, int newest)
+void show_iteration(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
+                    int newest)
 {
 	int64_t bytes, lines;
 	log_size(a, at, &bytes, &lines);
@@ -235,12 +244,13 @@ void show_iteration(struct api *a, struct jw *w, const char *key, const struct a
 	jw_end_obj(w);
 }
 
-void show_attempt(struct api *a, struct jw *w, const char *key, const struct attempt_row *at, int newest)
+void show_attempt(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
+                  int newest)
 {
 	int64_t bytes, lines;
 	log_size(a, at, &bytes, &lines);
-	auto_free char *path =
-		engine_log_path(a->engine, at->run, at->idx, at->generation, at->iteration, at->attempt);
+	auto_free char *path = engine_log_path(a->engine, at->run, at->idx, at->generation,
+	                                       at->iteration, at->attempt);
 	auto_str token = STR_INIT;
 	str_add_i64(&token, at->token);
 	jw_obj(w, key);
@@ -271,7 +281,8 @@ static enum err_code unknown_node(struct api *a, id_t64 run, const char *name, s
 {
 	const struct run_graph *rg = run_graph(a, run);
 	const struct graph *g = graph_of(a, run);
-	err_note(err, ERR_NOT_FOUND, _("run %s (%s) has no node %.64s"), id_text('r', run).s, rg ? rg->name : "", name);
+	err_note(err, ERR_NOT_FOUND, _("run %s (%s) has no node %.64s"), id_text('r', run).s,
+	         rg ? rg->name : "", name);
 	if (!g)
 		return ERR_NOT_FOUND;
 	auto_free const char **names = xcalloc(g->nnodes + 1, sizeof(*names));

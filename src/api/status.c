@@ -133,12 +133,14 @@ static void judge_space(struct api *a, struct component *c)
 	struct statvfs v;
 	if (statvfs(engine_home(a->engine), &v)) {
 		c->health = DEGRADED;
-		(void)snprintf(c->message, sizeof(c->message), "%s", _("the free space of the home is not known"));
+		(void)snprintf(c->message, sizeof(c->message), "%s",
+		               _("the free space of the home is not known"));
 		return;
 	}
 	uint64_t space = (uint64_t)v.f_bavail * v.f_frsize;
 	c->health = space < SPACE_LOW ? DEGRADED : HEALTHY;
-	(void)snprintf(c->message, sizeof(c->message), _("%llu MiB free"), (unsigned long long)(space / MIB));
+	(void)snprintf(c->message, sizeof(c->message), _("%llu MiB free"),
+	               (unsigned long long)(space / MIB));
 }
 
 static void judge_queue(struct api *a, const struct engine_stats *s, struct component *c)
@@ -148,9 +150,10 @@ static void judge_queue(struct api *a, const struct engine_stats *s, struct comp
 		c->health = UNHEALTHY;
 	else if ((int64_t)s->waiting * 5 > (int64_t)most * 4 || s->queue_paused)
 		c->health = DEGRADED;
-	(void)snprintf(c->message, sizeof(c->message), s->queue_paused ? _("%d of %d waiting, and the queue is paused") :
-									 _("%d of %d waiting"),
-		       s->waiting, most);
+	(void)snprintf(c->message, sizeof(c->message),
+	               s->queue_paused ? _("%d of %d waiting, and the queue is paused")
+	                               : _("%d of %d waiting"),
+	               s->waiting, most);
 }
 
 static void judge_workers(struct api *a, const struct engine_stats *s, struct component *c)
@@ -158,8 +161,9 @@ static void judge_workers(struct api *a, const struct engine_stats *s, struct co
 	const struct engine_settings *e = &a->config->engine;
 	/* None is fine while nothing runs: they are started when they are needed. */
 	c->health = s->steps_running > s->workers ? DEGRADED : HEALTHY;
-	(void)snprintf(c->message, sizeof(c->message), _("%d busy, %d idle, %d at most"), s->workers_busy,
-		       s->workers_idle, e->workers_max ? e->workers_max : e->steps);
+	(void)snprintf(c->message, sizeof(c->message), _("%d busy, %d idle, %d at most"),
+	               s->workers_busy, s->workers_idle,
+	               e->workers_max ? e->workers_max : e->steps);
 }
 
 static enum health judge(struct api *a, struct component v[4])
@@ -181,7 +185,8 @@ static enum health judge(struct api *a, struct component v[4])
 	return worst;
 }
 
-static enum err_code show_health(struct request *r, enum health health, const struct component *v, size_t n)
+static enum err_code show_health(struct request *r, enum health health, const struct component *v,
+                                 size_t n)
 {
 	struct jw w = jw_begin(&r->out);
 	jw_obj(&w, NULL);
@@ -241,7 +246,9 @@ struct workers {
 
 static void add_worker(void *ctx, const struct worker_info *i)
 {
-	static const char *const phases[] = { [WORKER_IDLE] = "idle", [WORKER_BUSY] = "busy", [WORKER_DONE] = "done" };
+	static const char *const phases[] = {
+		[WORKER_IDLE] = "idle", [WORKER_BUSY] = "busy", [WORKER_DONE] = "done"
+	};
 	struct workers *l = ctx;
 	struct jw *w = &l->w;
 	bool busy = i->phase != WORKER_IDLE;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The event stream (Server-Sent Events). A stream is a place in the numbered events: it reads on from the
- * store whenever its client takes more, so nothing is queued in memory, and resuming after a number is the same as going
- * on. One that falls behind by more than `event_lag` is told what it lost and goes on at the newest. */
+/* The event stream (Server-Sent Events). A stream is a place in the numbered events: it reads on
+ * from the store whenever its client takes more, so nothing is queued in memory, and resuming after
+ * a number is the same as going on. One that falls behind by more than `event_lag` is told what it
+ * lost and goes on at the newest. */
 #include "api/api_internal.h"
 
 #include "base/clock.h"
@@ -11,10 +12,10 @@
 #include <string.h>
 
 #define PING_MS 15000
-#define BATCH 200      /* events read at a time */
-#define BURST 64       /* streams are woken at once so often, then … */
-#define WAKE_MS 10     /* … together after so long */
-#define REFILL_MS 5    /* a wake more after so long */
+#define BATCH 200   /* events read at a time */
+#define BURST 64    /* streams are woken at once so often, then … */
+#define WAKE_MS 10  /* … together after so long */
+#define REFILL_MS 5 /* a wake more after so long */
 
 struct stream {
 	struct events *all;
@@ -31,7 +32,7 @@ struct stream {
 struct events {
 	struct api *api;
 	struct stream *first;
-	int64_t newest;  /* published */
+	int64_t newest; /* published */
 	int burst;
 	int64_t refilled_ms;
 	uv_timer_t wake; /* when there were too many turns to wake at each */
@@ -88,8 +89,8 @@ void events_published(void *ctx, int64_t seq)
 	follows_published(a->follows);
 	if (!e->first || uv_is_active((uv_handle_t *)&e->wake))
 		return;
-	/* By the timer in any case: the library sends what was resumed only when it is run, and the turn
-	 * that published may have come from a worker, with no request at hand. */
+	/* By the timer in any case: the library sends what was resumed only when it is run, and the
+	 * turn that published may have come from a worker, with no request at hand. */
 	(void)uv_timer_start(&e->wake, on_wake, may_wake(e) ? 0 : WAKE_MS, 0);
 }
 
@@ -120,8 +121,10 @@ static void add_frame(void *ctx, const struct event_row *e)
 
 static void add_lost(struct stream *s, int64_t newest)
 {
-	str_addf(&s->buf, "id: %" PRId64 "\nevent: lost\ndata: {\"from\":%" PRId64 ",\"to\":%" PRId64 "}\n\n", newest,
-		 s->cursor + 1, newest);
+	str_addf(&s->buf,
+	         "id: %" PRId64 "\nevent: lost\ndata: {\"from\":%" PRId64 ",\"to\":%" PRId64
+	         "}\n\n",
+	         newest, s->cursor + 1, newest);
 	s->cursor = newest;
 }
 
@@ -135,8 +138,11 @@ static bool fill(struct stream *s)
 	if (newest - s->cursor > a->config->event_lag)
 		add_lost(s, newest);
 	while (s->cursor < newest && !s->buf.len) {
-		struct event_filter f = { .after = s->cursor, .upto = newest, .run = s->run, .order = s->order,
-					  .limit = BATCH };
+		struct event_filter f = { .after = s->cursor,
+			                  .upto = newest,
+			                  .run = s->run,
+			                  .order = s->order,
+			                  .limit = BATCH };
 		int64_t last;
 		if (read_events(a->store, &f, add_frame, s, &last, NULL))
 			return false;
@@ -184,7 +190,8 @@ static void stream_free(void *cls)
 	free(s);
 }
 
-/* Where to go on: ?after=, or what the client says that it has (Last-Event-ID); else from now on. */
+/* Where to go on: ?after=, or what the client says that it has (Last-Event-ID); else from now on.
+ */
 static enum err_code starting_point(struct request *r, int64_t *ret, struct err *err)
 {
 	int64_t newest = r->api->events->newest;
@@ -197,7 +204,8 @@ static enum err_code starting_point(struct request *r, int64_t *ret, struct err 
 		errno = 0;
 		*ret = strtoll(seen, &end, 10);
 		if (*end || errno || *ret < 0 || *seen == ' ')
-			return err_set(err, ERR_USAGE, _("Last-Event-ID: %.40s is no number of an event"), seen);
+			return err_set(err, ERR_USAGE,
+			               _("Last-Event-ID: %.40s is no number of an event"), seen);
 	}
 	if (*ret > newest) /* of another life of the store: begin anew */
 		*ret = newest;

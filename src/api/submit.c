@@ -25,22 +25,30 @@ static void reading_done(struct reading *x)
 #define auto_reading CLEANUP(reading_done) struct reading
 
 /* The member of the order, or that of the batch around it. */
-static const struct json *member(const struct json *order, const struct json *batch, const char *name)
+static const struct json *member(const struct json *order, const struct json *batch,
+                                 const char *name)
 {
 	const struct json *v = json_get(order, name);
 	return json_type(v) == JSON_NULL && batch ? json_get(batch, name) : v;
 }
 
-static enum err_code read_workflow_part(const struct json *order, const struct json *batch, struct reading *x, struct err *err)
+static enum err_code read_workflow_part(const struct json *order, const struct json *batch,
+                                        struct reading *x, struct err *err)
 {
-	const struct json *source = member(order, batch, "workflow"), *hash = member(order, batch, "workflow_hash");
-	bool has_source = json_type(source) == JSON_STRING, has_hash = json_type(hash) == JSON_STRING;
+	const struct json *source = member(order, batch, "workflow"),
+			  *hash = member(order, batch, "workflow_hash");
+	bool has_source = json_type(source) == JSON_STRING,
+	     has_hash = json_type(hash) == JSON_STRING;
 	if (has_source == has_hash)
-		return err_set(err, ERR_USAGE, _("give the text of the workflow in \"workflow\", or the hash of a stored one "
-						 "in \"workflow_hash\", and not both"));
+		return err_set(
+		    err, ERR_USAGE,
+		    _("give the text of the workflow in \"workflow\", or the hash of a stored one "
+		      "in \"workflow_hash\", and not both"));
 	if (has_hash) {
 		if (!hash_parse(json_str(hash, ""), &x->hash))
-			return err_set(err, ERR_USAGE, _("workflow_hash: expected %d hexadecimal digits"), HASH_TEXT_LEN);
+			return err_set(err, ERR_USAGE,
+			               _("workflow_hash: expected %d hexadecimal digits"),
+			               HASH_TEXT_LEN);
 		x->s.hash = &x->hash;
 	} else {
 		x->s.source = json_str(source, "");
@@ -56,10 +64,12 @@ static enum err_code read_workflow_part(const struct json *order, const struct j
 	return ERR_OK;
 }
 
-static enum err_code read_depends(struct api *a, const struct json *order, struct reading *x, struct err *err)
+static enum err_code read_depends(struct api *a, const struct json *order, struct reading *x,
+                                  struct err *err)
 {
 	auto_free const char **names = NULL;
-	enum err_code code = body_texts(order, "depends_on", LIST_MAX, &names, &x->s.ndepends_on, err);
+	enum err_code code =
+	    body_texts(order, "depends_on", LIST_MAX, &names, &x->s.ndepends_on, err);
 	if (code || !x->s.ndepends_on)
 		return code;
 	x->depends_on = xcalloc(x->s.ndepends_on, sizeof(*x->depends_on));
@@ -82,7 +92,8 @@ static enum err_code read_flags(const struct json *order, struct submission *s, 
 	if (!code)
 		code = body_number(order, "priority", 0, -1000000, 1000000, &priority, err);
 	if (!code)
-		code = body_number(order, "max_wait_ms", 0, 0, INT64_C(366) * 24 * 3600 * 1000, &s->max_wait_ms, err);
+		code = body_number(order, "max_wait_ms", 0, 0, INT64_C(366) * 24 * 3600 * 1000,
+		                   &s->max_wait_ms, err);
 	if (!code)
 		code = body_text(order, "on_dependency_failure", &policy, err);
 	if (!code)
@@ -95,13 +106,15 @@ static enum err_code read_flags(const struct json *order, struct submission *s, 
 	if (strlen(s->submitter) > 128)
 		return err_set(err, ERR_USAGE, _("submitter: at most 128 bytes"));
 	if (policy && !str_eq(policy, "fail") && !str_eq(policy, "skip"))
-		return err_set(err, ERR_USAGE, _("on_dependency_failure: %.40s: possible are fail and skip"), policy);
+		return err_set(err, ERR_USAGE,
+		               _("on_dependency_failure: %.40s: possible are fail and skip"),
+		               policy);
 	s->skip_on_failure = policy && str_eq(policy, "skip");
 	return ERR_OK;
 }
 
-static enum err_code read_submission(struct api *a, const struct json *order, const struct json *batch, struct reading *x,
-				     struct err *err)
+static enum err_code read_submission(struct api *a, const struct json *order,
+                                     const struct json *batch, struct reading *x, struct err *err)
 {
 	enum err_code code = read_workflow_part(order, batch, x, err);
 	if (!code)
@@ -144,15 +157,15 @@ enum err_code api_submit(struct request *r, struct err *err)
 
 struct batch {
 	struct request *request;
-	size_t left;     /* not yet answered */
-	bool given;      /* all were given to the engine */
+	size_t left; /* not yet answered */
+	bool given;  /* all were given to the engine */
 	size_t nrefused;
 	struct batch_item {
 		struct batch *batch;
 		id_t64 id;
 		enum err_code code;
 		char *message; /* of a refusal */
-	} *items;
+	} * items;
 	size_t n;
 };
 
@@ -210,14 +223,15 @@ static void item_answered(void *ctx, const struct command_reply *reply)
 
 /* One after the other into the same turn, so that one commit holds all. */
 static void give_item(struct batch *b, const struct json *order, struct batch_item *item, size_t i,
-		      const struct hash *body)
+                      const struct hash *body)
 {
 	struct request *r = b->request;
 	auto_reading x = { .depends_on = NULL };
 	struct err err = { .code = ERR_OK };
-	enum err_code code = json_type(order) == JSON_OBJECT ?
-				     body_check(order, ORDER_FIELDS, &err) :
-				     err_set(&err, ERR_USAGE, _("orders: expected a list of objects"));
+	enum err_code code =
+	    json_type(order) == JSON_OBJECT
+		? body_check(order, ORDER_FIELDS, &err)
+		: err_set(&err, ERR_USAGE, _("orders: expected a list of objects"));
 	if (!code)
 		code = read_submission(r->api, order, r->json, &x, &err);
 	if (code) {
@@ -241,7 +255,8 @@ enum err_code api_batch(struct request *r, struct err *err)
 	if (json_type(list) != JSON_ARRAY || !n)
 		return err_set(err, ERR_USAGE, _("orders: expected a list of at least one order"));
 	if (n > BATCH_ORDERS_MAX)
-		return err_set(err, ERR_TOO_LARGE, _("orders: at most %d in one request"), BATCH_ORDERS_MAX);
+		return err_set(err, ERR_TOO_LARGE, _("orders: at most %d in one request"),
+		               BATCH_ORDERS_MAX);
 	struct batch *b = xcalloc(1, sizeof(*b));
 	b->request = r;
 	b->items = xcalloc(n, sizeof(*b->items));
@@ -275,7 +290,8 @@ static enum err_code validate(struct job *j, struct err *err)
 	struct flow_report report = { .v = NULL };
 	struct graph *g = NULL;
 	struct err why = { .code = ERR_OK };
-	enum err_code code = flow_load(v->file, v->source, strlen(v->source), &flow_files, &g, &report, &why);
+	enum err_code code =
+	    flow_load(v->file, v->source, strlen(v->source), &flow_files, &g, &report, &why);
 	if (code && code != ERR_INVALID) {
 		flow_report_done(&report);
 		*err = why;
@@ -322,7 +338,8 @@ enum err_code api_validate(struct request *r, struct err *err)
 	v->source = source;
 	/* Sub-workflows are looked for beside the file, and the file where it was. */
 	const char *base = file && strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
-	v->file = file && *file && *file != '/' && dir && *dir ? xasprintf("%s/%s", dir, base) : xstrdup(file ? file : "");
+	v->file = file && *file && *file != '/' && dir && *dir ? xasprintf("%s/%s", dir, base)
+	                                                       : xstrdup(file ? file : "");
 	v->job.request = r;
 	v->job.run = validate;
 	v->job.free = free_validation;

@@ -25,7 +25,8 @@ static enum err_code decode(char *s, struct err *err)
 		}
 		int high = hex_value(p[1]), low = high < 0 ? -1 : hex_value(p[2]);
 		if (low < 0)
-			return err_set(err, ERR_USAGE, _("'%%' is followed by two hexadecimal digits: %.40s"), p);
+			return err_set(err, ERR_USAGE,
+			               _("'%%' is followed by two hexadecimal digits: %.40s"), p);
 		*out++ = (char)(high << 4 | low);
 		p += 2;
 	}
@@ -54,7 +55,8 @@ static enum err_code add_query(struct target *t, char *pair, struct err *err)
 	if (target_query(t, pair))
 		return err_set(err, ERR_USAGE, _("the query names %.64s twice"), pair);
 	if (t->nquery == TARGET_QUERY_MAX)
-		return err_set(err, ERR_USAGE, _("the query has more than %d parameters"), TARGET_QUERY_MAX);
+		return err_set(err, ERR_USAGE, _("the query has more than %d parameters"),
+		               TARGET_QUERY_MAX);
 	t->query[t->nquery].name = pair;
 	t->query[t->nquery++].value = value;
 	return ERR_OK;
@@ -67,7 +69,8 @@ static enum err_code parse_path(struct target *t, char *path, struct err *err)
 	char *rest = path + 1, *segment;
 	while ((segment = strsep(&rest, "/"))) {
 		if (t->nsegments == TARGET_SEGMENTS_MAX)
-			return err_set(err, ERR_NOT_FOUND, _("no route has more than %d parts"), TARGET_SEGMENTS_MAX);
+			return err_set(err, ERR_NOT_FOUND, _("no route has more than %d parts"),
+			               TARGET_SEGMENTS_MAX);
 		enum err_code code = decode(segment, err);
 		if (code)
 			return code;
@@ -81,7 +84,8 @@ enum err_code target_parse(const char *raw, struct target *ret, struct err *err)
 	*ret = (struct target){ .storage = NULL };
 	size_t len = strlen(raw);
 	if (len > TARGET_MAX)
-		return err_set(err, ERR_TOO_LARGE, _("the URL is longer than %d bytes"), TARGET_MAX);
+		return err_set(err, ERR_TOO_LARGE, _("the URL is longer than %d bytes"),
+		               TARGET_MAX);
 	size_t path_len = strcspn(raw, "?");
 	ret->path = xstrndup(raw, path_len);
 	ret->storage = xstrdup(raw);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The target of a request ("/v1/runs/r-3f9?limit=2"), taken apart strictly: percent-encoding as in RFC 3986
+/* The target of a request ("/v1/runs/r-3f9?limit=2"), taken apart strictly: percent-encoding as in
+ * RFC 3986
  * ("+" is a plus), UTF-8, no control characters, each query name once. */
 #ifndef PAWL_API_TARGET_H
 #define PAWL_API_TARGET_H

@@ -153,7 +153,7 @@ FROM work_order WHERE id < ?1 ORDER BY id DESC LIMIT ?2
 SELECT id FROM work_order WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
 
 -- ORDER_IDS: candidates of a page with a filter that no index serves
-SELECT id FROM work_order WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+SELECT id, name FROM work_order WHERE id < ?1 ORDER BY id DESC LIMIT ?2
 
 -- ORDER_FILTERED: one candidate
 SELECT id, workflow, name, file, dir, state, priority, place, params, env, until, flags, max_wait_ms, reason, run,
@@ -176,7 +176,7 @@ SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until,
 FROM run WHERE id < ?1 ORDER BY id DESC LIMIT ?2
 
 -- RUN_IDS: candidates of a page with a filter that no index serves
-SELECT id FROM run WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+SELECT id, name FROM run WHERE id < ?1 ORDER BY id DESC LIMIT ?2
 
 -- RUN_IDS_BY_STATE: candidates of a page with a filter
 SELECT id FROM run WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3

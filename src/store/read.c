@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pages of orders and runs. Without a filter a page is a range of ids; with one, candidates come from the
- * index that serves it best, are put in order, and the rest of the filter is asked of their rows. */
+/* Pages of orders and runs. Without a filter a page is a range of ids; with one, candidates come
+ * from the index that serves it best, are put in order, and the rest of the filter is asked of
+ * their rows. */
 #include "store/read.h"
 #include "store/store_internal.h"
 
@@ -12,7 +13,9 @@
 struct candidates {
 	id_t64 *v;
 	size_t n, cap;
-	bool more; /* a source gave as many as were asked for */
+	bool more;                   /* a source gave as many as were asked for */
+	id_t64 last;                 /* the lowest id that a source of names looked at */
+	const char *workflow, *text; /* what the names have to fulfil already; NULL: anything */
 };
 
 static void candidates_done(struct candidates *c)
@@ -21,8 +24,34 @@ static void candidates_done(struct candidates *c)
 }
 #define auto_candidates CLEANUP(candidates_done) struct candidates
 
+static bool name_fits(const struct candidates *c, char kind, id_t64 id, const char *name)
+{
+	return (!c->workflow || str_eq(name, c->workflow)) &&
+	       (!c->text || strcasestr(name, c->text) || strcasestr(id_text(kind, id).s, c->text));
+}
+
+/* As collect(), for statements that give the name as well: most rows are sorted out without being
+ * read whole. */
+static enum err_code collect_names(struct store *st, sqlite3_stmt *s, char kind, int64_t most,
+                                   struct candidates *c, struct err *err)
+{
+	enum err_code code = ERR_OK;
+	int64_t n = 0;
+	for (; stmt_row(st, s, &code, err); n++) {
+		c->last = col_int(s, 0);
+		if (!name_fits(c, kind, c->last, col_text(s, 1)))
+			continue;
+		GROW(c->v, c->n, c->cap);
+		c->v[c->n++] = c->last;
+	}
+	(void)sqlite3_reset(s);
+	c->more |= n == most;
+	return code;
+}
+
 /* All ids of a statement whose last parameter was bound to `most`. */
-static enum err_code collect(struct store *st, sqlite3_stmt *s, int64_t most, struct candidates *c, struct err *err)
+static enum err_code collect(struct store *st, sqlite3_stmt *s, int64_t most, struct candidates *c,
+                             struct err *err)
 {
 	enum err_code code = ERR_OK;
 	int64_t n = 0;
@@ -36,8 +65,9 @@ static enum err_code collect(struct store *st, sqlite3_stmt *s, int64_t most, st
 	return code;
 }
 
-static enum err_code collect_states(struct store *st, enum stmt_id id, unsigned int states, int64_t before, int64_t most,
-				    struct candidates *c, struct err *err)
+static enum err_code collect_states(struct store *st, enum stmt_id id, unsigned int states,
+                                    int64_t before, int64_t most, struct candidates *c,
+                                    struct err *err)
 {
 	for (int state = 0; state < 16; state++) {
 		if (!(states >> state & 1))
@@ -76,7 +106,8 @@ static int64_t before_of(const struct read_page *p)
 
 /* ---- orders ---- */
 
-static enum err_code orders_page(struct store *st, struct read_page *page, read_order_fn fn, void *ctx, struct err *err)
+static enum err_code orders_page(struct store *st, struct read_page *page, read_order_fn fn,
+                                 void *ctx, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_ORDERS_PAGE);
 	stmt_bind(s, "ii", before_of(page), (int64_t)page->limit + 1);
@@ -95,8 +126,8 @@ static enum err_code orders_page(struct store *st, struct read_page *page, read_
 	return code;
 }
 
-enum err_code read_orders(struct store *st, const struct order_filter *f, struct read_page *page, read_order_fn fn,
-			  void *ctx, struct err *err)
+enum err_code read_orders(struct store *st, const struct order_filter *f, struct read_page *page,
+                          read_order_fn fn, void *ctx, struct err *err)
 {
 	page->next = 0;
 	if (!f->states && !f->workflow)
@@ -105,11 +136,13 @@ enum err_code read_orders(struct store *st, const struct order_filter *f, struct
 	int64_t most = f->workflow ? SCAN_MAX : (int64_t)page->limit + 1;
 	enum err_code code;
 	if (f->states) {
-		code = collect_states(st, STMT_ORDER_IDS_BY_STATE, f->states, before_of(page), most, &c, err);
+		code = collect_states(st, STMT_ORDER_IDS_BY_STATE, f->states, before_of(page), most,
+		                      &c, err);
 	} else {
 		sqlite3_stmt *s = stmt_get(st, STMT_ORDER_IDS);
 		stmt_bind(s, "ii", before_of(page), most);
-		code = collect(st, s, most, &c, err);
+		c.workflow = f->workflow;
+		code = collect_names(st, s, 'o', most, &c, err);
 	}
 	put_in_order(&c);
 	id_t64 last = 0;
@@ -131,13 +164,14 @@ enum err_code read_orders(struct store *st, const struct order_filter *f, struct
 		fn(ctx, &o);
 		shown++;
 	}
-	page->next = c.more ? last : 0;
+	page->next = !c.more ? 0 : c.last ? c.last : last;
 	return code;
 }
 
 /* ---- runs ---- */
 
-static enum err_code runs_page(struct store *st, struct read_page *page, read_run_fn fn, void *ctx, struct err *err)
+static enum err_code runs_page(struct store *st, struct read_page *page, read_run_fn fn, void *ctx,
+                               struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_RUNS_PAGE);
 	stmt_bind(s, "ii", before_of(page), (int64_t)page->limit + 1);
@@ -158,7 +192,8 @@ static enum err_code runs_page(struct store *st, struct read_page *page, read_ru
 
 static bool run_fits(const struct run_filter *f, const struct run_row *r)
 {
-	if ((f->states || f->unseen) && !(f->states >> r->state & 1) && !(f->unseen && !r->acknowledged))
+	if ((f->states || f->unseen) && !(f->states >> r->state & 1) &&
+	    !(f->unseen && !r->acknowledged))
 		return false;
 	if (f->workflow && !str_eq(r->name, f->workflow))
 		return false;
@@ -170,8 +205,8 @@ static bool run_fits(const struct run_filter *f, const struct run_row *r)
 }
 
 /* Candidates from the most selective index. */
-static enum err_code run_candidates(struct store *st, const struct run_filter *f, int64_t before, int64_t most,
-				    struct candidates *c, struct err *err)
+static enum err_code run_candidates(struct store *st, const struct run_filter *f, int64_t before,
+                                    int64_t most, struct candidates *c, struct err *err)
 {
 	sqlite3_stmt *s;
 	enum err_code code = ERR_OK;
@@ -195,7 +230,8 @@ static enum err_code run_candidates(struct store *st, const struct run_filter *f
 	}
 	s = stmt_get(st, STMT_RUN_IDS);
 	stmt_bind(s, "ii", before, most);
-	return collect(st, s, most, c, err);
+	c->text = f->text;
+	return collect_names(st, s, 'r', most, c, err);
 }
 
 /* Whether one index alone answers the filter, so that no more candidates than rows are needed. */
@@ -205,8 +241,8 @@ static bool one_index(const struct run_filter *f)
 	return sources == 1 && f->parent >= 0 && !f->text && !f->since_ms;
 }
 
-enum err_code read_runs(struct store *st, const struct run_filter *f, struct read_page *page, read_run_fn fn, void *ctx,
-			struct err *err)
+enum err_code read_runs(struct store *st, const struct run_filter *f, struct read_page *page,
+                        read_run_fn fn, void *ctx, struct err *err)
 {
 	page->next = 0;
 	if (!f->states && !f->unseen && !f->workflow && !f->text && !f->parent && !f->since_ms)
@@ -236,14 +272,14 @@ enum err_code read_runs(struct store *st, const struct run_filter *f, struct rea
 		fn(ctx, &r);
 		shown++;
 	}
-	page->next = c.more ? last : 0;
+	page->next = !c.more ? 0 : c.last ? c.last : last;
 	return code;
 }
 
 /* ---- prefixes ---- */
 
-static enum err_code range(struct store *st, enum stmt_id id, id_t64 first, id_t64 last, int *ret_n, id_t64 *ret,
-			   struct err *err)
+static enum err_code range(struct store *st, enum stmt_id id, id_t64 first, id_t64 last, int *ret_n,
+                           id_t64 *ret, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, id);
 	stmt_bind(s, "ii", first, last);
@@ -255,19 +291,22 @@ static enum err_code range(struct store *st, enum stmt_id id, id_t64 first, id_t
 	return code;
 }
 
-enum err_code read_order_range(struct store *st, id_t64 first, id_t64 last, int *ret_n, id_t64 *ret, struct err *err)
+enum err_code read_order_range(struct store *st, id_t64 first, id_t64 last, int *ret_n, id_t64 *ret,
+                               struct err *err)
 {
 	return range(st, STMT_ORDER_RANGE, first, last, ret_n, ret, err);
 }
 
-enum err_code read_run_range(struct store *st, id_t64 first, id_t64 last, int *ret_n, id_t64 *ret, struct err *err)
+enum err_code read_run_range(struct store *st, id_t64 first, id_t64 last, int *ret_n, id_t64 *ret,
+                             struct err *err)
 {
 	return range(st, STMT_RUN_RANGE, first, last, ret_n, ret, err);
 }
 
 /* ---- counts ---- */
 
-static enum err_code count_states(struct store *st, enum stmt_id id, int64_t *v, int64_t *ret_total, struct err *err)
+static enum err_code count_states(struct store *st, enum stmt_id id, int64_t *v, int64_t *ret_total,
+                                  struct err *err)
 {
 	auto_stmt *s = stmt_get(st, id);
 	enum err_code code = ERR_OK;
@@ -346,7 +385,8 @@ static int latest_start_first(const void *a, const void *b)
 
 int64_t read_mean_wait_ms(struct store *st)
 {
-	static const enum order_state states[] = { ORDER_RUNNING, ORDER_SUCCEEDED, ORDER_FAILED, ORDER_CANCELED };
+	static const enum order_state states[] = { ORDER_RUNNING, ORDER_SUCCEEDED, ORDER_FAILED,
+		                                   ORDER_CANCELED };
 	struct wait v[COUNT(states) * 50];
 	size_t n = 0;
 	for (size_t i = 0; i < COUNT(states); i++) {
@@ -355,7 +395,8 @@ int64_t read_mean_wait_ms(struct store *st)
 		enum err_code code = ERR_OK;
 		while (n < COUNT(v) && stmt_row(st, s, &code, NULL))
 			if (col_int(s, 1))
-				v[n++] = (struct wait){ col_int(s, 1), col_int(s, 1) - col_int(s, 0) };
+				v[n++] =
+				    (struct wait){ col_int(s, 1), col_int(s, 1) - col_int(s, 0) };
 	}
 	if (!n)
 		return -1;

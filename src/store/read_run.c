@@ -11,13 +11,16 @@ enum err_code read_run_source(struct store *st, id_t64 run, struct run_source *r
 	stmt_bind(s, "i", run);
 	enum err_code code = ERR_OK;
 	if (!stmt_row(st, s, &code, err))
-		return code ? code : err_set(err, ERR_NOT_FOUND, _("there is no run %s"), id_text('r', run).s);
+		return code ? code
+		            : err_set(err, ERR_NOT_FOUND, _("there is no run %s"),
+		                      id_text('r', run).s);
 	*ret = (struct run_source){ .sub = col_text(s, 1), .name = col_text(s, 2) };
 	col_hash(s, 0, &ret->workflow);
 	return ERR_OK;
 }
 
-enum err_code read_nodes(struct store *st, id_t64 run, int first, int last, read_node_fn fn, void *ctx, struct err *err)
+enum err_code read_nodes(struct store *st, id_t64 run, int first, int last, read_node_fn fn,
+                         void *ctx, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_NODES_PAGE);
 	stmt_bind(s, "iii", run, (int64_t)first, (int64_t)last);
@@ -34,8 +37,8 @@ enum err_code read_nodes(struct store *st, id_t64 run, int first, int last, read
 	return code;
 }
 
-enum err_code read_instance(struct store *st, id_t64 run, int idx, const char *name, struct instance_row *ret,
-			    struct err *err)
+enum err_code read_instance(struct store *st, id_t64 run, int idx, const char *name,
+                            struct instance_row *ret, struct err *err)
 {
 	sqlite3_stmt *s = stmt_get(st, name ? STMT_INSTANCE_BY_NAME : STMT_INSTANCE_BY_IDX);
 	if (name)
@@ -44,14 +47,16 @@ enum err_code read_instance(struct store *st, id_t64 run, int idx, const char *n
 		stmt_bind(s, "ii", run, (int64_t)idx);
 	enum err_code code = ERR_OK;
 	if (!stmt_row(st, s, &code, err))
-		return code ? code : err_set(err, ERR_NOT_FOUND, _("run %s has no such node"), id_text('r', run).s);
+		return code ? code
+		            : err_set(err, ERR_NOT_FOUND, _("run %s has no such node"),
+		                      id_text('r', run).s);
 	*ret = (struct instance_row){ .run = run,
-				      .idx = (int)col_int(s, 1),
-				      .parent = (int)col_int(s, 2),
-				      .name = col_text(s, 3),
-				      .bindings = col_text(s, 4),
-				      .expansion = (int)col_int(s, 5),
-				      .superseded = col_int(s, 6) != 0 };
+		                      .idx = (int)col_int(s, 1),
+		                      .parent = (int)col_int(s, 2),
+		                      .name = col_text(s, 3),
+		                      .bindings = col_text(s, 4),
+		                      .expansion = (int)col_int(s, 5),
+		                      .superseded = col_int(s, 6) != 0 };
 	return ERR_OK;
 }
 
@@ -65,9 +70,10 @@ int read_instances_end(struct store *st, id_t64 run)
 
 /* ---- attempts ---- */
 
-/* The newest generation of a node, and the newest attempt that it had in any; 0 and 0 when it never began. */
-static enum err_code newest_attempt(struct store *st, id_t64 run, int idx, int64_t *ret_token, int *ret_generation,
-				    struct err *err)
+/* The newest generation of a node, and the newest attempt that it had in any; 0 and 0 when it never
+ * began. */
+static enum err_code newest_attempt(struct store *st, id_t64 run, int idx, int64_t *ret_token,
+                                    int *ret_generation, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_NODE_TOKEN);
 	stmt_bind(s, "ii", run, (int64_t)idx);
@@ -81,8 +87,8 @@ static enum err_code newest_attempt(struct store *st, id_t64 run, int idx, int64
 	return code;
 }
 
-enum err_code read_node_attempts(struct store *st, id_t64 run, int idx, struct read_page *page, read_attempt_fn fn,
-				 void *ctx, struct err *err)
+enum err_code read_node_attempts(struct store *st, id_t64 run, int idx, struct read_page *page,
+                                 read_attempt_fn fn, void *ctx, struct err *err)
 {
 	int64_t token;
 	int newest;
@@ -111,8 +117,8 @@ enum err_code read_node_attempts(struct store *st, id_t64 run, int idx, struct r
 	return code;
 }
 
-enum err_code read_attempt(struct store *st, id_t64 run, int idx, int generation, int iteration, int attempt,
-			   struct attempt_row *ret, struct err *err)
+enum err_code read_attempt(struct store *st, id_t64 run, int idx, int generation, int iteration,
+                           int attempt, struct attempt_row *ret, struct err *err)
 {
 	int64_t token;
 	int newest;
@@ -123,7 +129,8 @@ enum err_code read_attempt(struct store *st, id_t64 run, int idx, int generation
 		if (!stmt_row(st, s, &code, err))
 			break;
 		attempt_from_stmt(s, ret);
-		if ((generation < 0 || ret->generation == generation) && (iteration < 0 || ret->iteration == iteration) &&
+		if ((generation < 0 || ret->generation == generation) &&
+		    (iteration < 0 || ret->iteration == iteration) &&
 		    (attempt < 0 || ret->attempt == attempt))
 			return ERR_OK;
 		token = ret->previous < token ? ret->previous : 0;
@@ -131,11 +138,12 @@ enum err_code read_attempt(struct store *st, id_t64 run, int idx, int generation
 	return code ? code : err_set(err, ERR_NOT_FOUND, _("the node has no such attempt"));
 }
 
-enum err_code read_iterations(struct store *st, id_t64 run, struct read_page *page, read_attempt_fn fn, void *ctx,
-			      struct err *err)
+enum err_code read_iterations(struct store *st, id_t64 run, struct read_page *page,
+                              read_attempt_fn fn, void *ctx, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_ITERATIONS_PAGE);
-	stmt_bind(s, "iii", run, page->before > 0 ? page->before : INT64_MAX, (int64_t)page->limit + 1);
+	stmt_bind(s, "iii", run, page->before > 0 ? page->before : INT64_MAX,
+	          (int64_t)page->limit + 1);
 	enum err_code code = ERR_OK;
 	int64_t last = 0;
 	page->next = 0;
@@ -152,8 +160,8 @@ enum err_code read_iterations(struct store *st, id_t64 run, struct read_page *pa
 	return code;
 }
 
-enum err_code read_checkpoints(struct store *st, id_t64 run, struct read_page *page, read_node_fn fn, void *ctx,
-			       struct err *err)
+enum err_code read_checkpoints(struct store *st, id_t64 run, struct read_page *page,
+                               read_node_fn fn, void *ctx, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_CHECKPOINTS_PAGE);
 	stmt_bind(s, "iiii", run, (int64_t)NODE_SUCCEEDED, page->before, (int64_t)page->limit + 1);
@@ -175,8 +183,8 @@ enum err_code read_checkpoints(struct store *st, id_t64 run, struct read_page *p
 
 /* ---- events ---- */
 
-static sqlite3_stmt *event_statement(struct store *st, const struct event_filter *f, int64_t after, int64_t below,
-				     int64_t limit, struct err *err)
+static sqlite3_stmt *event_statement(struct store *st, const struct event_filter *f, int64_t after,
+                                     int64_t below, int64_t limit, struct err *err)
 {
 	bool down = f->before > 0;
 	sqlite3_stmt *s;
@@ -198,8 +206,8 @@ static sqlite3_stmt *event_statement(struct store *st, const struct event_filter
 
 #define EVENT_SCAN_MAX 10000
 
-enum err_code read_events(struct store *st, const struct event_filter *f, read_event_fn fn, void *ctx, int64_t *ret_last,
-			  struct err *err)
+enum err_code read_events(struct store *st, const struct event_filter *f, read_event_fn fn,
+                          void *ctx, int64_t *ret_last, struct err *err)
 {
 	int64_t limit = f->type ? EVENT_SCAN_MAX : (int64_t)f->limit + 1;
 	int64_t below = f->upto ? f->upto + 1 : INT64_MAX;
@@ -231,14 +239,16 @@ enum err_code read_events(struct store *st, const struct event_filter *f, read_e
 
 /* ---- definitions ---- */
 
-enum err_code read_workflow(struct store *st, const struct hash *hash, char **ret_name, char **ret_file, char **ret_source,
-			    struct err *err)
+enum err_code read_workflow(struct store *st, const struct hash *hash, char **ret_name,
+                            char **ret_file, char **ret_source, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_WORKFLOW_SHOW);
 	stmt_bind(s, "b", hash);
 	enum err_code code = ERR_OK;
 	if (!stmt_row(st, s, &code, err))
-		return code ? code : err_set(err, ERR_NOT_FOUND, _("no workflow with this hash is stored"));
+		return code
+		           ? code
+		           : err_set(err, ERR_NOT_FOUND, _("no workflow with this hash is stored"));
 	*ret_name = xstrdup(col_text(s, 0));
 	*ret_file = xstrdup(col_text(s, 1));
 	*ret_source = xstrdup(col_text(s, 2));

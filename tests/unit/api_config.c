@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Settings: what is accepted, what is refused and how it is said, and that the sample file is the default. */
+/* Settings: what is accepted, what is refused and how it is said, and that the sample file is the
+ * default. */
 #include "api/config.h"
 #include "base/fs.h"
 
@@ -44,11 +45,14 @@ START_TEST(values_are_checked)
 	config_default(&c);
 	before = c;
 	enum err_code code = config_set(&c, "x", cases[_i].text, &err);
-	ck_assert_msg((code != ERR_OK) == (cases[_i].error != NULL), "%s: %s", cases[_i].text, err.message);
+	ck_assert_msg((code != ERR_OK) == (cases[_i].error != NULL), "%s: %s", cases[_i].text,
+	              err.message);
 	if (code) {
-		ck_assert_msg(strstr(err.message, cases[_i].error) != NULL, "%s: %s", cases[_i].text, err.message);
+		ck_assert_msg(strstr(err.message, cases[_i].error) != NULL, "%s: %s",
+		              cases[_i].text, err.message);
 		ck_assert(!cases[_i].hint || strstr(err.hint, cases[_i].hint));
-		ck_assert_msg(!memcmp(&c, &before, sizeof(c)), "%s: changed something", cases[_i].text);
+		ck_assert_msg(!memcmp(&c, &before, sizeof(c)), "%s: changed something",
+		              cases[_i].text);
 	}
 }
 END_TEST

@@ -19,11 +19,12 @@ START_TEST(rows_are_complete)
 	ck_assert_msg(post || str_eq(r->method, "GET"), "%s", r->method);
 	ck_assert_msg(post == (r->body_max > 0), "%s %s: body", r->method, r->pattern);
 	ck_assert_msg(post == (r->fields != NULL), "%s %s: fields", r->method, r->pattern);
-	ck_assert_msg(!post || r->perm > PERM_NONE, "%s %s: anybody may change something", r->method, r->pattern);
+	ck_assert_msg(!post || r->perm > PERM_NONE, "%s %s: anybody may change something",
+	              r->method, r->pattern);
 	for (size_t i = 0; i < nroutes; i++)
 		ck_assert_msg(i == (size_t)_i || !str_eq(routes[i].pattern, r->pattern) ||
-				      !str_eq(routes[i].method, r->method),
-			      "%s %s twice", r->method, r->pattern);
+		                  !str_eq(routes[i].method, r->method),
+		              "%s %s twice", r->method, r->pattern);
 }
 END_TEST
 
@@ -80,8 +81,10 @@ START_TEST(misses_are_explained)
 	auto_free char *allow = NULL;
 	struct err err;
 	ck_assert_int_eq(target_parse(misses[_i].path, &t, &err), ERR_OK);
-	ck_assert_int_eq(route_find(misses[_i].method, &t, &got, args, &allow, &err), misses[_i].code);
-	ck_assert_msg(strstr(err.hint, misses[_i].hint) != NULL, "%s: %s", misses[_i].path, err.hint);
+	ck_assert_int_eq(route_find(misses[_i].method, &t, &got, args, &allow, &err),
+	                 misses[_i].code);
+	ck_assert_msg(strstr(err.hint, misses[_i].hint) != NULL, "%s: %s", misses[_i].path,
+	              err.hint);
 	ck_assert((allow != NULL) == (misses[_i].code == ERR_USAGE));
 	target_done(&t);
 }
@@ -169,7 +172,8 @@ START_TEST(documented_routes_exist)
 		for (const struct json *m = json_first(p); m; m = json_next(m)) {
 			bool found = false;
 			for (size_t i = 0; i < nroutes; i++)
-				found |= str_eq(routes[i].pattern, json_key(p)) && !strcasecmp(routes[i].method, json_key(m));
+				found |= str_eq(routes[i].pattern, json_key(p)) &&
+				         !strcasecmp(routes[i].method, json_key(m));
 			ck_assert_msg(found, "%s %s is no route", json_key(m), json_key(p));
 			n++;
 		}
@@ -237,10 +241,11 @@ END_TEST
 START_TEST(words_are_checked)
 {
 	struct err err;
-	ck_assert(route_allows("a bc d", "bc") && !route_allows("a bc d", "b") && !route_allows(NULL, "a") &&
-		  !route_allows("a", ""));
+	ck_assert(route_allows("a bc d", "bc") && !route_allows("a bc d", "b") &&
+	          !route_allows(NULL, "a") && !route_allows("a", ""));
 	ck_assert_int_eq(route_check_word("state limit", "limit", "x", &err), ERR_OK);
-	ck_assert_int_eq(route_check_word("state limit", "limt", "query parameter", &err), ERR_USAGE);
+	ck_assert_int_eq(route_check_word("state limit", "limt", "query parameter", &err),
+	                 ERR_USAGE);
 	ck_assert_str_eq(err.message, "unknown query parameter limt");
 	ck_assert_ptr_nonnull(strstr(err.hint, "did you mean limit?"));
 	ck_assert_int_eq(route_check_word(NULL, "x", "member", &err), ERR_USAGE);

@@ -22,7 +22,8 @@ static void must(enum err_code code, const struct err *err)
 
 static enum order_state order_state_of(int i)
 {
-	static const enum order_state v[] = { ORDER_SUCCEEDED, ORDER_QUEUED, ORDER_FAILED, ORDER_HELD };
+	static const enum order_state v[] = { ORDER_SUCCEEDED, ORDER_QUEUED, ORDER_FAILED,
+		                              ORDER_HELD };
 	return v[i % 4];
 }
 
@@ -33,25 +34,50 @@ static enum run_state run_state_of(int i)
 
 static void event(const char *type, id_t64 order, id_t64 run, int idx, int was, int now)
 {
-	struct event_row e = { .at_ms = 5, .type = type, .order = order, .run = run, .idx = idx, .was = was, .now = now };
+	struct event_row e = { .at_ms = 5,
+		               .type = type,
+		               .order = order,
+		               .run = run,
+		               .idx = idx,
+		               .was = was,
+		               .now = now };
 	store_event(st, &e);
 }
 
 static void add_order(int i)
 {
-	struct order_row o = { .id = 1000 + i, .workflow = workflow, .name = i % 5 ? "common" : "rare", .file = "", .dir = "",
-			       .state = order_state_of(i), .params = "{}", .submitter = "", .enqueued_ms = 100,
-			       .started_ms = i % 4 == 0 ? 100 + i : 0, .run = i < NRUNS ? 1 + i : 0 };
+	struct order_row o = { .id = 1000 + i,
+		               .workflow = workflow,
+		               .name = i % 5 ? "common" : "rare",
+		               .file = "",
+		               .dir = "",
+		               .state = order_state_of(i),
+		               .params = "{}",
+		               .submitter = "",
+		               .enqueued_ms = 100,
+		               .started_ms = i % 4 == 0 ? 100 + i : 0,
+		               .run = i < NRUNS ? 1 + i : 0 };
 	store_order_add(st, &o);
 	event("order.any", o.id, 0, -1, ORDER_PENDING, (int)o.state);
 }
 
 static void add_run(int i)
 {
-	struct run_row r = { .id = 1 + i, .order = 1000 + i, .workflow = workflow, .name = i % 7 ? "common" : "seven",
-			     .file = "", .dir = "", .state = run_state_of(i), .params = "{}", .workspace = "", .generation = 1,
-			     .parent_run = i >= 100 ? 1 : 0, .parent_node = 0, .failed_node = -1,
-			     .acknowledged = i % 6 != 0, .created_ms = 1000 + i };
+	struct run_row r = { .id = 1 + i,
+		             .order = 1000 + i,
+		             .workflow = workflow,
+		             .name = i % 7 ? "common" : "seven",
+		             .file = "",
+		             .dir = "",
+		             .state = run_state_of(i),
+		             .params = "{}",
+		             .workspace = "",
+		             .generation = 1,
+		             .parent_run = i >= 100 ? 1 : 0,
+		             .parent_node = 0,
+		             .failed_node = -1,
+		             .acknowledged = i % 6 != 0,
+		             .created_ms = 1000 + i };
 	store_run_add(st, &r);
 	event("run.any", r.order, r.id, -1, RUN_PENDING, (int)r.state);
 }
@@ -122,7 +148,8 @@ START_TEST(orders_come_once)
 		struct err err;
 		do {
 			size_t before = s.n;
-			must(read_orders(st, &order_filters[_i].f, &page, take_order, &s, &err), &err);
+			must(read_orders(st, &order_filters[_i].f, &page, take_order, &s, &err),
+			     &err);
 			ck_assert_uint_le(s.n - before, limits[k]);
 			page.before = page.next;
 		} while (page.next);
@@ -205,7 +232,8 @@ END_TEST
 
 START_TEST(mean_wait_is_of_the_last_that_started)
 {
-	/* Orders 0, 4, … 248 started i ms after they were queued; the last 50 of them are 52 … 248. */
+	/* Orders 0, 4, … 248 started i ms after they were queued; the last 50 of them are 52 … 248.
+	 */
 	ck_assert_int_eq(read_mean_wait_ms(st), 150);
 }
 END_TEST
@@ -254,11 +282,18 @@ END_TEST
 
 /* ---- nodes and attempts of one run ---- */
 
-static void add_attempt(int64_t token, int idx, int generation, int iteration, int attempt, int64_t previous,
-			int64_t retry_in_ms)
+static void add_attempt(int64_t token, int idx, int generation, int iteration, int attempt,
+                        int64_t previous, int64_t retry_in_ms)
 {
-	struct attempt_row a = { .token = token, .run = 1, .idx = idx, .generation = generation, .iteration = iteration,
-				 .attempt = attempt, .previous = previous, .started_ms = 1, .boot_id = "b" };
+	struct attempt_row a = { .token = token,
+		                 .run = 1,
+		                 .idx = idx,
+		                 .generation = generation,
+		                 .iteration = iteration,
+		                 .attempt = attempt,
+		                 .previous = previous,
+		                 .started_ms = 1,
+		                 .boot_id = "b" };
 	store_attempt_add(st, &a);
 	a.state = ATTEMPT_FAILED;
 	a.ended_ms = 2;
@@ -268,14 +303,22 @@ static void add_attempt(int64_t token, int idx, int generation, int iteration, i
 	store_attempt_end(st, &a);
 }
 
-static void add_node(int idx, int generation, enum node_state state, int iteration, int attempt, int64_t token, int64_t seq)
+static void add_node(int idx, int generation, enum node_state state, int iteration, int attempt,
+                     int64_t token, int64_t seq)
 {
-	struct node_row n = { .run = 1, .idx = idx, .generation = generation, .state = state, .iteration = iteration,
-			      .attempt = attempt, .token = token, .seq = seq };
+	struct node_row n = { .run = 1,
+		              .idx = idx,
+		              .generation = generation,
+		              .state = state,
+		              .iteration = iteration,
+		              .attempt = attempt,
+		              .token = token,
+		              .seq = seq };
 	store_node_put(st, &n);
 }
 
-/* Node 0: generation 1 with two attempts, generation 2 with one; node 1 succeeded in generation 1. */
+/* Node 0: generation 1 with two attempts, generation 2 with one; node 1 succeeded in generation 1.
+ */
 static void fill_run(void)
 {
 	struct err err;
