@@ -193,7 +193,7 @@ static void fail_outputs(struct kept_result *kept, const char *why)
 
 static void unreadable_outputs(struct kept_result *kept)
 {
-	auto_free char *why = xasprintf(_("$PAWL_OUTPUT cannot be read: %s"), strerror(errno));
+	auto_free char *why = xasprintf(_("$PAWL_OUTPUT is not a file that can be read: %s"), strerror(errno));
 	fail_outputs(kept, why);
 }
 
