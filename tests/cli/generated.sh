@@ -50,6 +50,26 @@ sed -n '/^\.Sh SETTINGS/,/^\.Sh SIGNALS/s/^\.It Ic \([a-z_]*\)$/\1/p' "$src/doc/
 [ -s "$tmp/settings" ]
 diff "$tmp/settings" "$tmp/manual" || { echo "doc/pawld.8: its settings are not those of pawld --help-config"; status=1; }
 
+# What bash offers: the words before the cursor, and what must be among the answers.
+offers() {
+	want=$1
+	shift
+	got=$(bash -c 'compopt() { :; }; . "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pawl; echo " ${COMPREPLY[*]} "' \
+		- "$src/data/completions/pawl" "$@")
+	case $got in
+	*" $want "*) ;;
+	*) echo "completion of '$*' has no $want:$got"; status=1 ;;
+	esac
+}
+offers runs pawl ru
+offers --priority pawl submit --pri
+offers --json pawl --home /tmp runs --j
+offers failed pawl runs --state fa
+offers failed pawl list -s fa
+offers resume pawl queue re
+offers bash pawl completion b
+offers logs pawl help lo
+
 bash -n "$src/data/completions/pawl" || status=1
 if command -v zsh > /dev/null; then
 	zsh -n "$src/data/completions/_pawl" || status=1
