@@ -18,6 +18,8 @@ trap 'exit 1' INT TERM HUP
 count=0
 
 leave() {
+	# An engine first, so that steps that were left to their workers end, too.
+	[ ! -d "$PAWL_HOME" ] || "$pawl" engine start -q >/dev/null 2>&1 || :
 	"$pawl" engine stop --kill -q >/dev/null 2>&1 || :
 	rm -rf "$tmp"
 }
