@@ -89,6 +89,14 @@ struct fact_node *fact_node_find(const struct facts *f, id_t64 run, int idx, int
 	return n;
 }
 
+const struct fact_node *fact_node_seen(const struct facts *f, id_t64 run, int idx, int generation)
+{
+	const struct fact_node *n = NULL;
+	for (; generation > 0 && (!n || !n->stored); generation--)
+		n = fact_node_find(f, run, idx, generation);
+	return n && n->stored ? n : NULL;
+}
+
 static struct fact_node *node_of(struct facts *f, id_t64 run, int idx, int generation)
 {
 	struct fact_node *n = fact_node_find(f, run, idx, generation);
@@ -153,7 +161,16 @@ static void fold(struct facts *f, enum entity entity, const struct event_row *e,
 static void fold_node(struct facts *f, const struct event_row *e)
 {
 	struct fact_node *n = node_of(f, e->run, e->idx, e->generation);
-	fold(f, ENTITY_NODE, e, fact_name(e->run, e->idx), &n->folded, NODE_PENDING);
+	int start = NODE_PENDING;
+	/* The first move of a generation may undo the last one of the generation before it. */
+	for (int g = e->generation - 1; g > 0 && str_eq(e->type, "node.reset"); g--) {
+		const struct fact_node *before = fact_node_find(f, e->run, e->idx, g);
+		if (!before || before->folded < 0)
+			continue;
+		start = before->folded;
+		break;
+	}
+	fold(f, ENTITY_NODE, e, fact_name(e->run, e->idx), &n->folded, start);
 	n->last = e->seq;
 	if (e->now == NODE_RUNNING && !n->first_run)
 		n->first_run = e->seq;
@@ -163,6 +180,10 @@ static void fold_event(void *ctx, const struct event_row *e)
 {
 	struct facts *f = ctx;
 	f->events++;
+	if (str_eq(e->type, "node.stale"))
+		node_of(f, e->run, e->idx, e->generation)->marked = e->seq;
+	if (str_eq(e->type, "order.succeeded"))
+		order_of(f, e->order)->succeeded = true;
 	if (e->now < 0)
 		return;
 	if (str_starts(e->type, "node."))
@@ -222,7 +243,7 @@ static void read_need(void *ctx, id_t64 order, id_t64 needs)
 		fsck_wrong(f, _("%s needs an order that is not there"), id_text('o', order).s);
 		return;
 	}
-	bool good = needed->state == ORDER_SUCCEEDED;
+	bool good = needed->succeeded;
 	o->unmet += !good;
 	o->failed += !good && state_final(ENTITY_ORDER, (int)needed->state);
 }
@@ -277,7 +298,7 @@ static void read_node(void *ctx, const struct node_row *row)
 	r->nodes[r->nnodes++] = n;
 	compare(f, ENTITY_NODE, fact_name(row->run, row->idx), (int)row->state, n->folded);
 	bool final = state_final(ENTITY_NODE, (int)row->state);
-	if (final ? row->seq != n->last : row->seq < n->last)
+	if (final ? row->seq != MAX(n->last, n->marked) : row->seq < n->last)
 		fsck_wrong(f, _("%s is %s by event %" PRId64 ", but its row names %" PRId64),
 			   fact_name(row->run, row->idx), state_name(ENTITY_NODE, (int)row->state), n->last, row->seq);
 	if (row->generation > r->generation)
@@ -296,7 +317,7 @@ static void read_instance(void *ctx, const struct instance_row *row)
 	if (row->idx != r->first_instance + (int)r->ninstances)
 		fsck_wrong(f, _("%s: an instance before it is missing"), fact_name(row->run, row->idx));
 	GROW(r->instances, r->ninstances, r->capinstances);
-	r->instances[r->ninstances++] = row->parent;
+	r->instances[r->ninstances++] = (struct fact_instance){ row->parent, row->expansion };
 }
 
 static void not_stored(struct facts *f)
@@ -460,10 +481,13 @@ static void place_of_run(struct facts *f, const struct fact_run *r)
 	if (final && (int)r->result != (r->state == RUN_SUCCEEDED ? RESULT_PASSED :
 					r->state == RUN_FAILED	  ? RESULT_FAILED : RESULT_CANCELED))
 		fsck_wrong(f, _("%s is %s, but its result is another one"), who, state_name(ENTITY_RUN, (int)r->state));
-	for (size_t i = 0; i < r->nnodes && final; i++)
-		if (r->nodes[i]->generation == r->generation && !state_final(ENTITY_NODE, (int)r->nodes[i]->state))
-			fsck_wrong(f, _("%s has ended, but its node %d is %s"), who, r->nodes[i]->idx,
-				   state_name(ENTITY_NODE, (int)r->nodes[i]->state));
+	for (size_t i = 0; i < r->nnodes && final; i++) {
+		const struct fact_node *n = r->nodes[i];
+		bool newest = i + 1 == r->nnodes || r->nodes[i + 1]->idx != n->idx;
+		if (newest && n->state != NODE_PENDING && !state_final(ENTITY_NODE, (int)n->state))
+			fsck_wrong(f, _("%s has ended, but its node %d is %s"), who, n->idx,
+				   state_name(ENTITY_NODE, (int)n->state));
+	}
 	if (!r->parent) {
 		const struct fact_order *o = map_get(&f->orders, (uint64_t)r->order);
 		if (!o || o->run != r->id)

@@ -35,15 +35,6 @@ static const struct graph *graph_of(struct facts *f, struct graphs *gs, const st
 	return graph_sub(g, r->sub);
 }
 
-/* Node `idx` as generation `generation` sees it: the newest that is not newer. NULL: it has no row. */
-static const struct fact_node *seen(const struct facts *f, const struct fact_run *r, int idx, int generation)
-{
-	const struct fact_node *n = NULL;
-	for (; generation > 0 && (!n || !n->stored); generation--)
-		n = fact_node_find(f, r->id, idx, generation);
-	return n && n->stored ? n : NULL;
-}
-
 static bool edge_fits(const struct graph_edge *edge, const struct fact_node *m, const struct graph_node *def)
 {
 	switch (edge->when) {
@@ -65,7 +56,7 @@ static void check_node(struct facts *f, const struct fact_run *r, const struct g
 	bool asks = def->when && expr_asks_outcome(def->when);
 	for (size_t i = 0; i < def->nneeds && n->first_run; i++) {
 		const struct graph_edge *edge = &def->needs[i];
-		const struct fact_node *m = seen(f, r, edge->node, n->generation);
+		const struct fact_node *m = fact_node_seen(f, r->id, edge->node, n->generation);
 		const char *needed = g->nodes[edge->node].name;
 		if (!m || !state_final(ENTITY_NODE, (int)m->state))
 			fsck_wrong(f, _("%s (%s) ran, but %s has not ended"), fact_name(r->id, n->idx), def->name, needed);
@@ -81,39 +72,62 @@ static void check_node(struct facts *f, const struct fact_run *r, const struct g
 		fsck_wrong(f, _("%s (%s) runs, but not as a node of its kind does"), fact_name(r->id, n->idx), def->name);
 }
 
+/* Whether an instance is of an earlier expansion of its group. */
+static bool is_superseded(const struct facts *f, const struct fact_run *r, const struct fact_instance *i)
+{
+	const struct fact_node *group = fact_node_seen(f, r->id, i->parent, r->generation);
+	return !group || group->iteration != i->expansion;
+}
+
 static void check_instance(struct facts *f, const struct fact_run *r, const struct graph *g, const struct fact_node *n)
 {
-	int parent = r->instances[n->idx - (int)g->nnodes];
+	const struct fact_instance *i = &r->instances[n->idx - (int)g->nnodes];
 	f->now->checked++;
-	if (parent < 0 || (size_t)parent >= g->nnodes || g->nodes[parent].kind != NODE_GROUP) {
+	if (i->parent < 0 || (size_t)i->parent >= g->nnodes || g->nodes[i->parent].kind != NODE_GROUP) {
 		fsck_wrong(f, _("%s is an instance of what is no group"), fact_name(r->id, n->idx));
 		return;
 	}
-	const struct fact_node *group = seen(f, r, parent, n->generation);
+	const struct fact_node *group = fact_node_seen(f, r->id, i->parent, n->generation);
 	if (n->first_run && (!group || !group->first_run || group->first_run > n->first_run))
 		fsck_wrong(f, _("%s ran before its group did"), fact_name(r->id, n->idx));
-	if (group && group->state == NODE_SUCCEEDED && !state_final(ENTITY_NODE, (int)n->state))
+	group = fact_node_seen(f, r->id, i->parent, r->generation);
+	bool newest = fact_node_seen(f, r->id, n->idx, r->generation) == n;
+	if (newest && group && group->state == NODE_SUCCEEDED && !is_superseded(f, r, i) &&
+	    !state_final(ENTITY_NODE, (int)n->state))
 		fsck_wrong(f, _("%s is %s, but its group succeeded"), fact_name(r->id, n->idx),
 			   state_name(ENTITY_NODE, (int)n->state));
+}
+
+/* Handlers and instances of earlier expansions are not counted. */
+static bool is_counted(const struct facts *f, const struct fact_run *r, const struct graph *g, int idx)
+{
+	size_t at = (size_t)idx;
+	if (at < g->nnodes)
+		return at < g->nnodes - g->nhandlers;
+	return at < g->nnodes + r->ninstances && !is_superseded(f, r, &r->instances[at - g->nnodes]);
 }
 
 /* What the row of an ended run says of its nodes. */
 static void check_counts(struct facts *f, const struct fact_run *r, const struct graph *g)
 {
 	auto_json *v = NULL;
-	int counts[NODE_STATE_COUNT] = { 0 };
-	int ordinary = (int)(g->nnodes - g->nhandlers), total = ordinary + (int)r->ninstances, rows = 0;
+	int counts[NODE_STATE_COUNT] = { 0 }, total = 0, ended = 0;
+	for (size_t i = 0; i < g->nnodes + r->ninstances; i++)
+		total += is_counted(f, r, g, (int)i);
 	for (size_t i = 0; i < r->nnodes; i++) {
 		const struct fact_node *n = r->nodes[i];
 		bool newest = i + 1 == r->nnodes || r->nodes[i + 1]->idx != n->idx;
-		bool handler = n->idx >= ordinary && (size_t)n->idx < g->nnodes;
-		if (!newest || handler)
+		if (!newest || !is_counted(f, r, g, n->idx))
 			continue;
+		bool bad = n->state == NODE_FAILED || n->state == NODE_CANCELED;
+		if (r->state == RUN_SUCCEEDED && bad && (size_t)n->idx < g->nnodes && g->nodes[n->idx].critical)
+			fsck_wrong(f, _("%s succeeded, but its node %d is %s"), fact_name(r->id, -1), n->idx,
+				   state_name(ENTITY_NODE, (int)n->state));
 		counts[n->state]++;
-		rows++;
+		ended += state_final(ENTITY_NODE, (int)n->state);
 	}
-	if (r->state == RUN_SUCCEEDED && rows != total)
-		fsck_wrong(f, _("%s succeeded, but %d of its nodes never ended"), fact_name(r->id, -1), total - rows);
+	if (r->state == RUN_SUCCEEDED && ended != total)
+		fsck_wrong(f, _("%s succeeded, but %d of its nodes never ended"), fact_name(r->id, -1), total - ended);
 	if (!r->counts || json_parse(r->counts, strlen(r->counts), 64 * KIB, &v, NULL)) {
 		fsck_wrong(f, _("%s has ended, but its counts are not readable"), fact_name(r->id, -1));
 		return;

@@ -11,7 +11,8 @@ struct fact_order {
 	enum order_state state;
 	bool stored;
 	int folded;
-	int unmet, failed; /* orders that it needs: not succeeded, and ended otherwise */
+	bool succeeded;    /* at some time; it may have been reopened since */
+	int unmet, failed; /* orders that it needs: never succeeded, and ended otherwise */
 };
 
 struct fact_node {
@@ -25,7 +26,8 @@ struct fact_node {
 	bool by_needs;      /* skipped, because of what it needs */
 	int folded;
 	int64_t first_run;  /* number of the event by which it ran first in this generation; 0: it did not */
-	int64_t last;       /* … and of its last move */
+	int64_t last;       /* … of its last move, */
+	int64_t marked;     /* … and of the one by which it became stale; 0: it is not */
 	int tries;          /* attempts of the last iteration */
 	int tries_of;       /* … which is this one */
 	int64_t last_token;
@@ -44,7 +46,9 @@ struct fact_run {
 	int folded, failed_node;
 	struct fact_node **nodes; /* every generation, ascending */
 	size_t nnodes, capnodes;
-	int *instances; /* parents of the instances, in their order */
+	struct fact_instance {
+		int parent, expansion;
+	} *instances; /* in their order */
 	size_t ninstances, capinstances;
 	int first_instance;
 };
@@ -64,6 +68,8 @@ struct fsck_check *fsck_begin(struct facts *f, const char *name);
 void fsck_wrong(struct facts *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A check that could not be made. */
 void fsck_unable(struct facts *f, const struct err *err);
+/* Node `idx` as generation `generation` sees it: the newest row that is not newer. NULL: it has none. */
+const struct fact_node *fact_node_seen(const struct facts *f, id_t64 run, int idx, int generation);
 struct fact_node *fact_node_find(const struct facts *f, id_t64 run, int idx, int generation);
 /* "r-… node 3" for messages; valid until the fourth call after it. */
 const char *fact_name(id_t64 run, int idx);

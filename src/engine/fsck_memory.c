@@ -78,7 +78,7 @@ static void run_in_memory(struct facts *f, const struct run *r, int *steps)
 	for (size_t i = 0; i < r->nnodes; i++) {
 		const struct node *n = r->nodes[i];
 		node_in_memory(f, r, n);
-		if (!node_is_handler(n))
+		if (node_counts(n))
 			counts[n->state]++;
 		running += n->state == NODE_RUNNING && n->token;
 	}

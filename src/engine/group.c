@@ -11,6 +11,7 @@ static void start_own_row(struct engine *e, struct node *n)
 	if (n->iteration == 0)
 		n->iteration = 1;
 	n->attempt = 1;
+	n->token = 0; /* of an earlier failure beneath it */
 	n->started_ms = e->now.wall_ms;
 	if (n->parent >= 0)
 		n->run->nodes[n->parent]->instances_active++;

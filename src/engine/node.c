@@ -321,6 +321,11 @@ void node_end(struct engine *e, struct node *n, enum node_state to, enum error_c
 	node_move(e, n, to, &note);
 	if (!state_final(ENTITY_NODE, (int)n->state) || node_is_handler(n))
 		return;
+	for (int i = 0; i < n->ninstances; i++) {
+		struct node *m = r->nodes[n->first_instance + i];
+		if (m->state == NODE_PENDING || m->state == NODE_RETRYING)
+			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "its group ended");
+	}
 	bool fatal = to == NODE_FAILED && n->def->critical && n->parent < 0;
 	if (fatal && !r->failing && r->state != RUN_CANCELING)
 		start_failing(e, r, n);

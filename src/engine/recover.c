@@ -49,7 +49,10 @@ static void load_order(void *ctx, const struct order_row *row)
 {
 	struct load *l = ctx;
 	struct order *o = order_load(l->e, row);
-	if (o->state == ORDER_QUEUED || o->state == ORDER_HELD || o->state == ORDER_BLOCKED) {
+	/* What a queued one needed has succeeded; if it was reopened since, that changes nothing any more. */
+	if (o->state == ORDER_QUEUED)
+		order_arm_wait(l->e, o);
+	if (o->state == ORDER_HELD || o->state == ORDER_BLOCKED) {
 		GROW(l->orders, l->norders, l->caporders);
 		l->orders[l->norders++] = o;
 	}
@@ -167,6 +170,10 @@ static void find_instances(struct run *r)
 
 void run_derive(struct run *r)
 {
+	/* What has not run yet runs in the present generation, and sees it. */
+	for (size_t i = 0; i < r->nnodes; i++)
+		if (r->nodes[i]->state == NODE_PENDING)
+			r->nodes[i]->generation = r->generation;
 	for (size_t i = 0; i < r->graph->nnodes; i++) {
 		struct node *n = r->nodes[i];
 		n->unmet = n->ninstances = n->instances_done = n->instances_failed = n->instances_active = 0;

@@ -114,7 +114,7 @@ static void back_to_pending(struct engine *e, struct node *n, bool new_iteration
 	n->generation = r->generation;
 	if (new_iteration) {
 		n->iteration++;
-		n->attempt = 0;
+		n->attempt = n->interrupted = 0;
 	}
 	n->interrupts = 0;
 	n->class = CLASS_NONE;
@@ -152,8 +152,21 @@ static void mark_stale(struct engine *e, struct node *n, const struct note *note
 	node_store(e, n, ev.seq);
 }
 
+/* Some instances did not succeed: only those are tried again. */
+static bool has_undone(const struct node *g)
+{
+	for (int i = 0; i < g->ninstances; i++)
+		if (g->run->nodes[g->first_instance + i]->state != NODE_SUCCEEDED)
+			return true;
+	return false;
+}
+
 static void apply_rows(struct engine *e, const struct plan *p, const struct note *note)
 {
+	/* What was ready may wait again now; run_begin() looks at all of them anew. */
+	for (size_t i = 0; i < p->r->graph->nnodes; i++)
+		if (heap_has(&p->r->nodes[i]->ready) && p->r->nodes[i]->state == NODE_PENDING)
+			node_unready(e, p->r->nodes[i]);
 	for (size_t i = 0; i < p->r->graph->nnodes; i++) {
 		struct node *n = p->r->nodes[i];
 		const struct reset_row *row = &p->rows[i];
@@ -161,25 +174,9 @@ static void apply_rows(struct engine *e, const struct plan *p, const struct note
 		if (row->verdict == VERDICT_STALE)
 			mark_stale(e, n, note);
 		else if (row->verdict == VERDICT_RERUN && n->def->kind == NODE_GROUP)
-			reset_group(e, n, p->mode == RESET_RETRY && own_fault && n->ninstances > 0, note);
+			reset_group(e, n, p->mode == RESET_RETRY && own_fault && has_undone(n), note);
 		else if (row->verdict == VERDICT_RERUN)
 			back_to_pending(e, n, true, note);
-	}
-}
-
-/* A failure that was not among what is tried again still fails the run. */
-static void find_failure(struct run *r)
-{
-	r->failing = false;
-	r->failed_node = -1;
-	r->failed_token = 0;
-	for (size_t i = 0; i < r->graph->nnodes && !r->failing; i++) {
-		const struct node *n = r->nodes[i];
-		if (n->state != NODE_FAILED || !n->def->critical || node_is_handler(n))
-			continue;
-		r->failing = true;
-		r->failed_node = n->idx;
-		r->failed_token = n->token;
 	}
 }
 
@@ -219,13 +216,15 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 	r->result = RESULT_NONE;
 	r->phase = PHASE_MAIN;
 	r->mode = MODE_RUN;
+	r->failing = false; /* what failed and stays so counts at the end */
+	r->failed_node = -1;
+	r->failed_token = 0;
 	r->acknowledged = true;
 	r->crashes = 0;
 	r->ended_ms = 0;
 	run_set_until(e, r, NULL, 0, false);
 	apply_rows(e, &p, &note);
 	run_derive(r);
-	find_failure(r);
 	auto_str data = STR_INIT;
 	struct jw w = jw_begin(&data);
 	jw_obj(&w, NULL);

@@ -466,8 +466,25 @@ static bool nothing_left(const struct run *r)
 	return r->ready.n + r->own.n == 0 && r->parked == 0 && (r->failing || r->counts[NODE_PENDING] == 0);
 }
 
+/* A node may have failed without a failing run: one that was not sent back with others, or whose sub-workflow
+ * was canceled. */
+static void find_failure(struct run *r)
+{
+	for (size_t i = 0; i < r->graph->nnodes && !r->failing; i++) {
+		const struct node *n = r->nodes[i];
+		bool bad = n->state == NODE_FAILED || n->state == NODE_CANCELED;
+		if (!bad || !n->def->critical || node_is_handler(n))
+			continue;
+		r->failing = true;
+		r->failed_node = n->idx;
+		r->failed_token = n->token;
+	}
+}
+
 static void to_handlers(struct engine *e, struct run *r)
 {
+	if (r->state != RUN_CANCELING)
+		find_failure(r);
 	r->result = r->state == RUN_CANCELING ? RESULT_CANCELED : r->failing ? RESULT_FAILED : RESULT_PASSED;
 	r->phase = PHASE_HANDLERS;
 	if (next_handler(r)) {

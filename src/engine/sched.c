@@ -58,22 +58,61 @@ void resources_declare(struct engine *e, const struct graph *g)
 	}
 }
 
+static struct resource *used_by(struct engine *e, const struct node *n, size_t i)
+{
+	return resource_get(e, n->run->graph->resources[n->def->uses[i].resource].name);
+}
+
+/* The first resource of which the node would not get enough; NULL: it gets all. */
+static struct resource *lacking(struct engine *e, const struct node *n)
+{
+	for (size_t i = 0; i < n->def->nuses; i++) {
+		struct resource *res = used_by(e, n, i);
+		if (res->used + MIN(n->def->uses[i].units, res->capacity) > res->capacity)
+			return res;
+	}
+	return NULL;
+}
+
+/* Let those go on for whom there is room. The first that wants more of it than there is keeps its place before
+ * the others, so that it is not overtaken for ever; one that lacks something else waits for that. */
+static void wake(struct engine *e, struct resource *res)
+{
+	for (int room = res->capacity - res->used; room > 0 && res->waiting.n > 0;) {
+		struct node *n = CONTAINER_OF(heap_min(&res->waiting), struct node, ready);
+		struct resource *other = lacking(e, n);
+		if (other == res)
+			return;
+		if (other) {
+			node_park(n, &other->waiting);
+			continue;
+		}
+		node_make_ready(e, n);
+		for (size_t i = 0; i < n->def->nuses; i++)
+			if (used_by(e, n, i) == res)
+				room -= n->def->uses[i].units;
+	}
+}
+
+void resources_wake(struct engine *e, const struct node *n)
+{
+	for (size_t i = 0; i < n->def->nuses; i++)
+		wake(e, used_by(e, n, i));
+}
+
 bool resources_take(struct engine *e, struct node *n)
 {
-	const struct graph *g = n->run->graph;
-	for (size_t i = 0; i < n->def->nuses; i++) {
-		struct resource *res = resource_get(e, g->resources[n->def->uses[i].resource].name);
-		int units = MIN(n->def->uses[i].units, res->capacity);
-		if (res->used + units <= res->capacity)
-			continue;
+	struct resource *res = lacking(e, n);
+	if (res) {
 		node_park(n, &res->waiting);
+		resources_wake(e, n); /* it does not take its turn of the others */
 		return false;
 	}
 	if (n->def->nuses == 0)
 		return true;
 	n->taken = xcalloc(n->def->nuses, sizeof(*n->taken));
 	for (size_t i = 0; i < n->def->nuses; i++) {
-		struct resource *res = resource_get(e, g->resources[n->def->uses[i].resource].name);
+		res = used_by(e, n, i);
 		n->taken[i] = MIN(n->def->uses[i].units, res->capacity);
 		res->used += n->taken[i];
 	}
@@ -87,30 +126,17 @@ void resources_hold(struct engine *e, struct node *n)
 	n->taken = xcalloc(n->def->nuses, sizeof(*n->taken));
 	for (size_t i = 0; i < n->def->nuses; i++) {
 		n->taken[i] = n->def->uses[i].units;
-		resource_get(e, n->run->graph->resources[n->def->uses[i].resource].name)->used += n->taken[i];
+		used_by(e, n, i)->used += n->taken[i];
 	}
 }
 
 void resources_give(struct engine *e, struct node *n)
 {
-	const struct graph *g = n->run->graph;
-	for (size_t i = 0; i < n->def->nuses; i++) {
-		struct resource *res = resource_get(e, g->resources[n->def->uses[i].resource].name);
-		res->used -= n->taken[i];
-	}
+	for (size_t i = 0; i < n->def->nuses; i++)
+		used_by(e, n, i)->used -= n->taken[i];
 	free(n->taken);
 	n->taken = NULL;
 	resources_wake(e, n);
-}
-
-void resources_wake(struct engine *e, const struct node *n)
-{
-	for (size_t i = 0; i < n->def->nuses; i++) {
-		struct resource *res = resource_get(e, n->run->graph->resources[n->def->uses[i].resource].name);
-		/* Each takes one unit at least, so no more than this many can go on. */
-		for (int room = res->capacity - res->used; room > 0 && res->waiting.n > 0; room--)
-			node_make_ready(e, CONTAINER_OF(heap_min(&res->waiting), struct node, ready));
-	}
 }
 
 void resources_leave(struct engine *e, struct run *r)
@@ -136,7 +162,7 @@ static bool group_full(const struct node *n)
 	return g && g->def->group.max_parallel > 0 && g->instances_active >= g->def->group.max_parallel;
 }
 
-static void wait_for_group(struct node *n)
+static void wait_for_group(struct engine *e, struct node *n)
 {
 	struct node *g = n->run->nodes[n->parent];
 	if (!g->waiting) {
@@ -144,6 +170,7 @@ static void wait_for_group(struct node *n)
 		heap_init(g->waiting, node_heap_before);
 	}
 	node_park(n, g->waiting);
+	resources_wake(e, n);
 }
 
 /* The first in `h` that a single step allows; NULL: none. */
@@ -166,7 +193,7 @@ static struct node *pick(struct engine *e, struct run *r)
 	struct node *n;
 	while ((n = first_allowed(r, &r->ready))) {
 		if (group_full(n)) {
-			wait_for_group(n);
+			wait_for_group(e, n);
 			continue;
 		}
 		if (!resources_take(e, n))
@@ -194,7 +221,7 @@ static bool start_own(struct engine *e, struct run *r)
 	while (run_starts(r) && (n = first_allowed(r, &r->own))) {
 		any = true;
 		if (group_full(n)) {
-			wait_for_group(n);
+			wait_for_group(e, n);
 			continue;
 		}
 		node_unready(e, n);

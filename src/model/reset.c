@@ -41,18 +41,22 @@ static void first_verdict(const struct graph_node *n, enum node_state state, str
 	*row = (struct reset_row){ VERDICT_KEPT, WHY_UNAFFECTED, -1 };
 	if (n->handler != HANDLER_NONE)
 		*row = (struct reset_row){ state == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN, WHY_HANDLER, -1 };
-	else if (!state_final(ENTITY_NODE, (int)state))
+	else if (!state_final(ENTITY_NODE, (int)state) && state != NODE_RETRYING)
 		*row = (struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
 }
 
-/* Mark everything after what runs again, breadth first: each node and edge once. */
-static void follow(const struct graph *g, const enum node_state *states, enum reset_mode mode,
+/* Mark everything after what runs again, breadth first: each node and edge once. -1, or a node that is in the
+ * middle of its work (a group or sub-workflow of a paused run) and would have to begin anew. */
+static int follow(const struct graph *g, const enum node_state *states, enum reset_mode mode,
 		   struct reset_row *rows, int *queue, size_t n)
 {
+	int busy = -1;
 	for (size_t i = 0; i < n; i++) {
 		const struct graph_node *from = &g->nodes[queue[i]];
 		for (size_t k = 0; k < from->nfeeds; k++) {
 			int to = from->feeds[k];
+			if (rows[to].verdict == VERDICT_OPEN && states[to] != NODE_PENDING)
+				busy = to;
 			if (rows[to].verdict != VERDICT_KEPT)
 				continue;
 			bool skipped = states[to] == NODE_SKIPPED;
@@ -62,6 +66,7 @@ static void follow(const struct graph *g, const enum node_state *states, enum re
 			queue[n++] = to;
 		}
 	}
+	return busy;
 }
 
 enum err_code reset_plan(const struct graph *g, const enum node_state *states, enum reset_mode mode,
@@ -88,8 +93,12 @@ enum err_code reset_plan(const struct graph *g, const enum node_state *states, e
 		queue[n++] = (int)i;
 	}
 	size_t started = n;
-	follow(g, states, mode, ret, queue, n);
+	int busy = follow(g, states, mode, ret, queue, n);
 	free(queue);
+	if (started > 0 && busy >= 0 && mode != RESET_ONLY)
+		return err_set(err, ERR_CONFLICT,
+			       _("%s is in the middle of its work with what would run again; let it end first"),
+			       g->nodes[busy].name);
 	if (started > 0)
 		return ERR_OK;
 	return err_set(err, ERR_CONFLICT, mode == RESET_RETRY ? _("no node of it has failed") :

@@ -88,7 +88,8 @@ enum err_code check_instances(struct store *st, void (*fn)(void *ctx, const stru
 					  .idx = (int)col_int(s, 1),
 					  .parent = (int)col_int(s, 2),
 					  .name = col_text(s, 3),
-					  .bindings = col_text(s, 4) };
+					  .bindings = col_text(s, 4),
+					  .expansion = (int)col_int(s, 5) };
 		fn(ctx, &i);
 	}
 	return code;

@@ -306,7 +306,7 @@ SELECT run, idx, generation, state, iteration, attempt, token, class, reason, ou
 FROM node ORDER BY run, idx, generation
 
 -- CHECK_INSTANCES: each instance (scan)
-SELECT run, idx, parent, name, bindings FROM instance ORDER BY run, idx
+SELECT run, idx, parent, name, bindings, expansion FROM instance ORDER BY run, idx
 
 -- CHECK_ATTEMPTS: each attempt (scan)
 SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,

@@ -65,7 +65,7 @@ static void check_group(struct simulation *s, const struct run *r, const struct 
 		done += final;
 		failed += n->state == NODE_FAILED && n->def->critical;
 		active += !final && n->state != NODE_PENDING;
-		if (final && g->state == NODE_PENDING)
+		if (final && g->state == NODE_PENDING && r->generation == 1)
 			violation(s, "%s ended before its group began", n->name);
 	}
 	if (done != g->instances_done || failed != g->instances_failed || active != g->instances_active)
@@ -78,7 +78,7 @@ static void check_group(struct simulation *s, const struct run *r, const struct 
 /* A node that has all it needs is in a heap, from which it will start. */
 static bool is_forgotten(const struct run *r, const struct node *n)
 {
-	if (n->state != NODE_PENDING || node_is_handler(n) || (r->failing && !node_goes_on(n)) || r->phase != PHASE_MAIN)
+	if (n->state != NODE_PENDING || !node_counts(n) || (r->failing && !node_goes_on(n)) || r->phase != PHASE_MAIN)
 		return false;
 	if (r->state == RUN_CANCELING || heap_has(&n->ready))
 		return false;
@@ -108,7 +108,7 @@ static void check_run(struct simulation *s, struct engine *e, struct run *r)
 	for (size_t i = 0; i < r->nnodes; i++) {
 		const struct node *n = r->nodes[i];
 		check_node(s, r, n);
-		if (!node_is_handler(n))
+		if (node_counts(n))
 			counts[n->state]++;
 		steps += n->state == NODE_RUNNING && n->token;
 	}

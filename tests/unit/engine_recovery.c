@@ -270,6 +270,36 @@ START_TEST(resources_of_a_shrunken_capacity_come_back_whole)
 }
 END_TEST
 
+START_TEST(whoever_does_not_start_keeps_nobody_from_a_resource)
+{
+	/* `wide` is woken for db, but its group is full; the others must be woken in its place. */
+	id_t64 r = run("resources: {db: 2, net: 1}\nconcurrency: 3\n"
+		       "nodes: {a: {run: took=500, resources: {db: 2}}, "
+		       "wide: {matrix: {i: [\"1\", \"2\", \"3\"]}, max_parallel: 1, run: took=500, resources: {db: 1}}, "
+		       "both: {run: took=500, resources: {db: 1, net: 1}}, net: {run: took=9000, resources: {net: 1}}, "
+		       "last: {run: took=500, resources: {db: 1}}}");
+	is_run(r, RUN_SUCCEEDED);
+}
+END_TEST
+
+START_TEST(a_paused_run_keeps_nobody_from_a_resource)
+{
+	static const char yaml[] = "resources: {db: 1}\nnodes: {a: {run: took=1000, resources: {db: 1}}, "
+				   "b: {run: took=1000, resources: {db: 1}}}";
+	id_t64 r = begin(yaml);
+	world_run_ms(w, 10);
+	id_t64 s = begin(yaml);
+	world_run_ms(w, 10);
+	verb(VERB_PAUSE, r);
+	world_run_ms(w, 10000);
+	is_run(r, RUN_PAUSED);
+	is_run(s, RUN_SUCCEEDED);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+}
+END_TEST
+
 START_TEST(a_full_disk_stops_admission_and_loses_nothing)
 {
 	id_t64 r = begin("nodes: {a: {run: took=2000 out=v=1}, b: {run: took=10, needs: a}}");
@@ -426,6 +456,8 @@ int main(void)
 	tcase_add_test(t, a_retry_waits_on_across_a_restart);
 	tcase_add_test(t, resources_are_still_taken_after_a_restart);
 	tcase_add_test(t, resources_of_a_shrunken_capacity_come_back_whole);
+	tcase_add_test(t, whoever_does_not_start_keeps_nobody_from_a_resource);
+	tcase_add_test(t, a_paused_run_keeps_nobody_from_a_resource);
 	tcase_add_test(t, a_full_disk_stops_admission_and_loses_nothing);
 	tcase_add_test(t, a_worker_whose_step_is_given_up_is_told_to_end_it_and_works_on);
 	tcase_add_test(t, a_record_that_is_written_while_the_engine_waits_is_taken);

@@ -165,11 +165,95 @@ START_TEST(a_run_of_a_node_is_sent_back_through_its_parent)
 }
 END_TEST
 
+START_TEST(what_was_ready_waits_when_what_it_needs_goes_back)
+{
+	id_t64 r = begin("nodes: {a: {run: took=100 exit=1}, b: {run: took=10, needs: {a: failure}}, c: {run: took=200}}");
+	world_run_ms(w, 20);
+	verb(VERB_PAUSE, r);
+	world_run_ms(w, 1000);
+	is_run(r, RUN_PAUSED);
+	is_node(r, "a", NODE_FAILED);
+	verb(VERB_RETRY, r);
+	world_run_ms(w, 50);
+	started(r, "b", 0);
+	finish();
+	started(r, "a", 2);
+	started(r, "b", 1);
+}
+END_TEST
+
+START_TEST(what_never_ran_runs_in_the_generation_of_the_retry)
+{
+	id_t64 r = run("nodes: {a: {run: exit=1 fails=1}, b: {run: took=10, needs: a}, c: {run: took=10, needs: b}}");
+	is_run(r, RUN_FAILED);
+	verb(VERB_RETRY, r);
+	world_restart(w);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	ck_assert_int_eq(world_node(w, r, "c").generation, 2);
+}
+END_TEST
+
+START_TEST(a_group_whose_instances_all_succeeded_runs_them_all_again)
+{
+	id_t64 r = run("nodes: {t: {matrix: {i: [\"1\", \"2\"]}, run: took=1}, z: {run: took=1 exit=1 fails=1, needs: t}}");
+	is_run(r, RUN_FAILED);
+	verb_node(VERB_RETRY, r, "t");
+	finish();
+	started(r, "t[1]", 2);
+	started(r, "t[2]", 2);
+}
+END_TEST
+
+START_TEST(the_instances_that_a_stopped_group_did_not_start_end_with_it)
+{
+	id_t64 r = run("nodes: {t: {matrix: {i: [\"1\", \"2\", \"3\"]}, max_parallel: 1, run: took=100}, z: {run: took=50 exit=1 fails=1}}");
+	is_run(r, RUN_FAILED);
+	is_node(r, "t[3]", NODE_CANCELED);
+	verb_node(VERB_RETRY, r, "z");
+	finish();
+	is_node(r, "z", NODE_SUCCEEDED);
+	is_run(r, RUN_FAILED); /* the group is still not done */
+	ck_assert_str_eq(world_run(w, r).reason, "t");
+	verb(VERB_RETRY, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "t[3]", 1);
+}
+END_TEST
+
+START_TEST(of_two_failures_one_can_be_tried_again)
+{
+	id_t64 r = run("nodes: {a: {run: took=5 exit=1 fails=1}, b: {run: took=5 exit=1}, c: {run: took=1, needs: a}}");
+	is_run(r, RUN_FAILED);
+	verb_node(VERB_RETRY, r, "a");
+	finish();
+	is_node(r, "a", NODE_SUCCEEDED);
+	is_node(r, "c", NODE_SUCCEEDED);
+	started(r, "b", 1);
+	is_run(r, RUN_FAILED);
+	ck_assert_str_eq(world_run(w, r).reason, "b");
+}
+END_TEST
+
+START_TEST(a_canceled_sub_workflow_fails_the_run_above_it)
+{
+	world_file(w, "child.yaml", "nodes: {x: {run: forever}}");
+	id_t64 r = begin("nodes: {sub: {workflow: child.yaml}, a: {run: took=10}, b: {run: took=1, needs: sub}}");
+	world_run_ms(w, 100);
+	verb(VERB_CANCEL, world_node(w, r, "sub").child);
+	finish();
+	is_node(r, "sub", NODE_CANCELED);
+	is_run(r, RUN_FAILED);
+	started(r, "b", 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine_reset");
 	TCase *t = tcase_create("reset");
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, teardown_sound);
 	tcase_add_test(t, retry_runs_what_failed_and_what_follows_from_it);
 	tcase_add_test(t, retry_survives_the_engines_death_at_once);
 	tcase_add_test(t, retry_of_a_run_in_which_nothing_failed_is_refused);
@@ -179,6 +263,12 @@ int main(void)
 	tcase_add_test(t, handlers_run_in_each_generation);
 	tcase_add_test(t, a_canceled_run_goes_on_where_it_was);
 	tcase_add_test(t, a_run_of_a_node_is_sent_back_through_its_parent);
+	tcase_add_test(t, what_was_ready_waits_when_what_it_needs_goes_back);
+	tcase_add_test(t, what_never_ran_runs_in_the_generation_of_the_retry);
+	tcase_add_test(t, a_group_whose_instances_all_succeeded_runs_them_all_again);
+	tcase_add_test(t, the_instances_that_a_stopped_group_did_not_start_end_with_it);
+	tcase_add_test(t, of_two_failures_one_can_be_tried_again);
+	tcase_add_test(t, a_canceled_sub_workflow_fails_the_run_above_it);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
