@@ -57,6 +57,15 @@ void act_context(struct console *c, const struct action *a, int letter)
 	c->dirty = true;
 }
 
+void act_more_context(struct console *c, const struct action *a, int letter)
+{
+	(void)letter;
+	if (!c->log.filter)
+		console_say(c, ROLE_DIM, _("first filter the lines with &"));
+	logview_context(&c->log, a->value);
+	c->dirty = true;
+}
+
 void act_bookmark(struct console *c, const struct action *a, int letter)
 {
 	if (letter < 'a' || letter > 'z') {

@@ -75,6 +75,8 @@ const struct action actions[] = {
 	{ "match-previous", { "N" },              IN(PANE_LOG), act_next_match, N_("go to the previous match"), .value = -1 },
 	{ "log-filter",   { "&" },                IN(PANE_LOG), act_prompt, N_("show only lines that match (!re: the others)"), "filter lines", .value = PROMPT_LOG_FILTER },
 	{ "context",      { "x" },                IN(PANE_LOG), act_context, N_("go from a filtered line to its place in the whole log") },
+	{ "context-more", { "+" },                IN(PANE_LOG), act_more_context, N_("show one line more around each line of the filter"), .value = 1 },
+	{ "context-less", { "-" },                IN(PANE_LOG), act_more_context, N_("show one line less around each line of the filter"), .value = -1 },
 	{ "follow",       { "F" },                IN(PANE_LOG), act_follow, N_("follow the end of the log"), "follow" },
 	{ "wrap",         { "w" },                IN(PANE_LOG), act_wrap, N_("wrap long lines") },
 	{ "time",         { "t" },                IN(PANE_LOG), act_time, N_("time of each line: elapsed, local, UTC, none") },

@@ -107,6 +107,7 @@ void act_next_error(struct console *c, const struct action *a, int letter);
 void act_bookmark(struct console *c, const struct action *a, int letter);
 void act_attempt(struct console *c, const struct action *a, int letter);
 void act_context(struct console *c, const struct action *a, int letter);
+void act_more_context(struct console *c, const struct action *a, int letter);
 void act_pager(struct console *c, const struct action *a, int letter);
 void act_copy(struct console *c, const struct action *a, int letter);
 /* changes */

@@ -53,7 +53,7 @@ static void to_clipboard(struct console *c, const char *text, size_t len, const 
 
 static void add_plain(struct str *s, const struct log_text *line)
 {
-	for (size_t i = 0; line && i < line->len;) {
+	for (size_t i = 0; line && line->text && i < line->len;) {
 		if (line->text[i] == '\033') { /* well-formed colours only: ends with m */
 			while (i < line->len && line->text[i] != 'm')
 				i++;

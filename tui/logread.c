@@ -143,6 +143,8 @@ static void show_first(struct logview *v, const struct json *body)
 		log_ask_count(v);
 }
 
+static void fill_context(struct logview *v, const struct json *items);
+
 static void on_window(struct logview *v, const struct json *body)
 {
 	bool other = !v->have || !log_name_eq(&v->name, &v->wanted);
@@ -150,6 +152,10 @@ static void on_window(struct logview *v, const struct json *body)
 	take_attempt(v, body);
 	if (other) {
 		show_first(v, body);
+		return;
+	}
+	if (v->filter) {
+		fill_context(v, json_get(body, "items"));
 		return;
 	}
 	take_items(v, json_get(body, "items"));
@@ -193,16 +199,61 @@ static void on_search(struct logview *v, const struct json *body, bool for_error
 				 (long long)logview_number(v, v->cursor)));
 }
 
+/* Lines around a hit that are not read yet: they have a number and no text. */
+static void add_context(struct logview *v, int64_t from, int64_t to)
+{
+	struct log_lines *h = &v->hits;
+	if (h->n)
+		from = MAX(from, h->v[h->n - 1].number + 1);
+	for (int64_t n = MAX(from, (int64_t)1); n <= MIN(to, v->lines) && h->n < FILTER_MAX; n++)
+		add_line(h, &(struct log_text){ .number = n, .stream = 'o', .context = true });
+}
+
+/* A hit may have been put in as context of the one before it. */
+static void add_hit(struct logview *v, struct log_text *t)
+{
+	struct log_lines *h = &v->hits;
+	int64_t around = v->filter_context;
+	v->nhits++;
+	add_context(v, t->number - around, t->number - 1);
+	for (size_t i = h->n; i-- > 0 && h->v[i].number >= t->number;) {
+		if (h->v[i].number != t->number)
+			continue;
+		free(h->v[i].text);
+		h->v[i] = *t;
+		add_context(v, t->number + 1, t->number + around);
+		return;
+	}
+	if (h->n && h->v[h->n - 1].number >= t->number) {
+		free(t->text);
+		return;
+	}
+	add_line(h, t);
+	add_context(v, t->number + 1, t->number + around);
+}
+
+/* A window that was asked for to fill in context. */
+static void fill_context(struct logview *v, const struct json *items)
+{
+	size_t at = 0;
+	for (const struct json *e = json_first(items); e; e = json_next(e)) {
+		int64_t n = json_get_int(e, "n", 0);
+		while (at < v->hits.n && v->hits.v[at].number < n)
+			at++;
+		if (at == v->hits.n || v->hits.v[at].number != n || v->hits.v[at].text)
+			continue;
+		read_line(&v->hits.v[at], e);
+		v->hits.v[at].context = true;
+	}
+}
+
 static void on_filter(struct logview *v, const struct json *body)
 {
 	const struct json *hits = json_get(body, "hits");
 	for (const struct json *e = json_first(hits); e && v->hits.n < FILTER_MAX; e = json_next(e)) {
 		struct log_text t;
 		read_line(&t, json_get(e, "line"));
-		if (v->hits.n && t.number <= v->hits.v[v->hits.n - 1].number)
-			free(t.text);
-		else
-			add_line(&v->hits, &t);
+		add_hit(v, &t);
 	}
 	v->filter_next = v->hits.n < FILTER_MAX ? json_get_int(body, "next", 0) : 0;
 	if (v->keep_line) {

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#define CONTEXT_MAX 20
 #define CACHE_MAX 4000 /* lines that are kept */
 
 void logview_init(struct logview *v, struct client *client)
@@ -93,6 +94,7 @@ void logview_forget_filter(struct logview *v)
 	regex_free(v->filter_re);
 	v->filter_re = NULL;
 	log_lines_done(&v->hits);
+	v->nhits = 0;
 	v->filter_next = 0;
 }
 
@@ -275,6 +277,21 @@ static bool has_upper(const char *s)
 	return false;
 }
 
+void logview_context(struct logview *v, int by)
+{
+	int context = v->filter_context + by;
+	if (!v->filter || context < 0 || context > CONTEXT_MAX)
+		return;
+	v->keep_line = logview_number(v, v->cursor);
+	v->filter_context = context;
+	log_lines_done(&v->hits);
+	v->nhits = 0;
+	v->cursor = v->top = 1;
+	v->filter_next = 1;
+	log_ask_filter(v);
+	v->changed = true;
+}
+
 void logview_unsearch(struct logview *v)
 {
 	forget_search(v);
@@ -396,6 +413,16 @@ void logview_trim(struct logview *v)
 	c->n -= over;
 }
 
+/* With a filter, lines around the hits are read when they come into sight. */
+static void read_context(struct logview *v)
+{
+	for (int64_t p = v->top; p < v->top + v->rows && !v->call[LOG_WINDOW].request; p++) {
+		const struct log_text *line = logview_line(v, p);
+		if (line && !line->text)
+			log_ask_window(v, line->number, 2 * v->filter_context + 1);
+	}
+}
+
 void logview_turn(struct logview *v, int64_t mono_us)
 {
 	v->mono_us = mono_us;
@@ -411,6 +438,7 @@ void logview_turn(struct logview *v, int64_t mono_us)
 	if (v->filter) {
 		if (v->filter_next && !v->call[LOG_FILTER].request)
 			log_ask_filter(v);
+		read_context(v);
 		return;
 	}
 	int64_t first = v->top, last = MIN(v->top + v->rows - 1, v->lines);

@@ -19,7 +19,7 @@ struct log_text {
 	char stream;     /* 'o', 'e', 'n' */
 	bool context;    /* in a filtered view: stands beside a hit */
 	enum log_level level;
-	char *text;      /* safe but for colour sequences, which are well-formed */
+	char *text;      /* NULL: not read yet; safe but for colour sequences, which are well-formed */
 	size_t len;
 };
 
@@ -78,6 +78,7 @@ struct logview {
 	bool filter_negate;
 	struct regex *filter_re;
 	struct log_lines hits;
+	int64_t nhits;           /* lines of `hits` that are no context */
 	int64_t filter_next;     /* line to go on from, 0: all was looked at */
 	int filter_context;      /* lines around each hit */
 	int64_t keep_line;       /* line to stand on when a filter comes or goes */
@@ -118,6 +119,8 @@ void logview_next_error(struct logview *v, bool backwards);
 bool logview_stop(struct logview *v); /* a running search or filter; false if there is none */
 /* Show only matching lines ("!re": the others); NULL or "": all. */
 enum err_code logview_filter(struct logview *v, const char *pattern, struct err *err) MUST_CHECK;
+/* Show more or fewer lines around each line of the filter. */
+void logview_context(struct logview *v, int by);
 void logview_unsearch(struct logview *v);
 void logview_unfilter(struct logview *v); /* stays on the line */
 int64_t logview_new_lines(const struct logview *v); /* since following ended */

@@ -325,14 +325,9 @@ static bool is_idle(const struct console *c)
 {
 	if (model_down(&c->model))
 		return !c->dirty;
-	if (c->dirty || !c->started || c->sending || inspect_busy(c) || submit_busy(c) || c->model.stale_runs.n ||
-	    c->model.run_requests.n)
+	if (c->dirty || !c->started || c->sending || inspect_busy(c) || submit_busy(c) ||
+	    model_busy(&c->model))
 		return false;
-	for (size_t i = 0; i < TOPIC_COUNT; i++)
-		if (c->model.feed[i].request ||
-		    (c->model.feed[i].stale && (c->model.watched & TOPIC_BIT(i)) &&
-		     i != TOPIC_RUNS_MORE && i != TOPIC_EVENTS_MORE))
-			return false;
 	for (size_t i = 0; i < LOG_REQUEST_COUNT; i++)
 		if (c->log.call[i].request)
 			return false;

@@ -442,6 +442,14 @@ bool model_has(const struct model *m, unsigned int topics)
 	return true;
 }
 
+bool model_busy(const struct model *m)
+{
+	for (size_t i = 0; i < TOPIC_COUNT; i++)
+		if (m->feed[i].request || (m->feed[i].stale && wanted(m, (enum topic)i)))
+			return true;
+	return m->stale_runs.n || m->run_requests.n;
+}
+
 void model_retry(struct model *m)
 {
 	if (m->stream)

@@ -81,6 +81,8 @@ void model_select_run(struct model *m, const char *run);
 void model_filter_runs(struct model *m, const char *state, const char *text);
 /* Whether a first answer to all of `topics` has come (or an error). */
 bool model_has(const struct model *m, unsigned int topics);
+/* Whether something is being read, or is to be. */
+bool model_busy(const struct model *m);
 /* Try to reach the engine at once. */
 void model_retry(struct model *m);
 static inline bool model_down(const struct model *m)

@@ -256,7 +256,7 @@ static int draw_line(struct drawing *d, int row, const struct log_text *line, bo
 static int line_rows(const struct logview *v, const struct cells *g, const struct log_text *line,
 		     int width)
 {
-	if (!v->wrap || !line || width < 1)
+	if (!v->wrap || !line || !line->text || width < 1)
 		return 1;
 	int columns = cells_width(g, line->text, line->len);
 	return MAX((columns + width - 1) / width, 1);
@@ -286,7 +286,7 @@ static void draw_lines(struct drawing *d)
 		keep_cursor(d);
 	for (int64_t p = v->top; row < end && p <= logview_count(v); p++) {
 		const struct log_text *line = logview_line(v, p);
-		if (line) {
+		if (line && line->text) {
 			row += draw_line(d, row, line, p == v->cursor);
 		} else {
 			(void)cells_puts(d->c->cells, row++, d->r.column + GUTTER + 2, 20, ROLE_DIM,
@@ -303,7 +303,7 @@ static void add_place(const struct logview *v, struct str *s, bool roomy)
 {
 	int64_t number = logview_number(v, v->cursor);
 	if (v->filter)
-		str_addf(s, roomy ? _("%zu%s lines match  ") : "%zu%s  ", v->hits.n,
+		str_addf(s, roomy ? _("%lld%s lines match  ") : "%lld%s  ", (long long)v->nhits,
 			 v->filter_next ? "+" : "");
 	if (v->call[LOG_SEARCH].request && v->mono_us - v->call[LOG_SEARCH].asked_us > 300000)
 		str_add(s, _("searching, Esc stops  "));

@@ -179,6 +179,7 @@ static const struct { const char *name; int rows, columns; const char *env, *key
 	{ "log-wrap-80x24",     24,  80, utf8,  "4 w : 122 <Enter>" },
 	{ "log-search-80x24",   24,  80, utf8,  "4 / needle <Enter> N" },
 	{ "log-filter-80x24",   24,  80, utf8,  "4 & NEEDLE|assertion <Enter>" },
+	{ "log-context-80x24",  24,  80, utf8,  "4 & NEEDLE|assertion <Enter> + +" },
 	{ "log-utc-80x24",      24,  80, utf8,  "4 t t" },
 	{ "zoom-80x24",         24,  80, utf8,  "4 z" },
 	{ "zoom-runs-120x40",   40, 120, utf8,  "2 z" },
@@ -265,6 +266,23 @@ START_TEST(console_starts_without_an_engine)
 	start_engine(s, "10", "18214");
 	term_send(s->term, "\022", 1);
 	expect(term_wait(s->term, "assertion failed: expected 3"), s);
+	scene_close(s);
+}
+END_TEST
+
+START_TEST(an_empty_engine_says_so)
+{
+	struct scene *s = scene_open(24, 80, utf8, NULL, "0", "18214");
+	expect(term_settle(s->term), s);
+	tell(s, "empty");
+	term_send(s->term, "q", 1);
+	ck_assert_int_eq(term_end(s->term), 0);
+	term_stop(s->term);
+	start_console(s, 24, 80, utf8, NULL);
+	expect(term_wait(s->term, "no runs yet; A submits a workflow"), s);
+	expect(term_type(s->term, "1 f j k G <Enter> 4 / x <Enter> n e D D D i"), s);
+	expect(term_type(s->term, "<Esc> 1"), s);
+	expect(term_has(s->term, "nothing waits"), s);
 	scene_close(s);
 }
 END_TEST
@@ -522,6 +540,7 @@ int main(void)
 	tcase_add_loop_test(c, screen_is_as_recorded, 0, (int)COUNT(screens));
 	tcase_add_test(c, engine_loss_keeps_the_picture);
 	tcase_add_test(c, console_starts_without_an_engine);
+	tcase_add_test(c, an_empty_engine_says_so);
 	tcase_add_test(c, new_failure_rings);
 	tcase_add_test(c, following_shows_what_is_written);
 	tcase_add_test(c, acknowledging_goes_to_the_next_failure);
