@@ -197,13 +197,14 @@ static void detach(const char *home)
 		diag(DIAG_WARN, "chdir: %s", strerror(errno));
 }
 
-/* Steps keep the soft limit that they were started with; the engine needs more for its connections.
- */
-static void raise_files(void)
+/* A descriptor a connection and a worker. Steps inherit the limit, so it is raised no more than
+ * needed. */
+static void raise_files(const struct config *c)
 {
 	struct rlimit l;
-	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < 4096) {
-		l.rlim_cur = l.rlim_max == RLIM_INFINITY ? 4096 : MIN(l.rlim_max, (rlim_t)4096);
+	rlim_t needed = 768 + (rlim_t)MAX(c->engine.steps, c->engine.workers_max);
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < needed) {
+		l.rlim_cur = l.rlim_max == RLIM_INFINITY ? needed : MIN(l.rlim_max, needed);
 		(void)setrlimit(RLIMIT_NOFILE, &l); /* fewer connections then */
 	}
 }
@@ -271,6 +272,7 @@ static int run(struct options *o, const char *home)
 	struct err err = { .code = ERR_OK };
 	if (configure(o, home, &config, &err))
 		return fail(o, &err);
+	raise_files(&config);
 	auto_free char *libexec = find_libexec();
 	struct host_options ho = { .home = home,
 		                   .settings = config.engine,
@@ -321,7 +323,6 @@ int main(int argc, char **argv)
 	if (o.ready_fd >= 0)
 		(void)fcntl(o.ready_fd, F_SETFD, FD_CLOEXEC);
 	diag_open(STDERR_FILENO, DIAG_INFO, false, "pawld");
-	raise_files();
 	auto_free char *home = NULL;
 	struct err err = { .code = ERR_OK };
 	if (fs_home(o.home, !o.fsck, &home, &err))

@@ -52,7 +52,7 @@ static const struct config_row rows[] = {
 	  N_("allow the home on a network file system, whose locks and flushes cannot be trusted") },
 	{ "event_lag", CONFIG_NUMBER, AT(event_lag), .min = 100, .max = 10000000,
 	  N_("events that a reader of the event stream may be behind before it is told what it lost") },
-	{ "streams_max", CONFIG_NUMBER, AT(streams_max), .min = 1, .max = 10000,
+	{ "streams_max", CONFIG_NUMBER, AT(streams_max), .min = 1, .max = 400,
 	  N_("event and log streams that are open at once") },
 	{ "request_time", CONFIG_TIME, AT(request_ms), .min = 100, .max = DAY_MS,
 	  N_("a request that has not arrived in whole after so long is cut") },
