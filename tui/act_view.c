@@ -57,6 +57,9 @@ void act_prompt(struct console *c, const struct action *a, int letter)
 	const char *text = kind == PROMPT_FILTER && l ? l->filter : NULL;
 	if (kind == PROMPT_FILTER && c->view == PANE_RUNS && c->model.runs_text)
 		text = c->model.runs_text;
+	const struct iteration_row *it = kind == PROMPT_FROM ? console_iteration(c) : NULL;
+	if (it)
+		text = it->node;
 	prompt_open(&c->prompt, kind, text);
 	c->dirty = true;
 }

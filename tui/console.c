@@ -421,8 +421,10 @@ static bool accept(struct console *c)
 		break;
 	case PROMPT_UNTIL:
 	case PROMPT_STEP:
+	case PROMPT_FROM:
 		if (rows_find(&c->model.nodes, text)) {
-			accept_verb(c, c->prompt.kind == PROMPT_UNTIL ? "until" : "step", text);
+			accept_verb(c, c->prompt.kind == PROMPT_UNTIL ? "until" :
+				       c->prompt.kind == PROMPT_STEP  ? "step" : "resume_from", text);
 			return true;
 		}
 		err_note(&err, ERR_NOT_FOUND, _("the run has no node '%.60s'"), text);
@@ -467,7 +469,7 @@ static void prompt_key(struct console *c, int key)
 		}
 	} else if (kind == PROMPT_PALETTE && palette_key(c, key)) {
 		return;
-	} else if ((kind == PROMPT_UNTIL || kind == PROMPT_STEP) && key == K_TAB) {
+	} else if ((kind == PROMPT_UNTIL || kind == PROMPT_STEP || kind == PROMPT_FROM) && key == K_TAB) {
 		complete_node(c);
 	} else if (key == K_BACKSPACE && !c->prompt.len) {
 		prompt_close(&c->prompt);

@@ -342,7 +342,7 @@ static void draw_detail(struct console *c, struct rect r)
 
 /* Actions with a label, the most needed ones first; the last two are always there. */
 static const char *const key_order[] = {
-	"pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
+	"retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
 	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
 	"inspect", "graph", "events", "zoom", "pager", "editor", "palette",
 };

@@ -461,6 +461,8 @@ int tui_main(int argc, char **argv)
 {
 	(void)setlocale(LC_ALL, "");
 	(void)setlocale(LC_NUMERIC, "C");
+	(void)bindtextdomain(PACKAGE, LOCALEDIR);
+	(void)textdomain(PACKAGE);
 	struct console *c = xcalloc(1, sizeof(*c));
 	struct err err = { 0 };
 	const char *home = NULL, *glyphs = getenv("PAWL_GLYPHS"), *no_color = getenv("NO_COLOR");

@@ -19,6 +19,7 @@ static const char *const labels[] = {
 	[PROMPT_PRIORITY]   = N_("priority: "),
 	[PROMPT_UNTIL]      = N_("run until node: "),
 	[PROMPT_STEP]       = N_("step node: "),
+	[PROMPT_FROM]       = N_("run again from node: "),
 };
 /* clang-format on */
 static_assert(COUNT(labels) == PROMPT_KIND_COUNT, "every prompt has a label");

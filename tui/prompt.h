@@ -18,6 +18,7 @@ enum prompt_kind {
 	PROMPT_PRIORITY,
 	PROMPT_UNTIL,    /* node */
 	PROMPT_STEP,     /* node */
+	PROMPT_FROM,     /* node */
 	PROMPT_KIND_COUNT
 };
 

@@ -19,7 +19,7 @@ enum err_code screen_check(struct err *err)
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 		err_note(err, ERR_USAGE, _("%s is not a terminal"),
 			 isatty(STDOUT_FILENO) ? _("standard input") : _("standard output"));
-		err_hint(err, _("use: pawl status --watch, pawl log RUN"));
+		err_hint(err, _("use: pawl status --watch, pawl logs RUN"));
 		return ERR_USAGE;
 	}
 	const char *term = getenv("TERM");

@@ -14,6 +14,8 @@
 	 STATE_BIT(STATE_WAITING))
 #define STOPPED                                                                                    \
 	(STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED) | STATE_BIT(STATE_FROZEN))
+#define ENDED_BADLY                                                                                \
+	(STATE_BIT(STATE_PAUSED) | STATE_BIT(STATE_FAILED) | STATE_BIT(STATE_CANCELED))
 #define WAITS                                                                                      \
 	(STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_QUEUED) | STATE_BIT(STATE_HELD) |              \
 	 STATE_BIT(STATE_BLOCKED))
@@ -26,6 +28,8 @@ const struct verb_row verb_rows[] = {
 	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .cannot = N_("cannot step") },
 	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true, .cannot = N_("cannot run until a node") },
 	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure"), .cannot = N_("cannot run until a failure") },
+	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  ENDED_BADLY, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .cannot = N_("cannot retry") },
+	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .cannot = N_("cannot resume from a node") },
 	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s"), .cannot = N_("cannot cancel") },
 	{ "acknowledge", OF_RUN, "/v1/runs/%s/acknowledge", STATE_BIT(STATE_FAILED), NULL, "pawl ack", N_("acknowledged %s"), .cannot = N_("nothing to acknowledge") },
 	{ "priority", OF_RUN, "/v1/runs/%s/priority", LIVE, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true, .cannot = N_("cannot change the priority") },
@@ -201,6 +205,8 @@ static void send_one(struct console *c, const struct verb_row *v, const char *id
 		jw_str(&w, NULL, argument ? argument : "");
 		jw_end_arr(&w);
 	}
+	if (str_eq(v->name, "resume_from"))
+		jw_str(&w, "node", argument ? argument : "");
 	if (str_eq(v->name, "until_failure"))
 		jw_bool(&w, "failure", true);
 	jw_end_obj(&w);
@@ -230,7 +236,8 @@ static void send_all(struct console *c, const struct verb_row *v, const char *co
 
 /* ---- asking ---- */
 
-static char *describe(struct console *c, const struct verb_row *v, const char **ids, size_t n)
+static char *describe(struct console *c, const struct verb_row *v, const char **ids, size_t n,
+		      const char *argument)
 {
 	auto_str what = STR_INIT;
 	const struct row *row = find(c, v, ids[0]);
@@ -252,6 +259,10 @@ static char *describe(struct console *c, const struct verb_row *v, const char **
 			str_addf(&what, " (%s, %lld/%lld)", ui_state_name(row->state),
 				 (long long)r->done, (long long)r->total);
 		}
+	}
+	if (argument && v->of == OF_RUN) {
+		auto_free char *from = with_id(_(" from %s on, with all after it"), argument);
+		str_add(&what, from);
 	}
 	return str_take(&what);
 }
@@ -297,7 +308,7 @@ void verb_begin(struct console *c, const struct verb_row *v, const char **ids, s
 			str_add(&command, "; ");
 		verb_add_command(v, ids[i], value, argument, &command);
 	}
-	f->text = describe(c, v, ids, n);
+	f->text = describe(c, v, ids, n, argument);
 	f->command = str_take(&command);
 	/* What was typed before the question was there is no answer to it. */
 	struct key_event ahead;

@@ -626,7 +626,8 @@ static int change_run(struct run *r, const char *verb, const char *body_text, st
 		{ "pause", "running waiting", "paused" }, { "freeze", "running", "frozen" },
 		{ "resume", "paused frozen", "running" },
 		{ "cancel", "running waiting paused frozen", "canceled" }, { "step", "paused", "running" },
-		{ "until", "running paused", "running" },
+		{ "until", "running paused", "running" }, { "retry", "failed canceled paused", "running" },
+		{ "resume-from", "failed canceled paused succeeded", "running" },
 	};
 	const char *to = NULL;
 	for (size_t i = 0; i < COUNT(moves); i++)
