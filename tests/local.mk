@@ -29,6 +29,10 @@ check_PROGRAMS += tests/sim/simulate
 TESTS += tests/sim/simulate
 tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/simulate.h tests/sim/check.c tests/sim/plan.c
 tests_sim_simulate_LDADD = $(LIB_WORLD)
+check_PROGRAMS += tests/sim/scale
+TESTS += tests/sim/scale
+tests_sim_scale_SOURCES = tests/sim/scale.c
+tests_sim_scale_LDADD = $(LIB_WORLD)
 simulate: tests/sim/simulate
 	tests/sim/simulate --seeds $(or $(SEEDS),10000) --from $(or $(FROM),1)
 .PHONY: simulate

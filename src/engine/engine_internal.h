@@ -106,7 +106,6 @@ struct node {
 	id_t64 child_id;
 	struct worker *worker; /* while it runs under one */
 	bool orphan;     /* runs, but its worker has not come back yet */
-	bool target;     /* of until */
 	bool counted;    /* takes a step slot */
 	int *taken;      /* units of each resource that it holds, NULL: none */
 	int64_t log_bytes, log_lines; /* as last heard while it runs */
@@ -140,6 +139,8 @@ struct run {
 	bool acknowledged;
 	bool dirty;    /* in engine->dirty: settle it before the turn ends */
 	bool dead;     /* ended; freed at the end of the turn */
+	struct node **targets; /* of until */
+	size_t ntargets, captargets;
 	int step_node; /* mode step: the node that is stepped, -1: none yet */
 	int failed_node;
 	int64_t failed_token;

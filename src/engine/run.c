@@ -166,6 +166,7 @@ void run_free(struct engine *e, struct run *r)
 	for (char **p = r->base_env; p && *p; p++)
 		free(*p);
 	free(r->base_env);
+	free(r->targets);
 	free(r->children.v);
 	json_free(r->params);
 	json_free(r->env);
@@ -321,15 +322,16 @@ void run_begin(struct engine *e, struct run *r)
 void run_set_until(struct engine *e UNUSED, struct run *r, const char *const *names, size_t n, bool failure)
 {
 	r->until_failure = failure;
-	for (size_t i = 0; i < r->nnodes; i++)
-		r->nodes[i]->target = false;
+	r->ntargets = 0;
 	auto_str text = STR_INIT;
 	struct jw w = jw_begin(&text);
 	jw_arr(&w, NULL);
 	for (size_t i = 0; i < n; i++) {
 		struct node *m = run_node(r, names[i]);
-		if (m)
-			m->target = true;
+		if (m) {
+			GROW(r->targets, r->ntargets, r->captargets);
+			r->targets[r->ntargets++] = m;
+		}
 		if (str_eq(names[i], UNTIL_FAILURE))
 			r->until_failure = true;
 		else
@@ -516,8 +518,8 @@ bool node_completed(const struct node *n)
 
 static bool target_reached(const struct run *r)
 {
-	for (size_t i = 0; i < r->nnodes; i++)
-		if (r->nodes[i]->target && node_completed(r->nodes[i]))
+	for (size_t i = 0; i < r->ntargets; i++)
+		if (node_completed(r->targets[i]))
 			return true;
 	return false;
 }

@@ -22,3 +22,10 @@ check_PROGRAMS += tests/unit/model_graph
 TESTS += tests/unit/model_graph
 tests_unit_model_graph_SOURCES = tests/unit/model_graph.c
 tests_unit_model_graph_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/model_retry tests/unit/model_states
+TESTS += tests/unit/model_retry tests/unit/model_states
+tests_unit_model_retry_SOURCES = tests/unit/model_retry.c
+tests_unit_model_retry_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+tests_unit_model_states_SOURCES = tests/unit/model_states.c
+tests_unit_model_states_LDADD = $(LIB_MODEL) $(CHECK_LIBS)

@@ -405,7 +405,7 @@ static bool simulate(uint64_t seed, bool trace, struct totals *t)
 
 int main(int argc, char **argv)
 {
-	uint64_t first = 1, n = 200;
+	uint64_t first = 1, n = SIM_SLOW ? 300 : 2000;
 	const char *wanted = getenv("PAWL_SIM_SEEDS");
 	bool trace = false;
 	struct totals t = { 0 };

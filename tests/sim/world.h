@@ -13,6 +13,18 @@
 #include "base/rng.h"
 #include "engine/engine.h"
 
+/* Under the sanitizers everything takes several times as long. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SIM_SLOW 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SIM_SLOW 1
+#endif
+#endif
+#ifndef SIM_SLOW
+#define SIM_SLOW 0
+#endif
+
 struct world;
 
 /* What a script says that happens. */
