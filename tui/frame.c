@@ -149,7 +149,7 @@ static void add_engine(const struct console *c, struct str *s)
 	const struct model *m = &c->model;
 	if (model_down(m)) {
 		str_add(s, _("ENGINE DOWN "));
-		add_took(s, c->wall_ms - m->down_since_ms);
+		add_took(s, (c->wall_ms - m->down_since_ms) / 1000 * 1000);
 		if (m->engine.pid)
 			str_addf(s, _("  pid %lld, last heard "), (long long)m->engine.pid);
 		if (m->was_up)

@@ -149,7 +149,13 @@ static void on_window(struct logview *v, const struct json *body)
 {
 	bool other = !v->have || !log_name_eq(&v->name, &v->wanted);
 	bool at_end = v->cursor >= v->lines;
+	int64_t had = v->lines;
 	take_attempt(v, body);
+	if (!other && v->lines < had) {
+		log_lines_done(&v->cache);
+		logview_say(v, xasprintf(_("the log was cut: it had %lld lines, now %lld"),
+					 (long long)had, (long long)v->lines));
+	}
 	if (other) {
 		show_first(v, body);
 		return;

@@ -426,7 +426,7 @@ static void read_context(struct logview *v)
 void logview_turn(struct logview *v, int64_t mono_us)
 {
 	v->mono_us = mono_us;
-	if (!v->wanted.run || v->failed)
+	if (!v->wanted.run || v->failed || v->offline)
 		return;
 	if (!v->have || !log_name_eq(&v->name, &v->wanted)) {
 		if (!v->call[LOG_WINDOW].request)

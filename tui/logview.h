@@ -87,6 +87,7 @@ struct logview {
 	struct { char name; int64_t line; } marks[26];
 	char *message;           /* for the person: "no match below line 12"; taken by the pane */
 	bool changed;
+	bool offline;            /* no engine: nothing is asked for */
 	int64_t mono_us;
 };
 

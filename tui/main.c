@@ -356,6 +356,7 @@ static void turn(struct console *c, struct loop *l)
 	}
 	console_update(c);
 	int64_t timeout_us = model_turn(&c->model, c->wall_ms, c->mono_us);
+	c->log.offline = model_down(&c->model);
 	logview_turn(&c->log, c->mono_us);
 	timeout_us = lower(timeout_us, until_next_second(c));
 	if (c->message.text)

@@ -2,13 +2,14 @@
 /* The graph: a strip between lists and log, the whole screen, or a list when it does not fit. */
 #include "tui/panes.h"
 
+#include "base/utf8.h"
 #include "tui/graph.h"
 
 #include <string.h>
 
 #define BOXES_MAX 400
 #define CHANNEL 6 /* columns between two layers */
-#define LABEL_MAX 26
+#define NAME_MAX_COLUMNS 24
 
 enum { UP = 1, DOWN = 2, LEFT = 4, RIGHT = 8 };
 
@@ -26,9 +27,26 @@ static const struct node_row *node_at(const struct console *c, int i)
 	return (const struct node_row *)c->model.nodes.v[i];
 }
 
+/* A long name keeps its beginning and its end: instances of a group differ there. */
+static void add_name(const char *name, struct str *s)
+{
+	size_t len = strlen(name);
+	if (text_width(name, len) <= NAME_MAX_COLUMNS) {
+		str_add(s, name);
+		return;
+	}
+	size_t head = text_fit(name, len, NAME_MAX_COLUMNS / 2 - 1), tail = head;
+	while (text_width(name + tail, len - tail) > NAME_MAX_COLUMNS / 2 - 1)
+		tail += MAX(utf8_len(name + tail, len - tail), (size_t)1);
+	str_add_len(s, name, head);
+	str_add(s, "..");
+	str_add(s, name + tail);
+}
+
 static void add_label(const struct console *c, const struct node_row *n, struct str *s)
 {
-	str_addf(s, "[%s %.*s", state_glyph(n->row.state, c->cells->ascii), LABEL_MAX - 10, n->row.id);
+	str_addf(s, "[%s ", state_glyph(n->row.state, c->cells->ascii));
+	add_name(n->row.id, s);
 	if (n->started_at_ms) {
 		int64_t ms = n->ended_at_ms ? n->duration_ms :
 					      MAX(c->wall_ms - n->started_at_ms, (int64_t)0) / 5000 * 5000;
@@ -149,7 +167,7 @@ static void draw_canvas(struct canvas *v, const char *selected)
 		bool here = selected && str_eq(selected, n->row.id);
 		put(v, b->slot, v->x[b->layer], here ? ROLE_CURSOR : (uint32_t)state_role(n->row.state),
 		    str_text(&s));
-		if (b->layer > 0 && n->nneeds)
+		if (b->layer > 0 && (n->nneeds || n->group || str_eq(n->kind ? n->kind : "", "group")))
 			put(v, b->slot, v->x[b->layer] - 1, ROLE_RULE, ">");
 	}
 }

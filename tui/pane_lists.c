@@ -462,8 +462,16 @@ static void iterations_summary(struct console *c, struct rect r)
 	draw_title(c, r, false, 3, _(pane_iterations.title), str_text(&left), NULL);
 }
 
+/* A node that is a sub-workflow has no log of its own: it leads to its run. */
 static void iterations_enter(struct console *c)
 {
+	const struct iteration_row *it = console_iteration(c);
+	const struct node_row *node =
+		it ? (const struct node_row *)rows_find(&c->model.nodes, it->node) : NULL;
+	if (node && node->child) {
+		console_go_run(c, node->child, false);
+		return;
+	}
 	console_selected(c, PANE_ITERATIONS);
 	console_focus(c, PANE_LOG);
 }

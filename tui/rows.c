@@ -130,6 +130,7 @@ static struct row *read_node(const struct json *o)
 	r->kind = get(o, "kind");
 	r->reason = get(o, "reason");
 	r->child = get(o, "child");
+	r->group = get(o, "group");
 	r->needs = xcalloc(json_count(needs) + 1, sizeof(*r->needs));
 	for (const struct json *e = json_first(needs); e; e = json_next(e)) {
 		char *name = safe_text(e);
@@ -205,7 +206,7 @@ void row_free(enum row_kind kind, struct row *row)
 		free(r->run), free(r->node), free(r->why), free(r->class);
 	} else if (kind == ROWS_NODES) {
 		struct node_row *r = (struct node_row *)row;
-		free(r->kind), free(r->reason), free(r->child);
+		free(r->kind), free(r->reason), free(r->child), free(r->group);
 		for (size_t i = 0; i < r->nneeds; i++)
 			free(r->needs[i]);
 		free(r->needs);

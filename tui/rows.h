@@ -43,7 +43,7 @@ struct iteration_row {
 
 struct node_row {
 	struct row row; /* id is the node's name */
-	char *kind, *reason, *child;
+	char *kind, *reason, *child, *group; /* group: it is an instance of; NULL: of none */
 	char **needs;
 	size_t nneeds;
 	int64_t index, iteration, attempts, max_attempts, started_at_ms, ended_at_ms, duration_ms;

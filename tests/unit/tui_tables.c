@@ -350,6 +350,25 @@ START_TEST(graphs_are_laid_out_in_layers)
 }
 END_TEST
 
+START_TEST(instances_stand_before_their_group)
+{
+	static const char text[] = "{\"items\":[{\"node\":\"a\"},{\"node\":\"m\",\"kind\":\"group\",\"needs\":[\"a\"]},"
+				   "{\"node\":\"m[0:x]\",\"group\":\"m\"},{\"node\":\"m[1:y]\",\"group\":\"m\"},"
+				   "{\"node\":\"end\",\"needs\":[\"m\"]},{\"node\":\"bye\",\"handler\":true}]}";
+	static const int depths[] = { 0, 2, 1, 1, 3, 4 };
+	struct rows rows = { .kind = ROWS_NODES };
+	struct graph_drawing d;
+	auto_json *v = NULL;
+	ck_assert_int_eq(json_parse(text, strlen(text), MIB, &v, NULL), ERR_OK);
+	rows_add_page(&rows, v);
+	graph_layout(&rows, 100, &d);
+	for (size_t i = 0; i < COUNT(depths); i++)
+		ck_assert_int_eq(d.depth[i], depths[i]);
+	graph_drawing_done(&d);
+	rows_done(&rows);
+}
+END_TEST
+
 /* ---- levels ---- */
 
 static const struct {
@@ -392,6 +411,7 @@ int main(void)
 	tcase_add_test(t, prompts_edit_text);
 	tcase_add_test(t, fuzzy_prefers_what_is_together);
 	tcase_add_test(t, graphs_are_laid_out_in_layers);
+	tcase_add_test(t, instances_stand_before_their_group);
 	tcase_add_loop_test(t, levels_are_seen, 0, (int)COUNT(levels));
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
