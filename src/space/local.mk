@@ -1,2 +1,17 @@
 noinst_LIBRARIES += libspace.a
-libspace_a_SOURCES = src/space/space.c src/space/space.h
+libspace_a_SOURCES = \
+	src/space/git.c src/space/git.h \
+	src/space/ignore.c src/space/ignore.h \
+	src/space/import.c \
+	src/space/internal.h \
+	src/space/meta.c \
+	src/space/place.c \
+	src/space/restore.c \
+	src/space/rules.c \
+	src/space/snapshot.c src/space/snapshot.h \
+	src/space/walk.c
+
+check_PROGRAMS += tests/unit/space_snapshot
+TESTS += tests/unit/space_snapshot
+tests_unit_space_snapshot_SOURCES = tests/unit/space_snapshot.c tests/unit/space_tree.h
+tests_unit_space_snapshot_LDADD = $(LIB_SPACE) $(CHECK_LIBS)
