@@ -1,5 +1,7 @@
 noinst_LIBRARIES += libspace.a
 libspace_a_SOURCES = \
+	src/space/diff.c \
+	src/space/gc.c \
 	src/space/git.c src/space/git.h \
 	src/space/ignore.c src/space/ignore.h \
 	src/space/import.c \
@@ -15,3 +17,13 @@ check_PROGRAMS += tests/unit/space_snapshot
 TESTS += tests/unit/space_snapshot
 tests_unit_space_snapshot_SOURCES = tests/unit/space_snapshot.c tests/unit/space_tree.h
 tests_unit_space_snapshot_LDADD = $(LIB_SPACE) $(CHECK_LIBS)
+
+# ---- bench: not a test, the machine decides ----
+EXTRA_PROGRAMS += tests/bench/bench_snapshot
+CLEANFILES += tests/bench/bench_snapshot
+dist_noinst_SCRIPTS += tests/bench/bench_snapshot.sh
+tests_bench_bench_snapshot_SOURCES = tests/bench/bench_snapshot.c
+tests_bench_bench_snapshot_LDADD = $(LIB_SPACE)
+bench-snapshot: tests/bench/bench_snapshot
+	$(srcdir)/tests/bench/bench_snapshot.sh $(builddir) $(ARGS)
+.PHONY: bench-snapshot

@@ -225,6 +225,68 @@ START_TEST(interrupted_restores_are_finished)
 }
 END_TEST
 
+static bool note(void *with, const char *path, enum space_change change)
+{
+	str_addf(with, "%s %s\n", space_change_name(change), path);
+	return true;
+}
+
+START_TEST(differences_are_told)
+{
+	char a[SPACE_ID_LEN + 1], b[SPACE_ID_LEN + 1];
+	put(&w, "same", "1");
+	put(&w, "gone", "1");
+	put(&w, "text", "one\ntwo\n");
+	put(&w, "program", "1");
+	put(&w, "private", "1");
+	put(&w, "turns", "1");
+	snap(&plain, a, NULL);
+	auto_free char *gone = xasprintf("%s/gone", w.folder), *turns = xasprintf("%s/turns", w.folder);
+	auto_free char *program = xasprintf("%s/program", w.folder);
+	auto_free char *own = xasprintf("%s/private", w.folder), *dir = xasprintf("%s/void", w.folder);
+	put(&w, "new\nline", "1");
+	put(&w, "text", "one\n2\n");
+	ck_assert(unlink(gone) == 0 && unlink(turns) == 0 && symlink("x", turns) == 0);
+	ck_assert(chmod(program, 0755) == 0 && chmod(own, 0600) == 0 && mkdir(dir, 0755) == 0);
+	snap(&plain, b, NULL);
+	auto_str told = STR_INIT, text = STR_INIT, patch = STR_INIT;
+	OK(space_diff(w.store, a, b, note, &told, &err));
+	ck_assert_str_eq(str_text(&told), "removed gone\nadded new\nline\nmode program\nmodified text\n"
+					  "kind turns\nadded void\nmode private\n");
+	OK(space_diff_text(w.store, a, b, "text", 64 * KIB, &text, &err));
+	ck_assert_ptr_nonnull(strstr(text.p, "--- a/text\n+++ b/text\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n"));
+	OK(space_diff_text(w.store, a, b, NULL, 64 * KIB, &patch, &err));
+	ck_assert_ptr_nonnull(strstr(patch.p, "deleted file mode"));
+	ck_assert_int_eq(space_diff_text(w.store, a, b, NULL, 10, &patch, &err), ERR_TOO_LARGE);
+}
+END_TEST
+
+START_TEST(only_what_is_kept_stays)
+{
+	char a[SPACE_ID_LEN + 1], b[SPACE_ID_LEN + 1], c[SPACE_ID_LEN + 1];
+	const char *keep[] = { a, b };
+	uint64_t bytes = 0;
+	put(&w, "file", "first");
+	snap(&plain, a, NULL);
+	put(&w, "file", "second");
+	snap(&plain, b, NULL);
+	put(&w, "file", "third");
+	snap(&plain, c, NULL);
+	const char *wrong[] = { a, "0123456789012345678901234567890123456789" };
+	ck_assert_int_eq(space_gc(w.store, wrong, 2, NULL, &err), ERR_NOT_FOUND);
+	back(c);
+	OK(space_gc(w.store, keep, 2, &bytes, &err));
+	ck_assert_uint_gt(bytes, 0);
+	struct space_restored done = { 0 };
+	ck_assert_int_eq(space_restore(w.store, w.folder, c, &done, &err), ERR_NOT_FOUND);
+	back(a);
+	back(b);
+	OK(space_gc(w.store, keep, 1, NULL, &err));
+	ck_assert_int_eq(space_restore(w.store, w.folder, b, &done, &err), ERR_NOT_FOUND);
+	back(a);
+}
+END_TEST
+
 /* ---- a hostile repository ---- */
 
 static void git(const char *arguments)
@@ -301,6 +363,8 @@ int main(void)
 	tcase_add_test(tc, what_stands_in_the_way_is_kept);
 	tcase_add_test(tc, links_lead_nowhere);
 	tcase_add_loop_test(tc, interrupted_restores_are_finished, 0, 4);
+	tcase_add_test(tc, differences_are_told);
+	tcase_add_test(tc, only_what_is_kept_stays);
 	tcase_add_test(tc, nothing_of_the_repository_is_executed);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
