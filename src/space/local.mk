@@ -11,7 +11,8 @@ libspace_a_SOURCES = \
 	src/space/restore.c \
 	src/space/rules.c \
 	src/space/snapshot.c src/space/snapshot.h \
-	src/space/walk.c
+	src/space/walk.c \
+	src/space/worktree.c src/space/worktree.h
 
 check_PROGRAMS += tests/unit/space_snapshot
 TESTS += tests/unit/space_snapshot
@@ -27,3 +28,8 @@ tests_bench_bench_snapshot_LDADD = $(LIB_SPACE)
 bench-snapshot: tests/bench/bench_snapshot
 	$(srcdir)/tests/bench/bench_snapshot.sh $(builddir) $(ARGS)
 .PHONY: bench-snapshot
+
+check_PROGRAMS += tests/unit/space_worktree
+TESTS += tests/unit/space_worktree
+tests_unit_space_worktree_SOURCES = tests/unit/space_worktree.c tests/unit/space_tree.h
+tests_unit_space_worktree_LDADD = $(LIB_SPACE) $(CHECK_LIBS)
