@@ -58,7 +58,9 @@ within 1 "go to the next failure"
 
 # A run that lives: pause, go on, undo, cancel.
 "$pawl" submit -q "$tmp/slow.yaml" >/dev/null
-keys 2 g
+keys 2
+wait_for 'soak +run' # a new row never moves the cursor, so it has to be there before
+keys g
 wait_for '^>.*soak +run'
 pressed=0
 keys p
@@ -88,7 +90,9 @@ pressed=0
 keys H
 wait_for 'soak +held'
 within 1 "hold an order"
-keys X y
+keys X
+wait_for 'cancel o-[0-9a-z]+ soak.*\?  y yes' # keys typed ahead of the question do not answer it
+keys y
 wait_for 'nothing waits|canceled o-'
 
 # Ctrl-Z gives the shell back, fg brings the console back.
