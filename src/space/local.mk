@@ -33,3 +33,8 @@ check_PROGRAMS += tests/unit/space_worktree
 TESTS += tests/unit/space_worktree
 tests_unit_space_worktree_SOURCES = tests/unit/space_worktree.c tests/unit/space_tree.h
 tests_unit_space_worktree_LDADD = $(LIB_SPACE) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/space_ignore
+TESTS += tests/unit/space_ignore
+tests_unit_space_ignore_SOURCES = tests/unit/space_ignore.c tests/unit/space_tree.h
+tests_unit_space_ignore_LDADD = $(LIB_SPACE) $(CHECK_LIBS)

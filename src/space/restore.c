@@ -395,8 +395,7 @@ static enum err_code write_items(struct going_back *g, struct err *err)
 	enum err_code code = git_start(&proc, &g->place.git, args, input, false, err);
 	if (code)
 		return code;
-	struct reader *reader = xmalloc(sizeof *reader);
-	auto_free void *mine = reader;
+	auto_free struct reader *reader = xmalloc(sizeof *reader);
 	reader->fd = proc.out;
 	reader->at = reader->len = 0;
 	auto_parent parent = PARENT_INIT(g->place.root);

@@ -254,8 +254,7 @@ static enum err_code walk_folder(struct walker *w, int dir, const struct ignore 
 enum err_code walk(int root, const struct rules *rules, struct listing *listing,
 		   struct space_report *report, struct err *err)
 {
-	struct walker *w = xcalloc(1, sizeof *w);
-	auto_free void *mine = w;
+	auto_free struct walker *w = xcalloc(1, sizeof *w);
 	struct stat st;
 	w->rules = rules;
 	w->listing = listing;
