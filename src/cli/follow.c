@@ -206,6 +206,7 @@ static void revive(struct watch *w)
 	}
 	erase_block(w);
 	note_line(w->cli, _("the engine was lost; another one goes on"));
+	w->live = true; /* or it is lost again: what answered may have been the last breath of the first one */
 	client_stream_retry(w->cli->client, w->stream);
 }
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -22,6 +23,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define LOCK_WAIT_US 1000000
 
 extern char **environ;
 
@@ -442,19 +445,26 @@ static void keep_house(uv_timer_t *t)
 
 /* ---- life ---- */
 
+/* An engine that was killed while it started a worker leaves a child that has the lock, too, until it
+ * becomes that worker: when the holder is gone, it is a matter of milliseconds. */
 static enum err_code take_lock(struct host *h, struct err *err)
 {
 	auto_free char *path = xasprintf("%s/pawl.lock", h->home);
 	h->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (h->lock_fd < 0)
 		return err_sys(err, ERR_IO, _("cannot open %s"), path);
-	if (flock(h->lock_fd, LOCK_EX | LOCK_NB)) {
+	int64_t until_us = clock_mono_us() + LOCK_WAIT_US;
+	while (flock(h->lock_fd, LOCK_EX | LOCK_NB)) {
 		char who[32] = "";
 		ssize_t n = pread(h->lock_fd, who, sizeof(who) - 1, 0);
 		who[n > 0 ? n : 0] = '\0';
 		who[strcspn(who, "\n")] = '\0';
-		return err_set(err, ERR_CONFLICT, _("another engine (pid %s) has the home %s"), who[0] ? who : "?",
-			       h->home);
+		long pid = strtol(who, NULL, 10);
+		bool lives = pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+		if (lives || clock_mono_us() > until_us)
+			return err_set(err, ERR_CONFLICT, _("another engine (pid %s) has the home %s"),
+				       who[0] ? who : "?", h->home);
+		(void)poll(NULL, 0, 2);
 	}
 	char text[64];
 	int n = snprintf(text, sizeof(text), "%ld\n%s\n", (long)getpid(), clock_boot_id());
