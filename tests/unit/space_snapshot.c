@@ -225,6 +225,52 @@ START_TEST(interrupted_restores_are_finished)
 }
 END_TEST
 
+/* Several at once, in a store that none has made yet; some are killed, and their folder comes next. */
+START_TEST(many_share_a_store)
+{
+	struct rng r = { 99 };
+	char dirs[4][8], id[SPACE_ID_LEN + 1];
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(dirs[i], sizeof dirs[i], "d%zu", i);
+		for (size_t k = 0; k < 50; k++) {
+			auto_free char *name = xasprintf("%s/f%zu", dirs[i], k);
+			put(&w, name, name);
+		}
+	}
+	for (int round = 0; round < 6; round++) {
+		pid_t pids[4];
+		for (size_t i = 0; i < 4; i++) {
+			auto_free char *folder = xasprintf("%s/%s", w.folder, dirs[i]);
+			auto_free char *name = xasprintf("%s/round%d", dirs[i], round);
+			put(&w, name, name);
+			pids[i] = fork();
+			if (pids[i] == 0)
+				_exit(space_snapshot(w.store, folder, &plain, id, NULL, NULL) != ERR_OK);
+		}
+		for (size_t i = 0; i < 4; i++) {
+			bool doomed = round % 2 && i < 2;
+			struct timespec t = { 0, (long)rng_below(&r, 10000000) };
+			if (doomed) {
+				(void)nanosleep(&t, NULL); /* the moment is random; nothing depends on it */
+				(void)kill(pids[i], SIGKILL);
+			}
+			int status;
+			ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
+			ck_assert(doomed || status == 0);
+		}
+	}
+	snap(&plain, id, NULL);
+	auto_free char *f = xasprintf("%s/d1/f3", w.folder);
+	ck_assert_int_eq(unlink(f), 0);
+	CLEANUP(space_restored_done) struct space_restored preview = { 0 };
+	OK(space_restore_preview(w.store, w.folder, id, &preview, &err));
+	ck_assert_uint_eq(preview.written, 1);
+	ck_assert(!fs_exists(f));
+	back(id);
+	ck_assert(fs_exists(f));
+}
+END_TEST
+
 static bool note(void *with, const char *path, enum space_change change)
 {
 	str_addf(with, "%s %s\n", space_change_name(change), path);
@@ -365,6 +411,7 @@ int main(void)
 	tcase_add_test(tc, what_stands_in_the_way_is_kept);
 	tcase_add_test(tc, links_lead_nowhere);
 	tcase_add_loop_test(tc, interrupted_restores_are_finished, 0, 4);
+	tcase_add_test(tc, many_share_a_store);
 	tcase_add_test(tc, differences_are_told);
 	tcase_add_test(tc, only_what_is_kept_stays);
 	tcase_add_test(tc, nothing_of_the_repository_is_executed);
