@@ -42,6 +42,11 @@ struct confirm {
 	size_t nids;
 	int64_t value;            /* priority */
 	char *argument;           /* node; NULL: none */
+	/* what exactly it would do, for verbs that can tell */
+	unsigned int preview_request;
+	char **preview;           /* lines; the first one sums up */
+	size_t npreview;
+	bool preview_failed;
 };
 
 struct undo {

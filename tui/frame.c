@@ -415,10 +415,28 @@ static void draw_prefix(struct console *c, int row)
 	}
 }
 
+/* What the verb would do, above the question. */
+static void draw_preview(struct console *c, int row)
+{
+	const struct confirm *f = &c->confirm;
+	size_t shown = MIN(f->npreview, (size_t)MAX(row / 2, 1));
+	for (size_t i = 0; i < shown; i++) {
+		int at = row - (int)shown + (int)i;
+		enum role role = f->preview_failed ? ROLE_ALARM : i == 0 ? ROLE_TITLE : ROLE_TEXT;
+		cells_clear(c->cells, (struct rect){ at, 0, 1, c->cells->columns }, ROLE_TEXT);
+		(void)cells_puts(c->cells, at, 1, c->cells->columns - 1, role, f->preview[i]);
+	}
+	if (shown < f->npreview)
+		(void)cells_putf(c->cells, row - 1, 1, c->cells->columns - 1, ROLE_DIM,
+				 _("  ... and %zu more"), f->npreview - shown + 1);
+}
+
 static void draw_confirm(struct console *c, int row)
 {
+	draw_preview(c, row);
 	cells_clear(c->cells, (struct rect){ row, 0, 1, c->cells->columns }, ROLE_CONFIRM);
-	const char *answers = _("y yes  c copy command  Esc no");
+	const char *answers = c->cells->columns >= WIDE ? _("y yes  c copy command  Esc no") :
+							  _("y yes  c copy  Esc no");
 	int need = cells_width(c->cells, answers, strlen(answers));
 	int room = MAX(c->cells->columns - need - 4, 0);
 	int at = 1 + cells_puts(c->cells, row, 1, room, ROLE_CONFIRM, c->confirm.text);

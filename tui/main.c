@@ -326,6 +326,7 @@ static bool is_idle(const struct console *c)
 	if (model_down(&c->model))
 		return !c->dirty;
 	if (c->dirty || !c->started || c->sending || inspect_busy(c) || submit_busy(c) ||
+	    c->confirm.preview_request ||
 	    model_busy(&c->model))
 		return false;
 	for (size_t i = 0; i < LOG_REQUEST_COUNT; i++)

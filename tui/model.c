@@ -396,7 +396,7 @@ void model_stale(struct model *m, unsigned int topics)
 			m->feed[i].stale = true;
 }
 
-static void ask_anew(struct model *m, enum topic t)
+void model_ask_anew(struct model *m, enum topic t)
 {
 	struct feed *f = &m->feed[t];
 	if (f->request)
@@ -416,8 +416,8 @@ void model_select_run(struct model *m, const char *run)
 		rows_clear(&m->iterations);
 		rows_clear(&m->nodes);
 	}
-	ask_anew(m, TOPIC_ITERATIONS);
-	ask_anew(m, TOPIC_NODES);
+	model_ask_anew(m, TOPIC_ITERATIONS);
+	model_ask_anew(m, TOPIC_NODES);
 }
 
 void model_filter_runs(struct model *m, const char *state, const char *text)
@@ -427,7 +427,7 @@ void model_filter_runs(struct model *m, const char *state, const char *text)
 	set_text(&m->runs_text, new_text);
 	rows_clear(&m->runs);
 	m->feed[TOPIC_RUNS].read_at_ms = 0;
-	ask_anew(m, TOPIC_RUNS);
+	model_ask_anew(m, TOPIC_RUNS);
 	if (m->feed[TOPIC_RUNS_MORE].request)
 		client_drop(m->client, m->feed[TOPIC_RUNS_MORE].request);
 	m->feed[TOPIC_RUNS_MORE].request = 0;

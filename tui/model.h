@@ -75,6 +75,8 @@ void model_done(struct model *m);
 /* Ask for what is stale and due. Returns the microseconds until something will be due, -1: nothing. */
 int64_t model_turn(struct model *m, int64_t wall_ms, int64_t mono_us);
 void model_stale(struct model *m, unsigned int topics);
+/* Read again at once; an answer to an older question is not taken any more. */
+void model_ask_anew(struct model *m, enum topic topic);
 /* Choose whose iterations and nodes are read; NULL for none. */
 void model_select_run(struct model *m, const char *run);
 /* Filter the list of runs in the engine; NULL for none. Rows are read anew. */

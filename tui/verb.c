@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define PREVIEW_MAX 40 /* lines that are kept of what a verb would do */
+
 #define LIVE                                                                                       \
 	(STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PREPARING) | STATE_BIT(STATE_RUNNING) |        \
 	 STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED) | STATE_BIT(STATE_FROZEN) |            \
@@ -28,8 +30,8 @@ const struct verb_row verb_rows[] = {
 	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .cannot = N_("cannot step") },
 	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true, .cannot = N_("cannot run until a node") },
 	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure"), .cannot = N_("cannot run until a failure") },
-	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  ENDED_BADLY, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .cannot = N_("cannot retry") },
-	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .cannot = N_("cannot resume from a node") },
+	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  ENDED_BADLY, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry") },
+	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .preview = true, .cannot = N_("cannot resume from a node") },
 	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s"), .cannot = N_("cannot cancel") },
 	{ "acknowledge", OF_RUN, "/v1/runs/%s/acknowledge", STATE_BIT(STATE_FAILED), NULL, "pawl ack", N_("acknowledged %s"), .cannot = N_("nothing to acknowledge") },
 	{ "priority", OF_RUN, "/v1/runs/%s/priority", LIVE, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true, .cannot = N_("cannot change the priority") },
@@ -138,11 +140,13 @@ static void take_answer(struct console *c, const struct change *ch, const struct
 {
 	if (ch->verb->of == OF_RUN)
 		model_take_run(&c->model, body);
+	/* Answers that are under way may be older than the change. */
+	model_stale(&c->model, TOPIC_BIT(TOPIC_ENGINE));
 	if (ch->verb->of == OF_ORDER || ch->verb->of == OF_QUEUE)
-		model_stale(&c->model, TOPIC_BIT(TOPIC_ORDERS) | TOPIC_BIT(TOPIC_ENGINE));
+		model_ask_anew(&c->model, TOPIC_ORDERS);
 	if (str_eq(ch->verb->name, "acknowledge")) {
 		rows_remove(&c->model.failures, ch->id);
-		model_stale(&c->model, TOPIC_BIT(TOPIC_FAILURES) | TOPIC_BIT(TOPIC_ENGINE));
+		model_ask_anew(&c->model, TOPIC_FAILURES);
 	}
 	if (str_eq(ch->verb->name, "fsck") && !json_get_bool(body, "ok", true)) {
 		free(c->refusal);
@@ -254,7 +258,7 @@ static char *describe(struct console *c, const struct verb_row *v, const char **
 		auto_free char *one = xasprintf("%s %s", ids[0], name ? name : "");
 		auto_free char *text = with_id(_(v->question), one);
 		str_add(&what, text);
-		if (row && v->of == OF_RUN) {
+		if (row && v->of == OF_RUN && !v->preview) {
 			const struct run_row *r = (const struct run_row *)row;
 			str_addf(&what, " (%s, %lld/%lld)", ui_state_name(row->state),
 				 (long long)r->done, (long long)r->total);
@@ -267,9 +271,72 @@ static char *describe(struct console *c, const struct verb_row *v, const char **
 	return str_take(&what);
 }
 
+/* ---- what it would do ---- */
+
+static void add_preview(struct confirm *f, char *line)
+{
+	f->preview = xreallocarray(f->preview, f->npreview + 1, sizeof(*f->preview));
+	f->preview[f->npreview++] = line;
+}
+
+/* What runs again or becomes stale, in the engine's order; what is kept is only counted. */
+static void read_preview(struct confirm *f, const struct json *body)
+{
+	const struct json *counts = json_get(body, "counts");
+	auto_free char *workspace = safe_text(json_get(body, "workspace"));
+	add_preview(f, xasprintf(_("%lld run again, %lld kept, %lld stale%s%s"),
+				 (long long)(json_get_int(counts, "rerun", 0) +
+					     json_get_int(counts, "open", 0)),
+				 (long long)json_get_int(counts, "kept", 0),
+				 (long long)json_get_int(counts, "stale", 0),
+				 workspace ? _("; the workspace ") : "", workspace ? workspace : ""));
+	for (const struct json *e = json_first(json_get(body, "items"));
+	     e && f->npreview < PREVIEW_MAX; e = json_next(e)) {
+		const char *verdict = json_get_str(e, "verdict", "");
+		if (str_eq(verdict, "kept"))
+			continue;
+		auto_free char *node = safe_text(json_get(e, "node"));
+		auto_free char *why = safe_text(json_get(e, "why"));
+		add_preview(f, xasprintf("  %-8s %s  %s", verdict, node ? node : "?", why ? why : ""));
+	}
+}
+
+static void on_preview(void *ctx, const struct client_reply *r)
+{
+	struct console *c = ctx;
+	struct confirm *f = &c->confirm;
+	f->preview_request = 0;
+	f->preview_failed = r->code != ERR_OK;
+	c->dirty = true;
+	if (f->preview_failed)
+		add_preview(f, xstrdup(r->err ? r->err->message : err_name(r->code)));
+	else
+		read_preview(f, r->body);
+}
+
+static void ask_preview(struct console *c, const struct verb_row *v, const char *id,
+			const char *argument)
+{
+	auto_str path = STR_INIT;
+	str_add(&path, "/v1/runs/");
+	client_add_encoded(&path, id);
+	str_addf(&path, "/preview?verb=%s", v->name);
+	if (argument) {
+		str_add(&path, "&node=");
+		client_add_encoded(&path, argument);
+	}
+	c->confirm.preview_request =
+		client_send(c->client, "GET", str_text(&path), NULL, on_preview, c);
+}
+
 void confirm_close(struct console *c)
 {
 	struct confirm *f = &c->confirm;
+	if (f->preview_request)
+		client_drop(c->client, f->preview_request);
+	for (size_t i = 0; i < f->npreview; i++)
+		free(f->preview[i]);
+	free(f->preview);
 	for (size_t i = 0; i < f->nids; i++)
 		free(f->ids[i]);
 	free(f->ids);
@@ -310,6 +377,8 @@ void verb_begin(struct console *c, const struct verb_row *v, const char **ids, s
 	}
 	f->text = describe(c, v, ids, n, argument);
 	f->command = str_take(&command);
+	if (v->preview && n == 1)
+		ask_preview(c, v, ids[0], argument);
 	/* What was typed before the question was there is no answer to it. */
 	struct key_event ahead;
 	while (screen_read(c->screen, &ahead))

@@ -18,6 +18,7 @@ struct verb_row {
 	const char *done;      /* "paused %s" */
 	const char *inverse;   /* name of the verb that undoes it; NULL: none */
 	bool with_argument;    /* takes a node or a number */
+	bool preview;          /* the engine tells what it would do */
 	const char *cannot;    /* "cannot cancel": when the state does not allow it */
 };
 

@@ -738,6 +738,12 @@ static int get(const char *path, const char *query, struct str *body)
 		str_add(body, "{\"name\":\"nightly-train\",\"source\":\"name: nightly-train\\nnodes: {}\\n\","
 			      "\"nodes\":[{\"name\":\"test\",\"kind\":\"run\",\"needs\":[{\"node\":\"build\"}],"
 			      "\"timeout_ms\":600000,\"run\":\"make check\\nmake report\"}]}");
+	else if (run && strstr(run, "/preview"))
+		str_add(body, "{\"run\":\"r-000004812\",\"verb\":\"retry\",\"items\":["
+			      "{\"node\":\"fetch\",\"state\":\"succeeded\",\"verdict\":\"kept\",\"why\":\"not after it\"},"
+			      "{\"node\":\"test\",\"state\":\"failed\",\"verdict\":\"rerun\",\"why\":\"failed\"},"
+			      "{\"node\":\"report\",\"state\":\"skipped\",\"verdict\":\"rerun\",\"why\":\"needs test\"}],"
+			      "\"counts\":{\"open\":0,\"kept\":3,\"rerun\":2,\"stale\":0},\"workspace\":\"stays as it is\"}");
 	else if (run && strstr(run, "/attempts"))
 		str_add(body, "{\"items\":[{\"attempt\":3,\"state\":\"failed\",\"exit_code\":1},"
 			      "{\"attempt\":2,\"state\":\"failed\",\"exit_code\":1}],\"next\":null}");

@@ -95,6 +95,17 @@ wait_for 'cancel o-[0-9a-z]+ soak.*\?  y yes' # keys typed ahead of the question
 keys y
 wait_for 'nothing waits|canceled o-'
 
+# The failed run again: what that means stands above the question.
+keys 2 G
+wait_for '^>.*port +FAIL'
+pressed=0
+keys r
+wait_for '1 run again, 0 kept'
+wait_for 'run again what failed in r-[0-9a-z]+ port\?'
+keys y
+wait_for 'r-[0-9a-z]+ runs again|failed: r-'
+within 2 "retry a failed run"
+
 # Ctrl-Z gives the shell back, fg brings the console back.
 keys C-z
 wait_for 'prompt:'
