@@ -71,3 +71,14 @@ tui/theme.$(OBJEXT): tui/theme_data.h
 TESTS += tests/tui/triage.sh tests/tui/outage.sh
 dist_check_SCRIPTS += tests/tui/triage.sh tests/tui/outage.sh
 EXTRA_DIST += tests/tui/lib.sh
+
+check_PROGRAMS += tests/fuzz/run_keymap
+TESTS += tests/fuzz/run_keymap
+tests_fuzz_run_keymap_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_keymap.c tests/fuzz/fuzz.h
+tests_fuzz_run_keymap_LDADD = $(LIB_TUI)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_keymap
+tests_fuzz_fuzz_keymap_SOURCES = tests/fuzz/fuzz_keymap.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_keymap_LDADD = $(LIB_TUI)
+tests_fuzz_fuzz_keymap_LDFLAGS = -fsanitize=fuzzer
+endif
