@@ -59,3 +59,8 @@ crash_tests = tests/crash/kill.py tests/crash/points.py tests/crash/powerloss.py
 	tests/crash/diskfull.py tests/crash/lock.py tests/crash/clock.py
 TESTS += $(crash_tests)
 dist_check_SCRIPTS += $(crash_tests)
+
+# ---- the languages: complete, and fitting where they are shown ----
+TESTS += tests/po.sh
+dist_check_SCRIPTS += tests/po.sh
+EXTRA_DIST += tests/po_room.py
