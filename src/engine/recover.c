@@ -364,6 +364,9 @@ static void resume_node(struct engine *e, struct node *n)
 {
 	struct run *r = n->run;
 	if (n->state == NODE_RETRYING) {
+		/* The last engine may have died before it ended what the lost worker had left. */
+		if (n->class == CLASS_INTERRUPTED)
+			effect_add(e, EFFECT_KILL_TOKEN)->token = n->token;
 		node_retry_later(e, n, retry_wait_left(e, n));
 	} else if (n->state == NODE_RUNNING && n->def->kind == NODE_WORKFLOW && !n->child) {
 		/* Its run was made in the same commit as this state, so it has ended in one: cannot be. */

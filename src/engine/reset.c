@@ -238,6 +238,10 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 	run_event(e, r, "run.reset", &(struct note){ note.actor, note.who, note.reason, str_text(&data) });
 	plan_done(e, &p);
 	run_begin(e, r);
-	run_move(e, r, RUN_RUNNING, &(struct note){ .actor = note.actor, .who = note.who });
+	struct note go = { .actor = note.actor, .who = note.who };
+	if (r->state == RUN_PAUSED)
+		run_resume(e, r, &go); /* with the sub-workflows that were paused with it */
+	else
+		run_move(e, r, RUN_RUNNING, &go);
 	return ERR_OK;
 }

@@ -317,6 +317,13 @@ void run_begin(struct engine *e, struct run *r)
 		if (!node_is_handler(n) && n->state == NODE_PENDING && n->unmet == 0 && !heap_has(&n->ready))
 			node_consider(e, n);
 	}
+	/* A failing run had taken those of its open groups out. */
+	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		if (node_counts(n) && n->state == NODE_PENDING && !heap_has(&n->ready) &&
+		    r->nodes[n->parent]->state == NODE_RUNNING)
+			node_consider(e, n);
+	}
 }
 
 void run_set_until(struct engine *e UNUSED, struct run *r, const char *const *names, size_t n, bool failure)

@@ -42,6 +42,8 @@ int64_t store_commits(const struct store *st); /* since open */
 int64_t store_statements(const struct store *st); /* run since open */
 /* For tests: asked before each commit; true makes it fail as a full disk does. */
 void store_on_commit(struct store *st, bool (*full)(void *ctx), void *ctx);
+/* For tests: let the file grow by so many pages at most, as a small disk does; -1: no limit. */
+void store_limit_growth(struct store *st, int64_t pages);
 
 /* ---- rows ---- */
 

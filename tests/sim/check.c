@@ -184,7 +184,7 @@ void check_turn(struct simulation *s)
 	struct engine *e = s->w->e;
 	s->turns++;
 	check_twice(s);
-	if (e->storage_failed)
+	if (e->storage_failed || e->draining)
 		return;
 	check_queue(s, e);
 	check_limits(s, e);

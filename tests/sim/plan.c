@@ -197,6 +197,8 @@ static void make_faults(struct making *m, struct sim_plan *p)
 	f->spawn_fails = chance(m, 30) ? below(m, 300) : 0;
 	f->commit_fails = chance(m, 30) ? below(m, 30) : 0;
 	f->crash = chance(m, 50) ? below(m, 60) : 0;
+	f->clock_jump = chance(m, 20) ? below(m, 60) : 0;
+	f->orphans = chance(m, 50);
 	f->workspace_fails = p->lossy && chance(m, 30) ? below(m, 300) : 0;
 }
 
@@ -209,6 +211,8 @@ void plan_make(uint64_t seed, struct sim_plan *p)
 	p->workers_max = chance(&m, 30) ? 1 + below(&m, p->steps) : 0;
 	p->lossy = chance(&m, 30);
 	p->uneven = chance(&m, 10);
+	p->idle_ms = chance(&m, 30) ? 1 + below(&m, 2000) : 60000;
+	p->drains = chance(&m, 20);
 	int nchildren = below(&m, CHILDREN_MAX + 1);
 	for (int i = 0; i < nchildren; i++)
 		p->children[i] = make_flow(&m, true);

@@ -63,7 +63,7 @@ static void submit_order(struct world *w, void *ctx)
 			violation(s, "a submission was answered %d times", a.times);
 		if (a.times == 1 && a.code == ERR_OK)
 			s->orders[i] = a.id;
-		else if (a.times == 1 && a.code != ERR_STORAGE)
+		else if (a.times == 1 && a.code != ERR_STORAGE && a.code != ERR_UNAVAILABLE)
 			violation(s, "order %d is refused: %s", i, a.message);
 	}
 	bool all = true;
@@ -132,6 +132,18 @@ static void do_order_verb(struct simulation *s, id_t64 order)
 		violation(s, "%s was answered %d times", verb_name(v), a.times);
 }
 
+/* Stopped in order: when nothing is left to be said, another one starts. */
+static void start_again(struct world *w, void *ctx)
+{
+	struct simulation *s = sim_of(ctx);
+	if (w->e && !w->e->draining)
+		return;
+	if (w->e && !engine_idle(w->e) && rng_below(&s->rng, 20))
+		world_call(w, 50, start_again, s);
+	else
+		world_crash(w, (int64_t)rng_below(&s->rng, 3000));
+}
+
 static void do_deed(struct world *w, void *ctx)
 {
 	struct simulation *s = sim_of(ctx);
@@ -139,6 +151,14 @@ static void do_deed(struct world *w, void *ctx)
 	if (!w->e || !order)
 		return;
 	s->deeds++;
+	if (s->plan->drains && rng_below(&s->rng, 10) == 0) {
+		bool kill = rng_below(&s->rng, 2);
+		world_say(w, "operator: stops the engine%s", kill ? ", and what runs" : "");
+		engine_drain(w->e, kill);
+		world_turn(w);
+		world_call(w, 50, start_again, s);
+		return;
+	}
 	if (rng_below(&s->rng, 12) == 0) {
 		w->reboot = rng_below(&s->rng, 3) == 0 && s->plan->faults.crash;
 		if (s->plan->faults.crash)
@@ -161,6 +181,12 @@ static void after_turn(struct world *w, void *ctx)
 		s->ncrashes_checked = w->ncrashes;
 		check_store(s);
 	}
+}
+
+static void on_orphan(struct world *w UNUSED, void *ctx, const struct sim_orphan *o)
+{
+	violation(ctx, "node %d of %s begins again, and processes of its try %" PRId64 " are still there", o->idx,
+		  id_text('r', o->run).s, o->token);
 }
 
 /* Everything that was stopped goes on. */
@@ -222,6 +248,7 @@ static void carry_out(struct simulation *s)
 		world_file(w, name, p->children[i]);
 	}
 	w->after_turn = after_turn;
+	w->on_orphan = on_orphan;
 	w->after_ctx = s;
 	world_call(w, 0, submit_order, s);
 	if (!s->quiet) {
@@ -234,6 +261,8 @@ static void carry_out(struct simulation *s)
 			;
 		w->faults = (struct sim_faults){ 0 };
 		w->effects_left = -1;
+		if (w->e && w->e->draining)
+			world_crash(w, 0);
 	}
 	w->disk_full_until_ms = 0;
 	for (int round = 0; round < 40 && !s->problem[0]; round++) {
@@ -375,6 +404,7 @@ static bool simulate(uint64_t seed, bool trace, struct totals *t)
 	struct simulation s = { .plan = &plan, .rng = { seed ^ 0xabcdef } };
 	s.w = world_new(seed, plan.steps, plan.runs);
 	s.w->settings.workers_max = plan.workers_max;
+	s.w->settings.worker_idle_ms = plan.idle_ms;
 	s.w->trace = trace;
 	carry_out(&s);
 	if (!s.problem[0] && !plan.lossy) {

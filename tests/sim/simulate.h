@@ -28,6 +28,8 @@ struct sim_plan {
 	int ndeeds;
 	int64_t deeds_ms; /* they are done within this time */
 	struct sim_faults faults;
+	int64_t idle_ms; /* of workers */
+	bool drains;  /* the engine is stopped in order, too */
 	bool lossy;   /* faults that may change an outcome: no comparison with the quiet world */
 	bool uneven;  /* workflows declare different capacities of a resource */
 };

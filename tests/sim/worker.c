@@ -255,6 +255,10 @@ static void begin(struct sim_worker *s, struct letter *l)
 	GROW(w->starts, w->nstarts, w->capstarts);
 	w->starts[w->nstarts++] = (struct sim_start){ w->boot_ms, s->key.token, s->key.run, s->key.node,
 						       s->key.attempt, xstrdup(s->node) };
+	for (size_t i = 0; i < w->norphans; i++)
+		if (w->orphans[i].until_ms > w->boot_ms && w->orphans[i].run == s->key.run &&
+		    w->orphans[i].idx == s->key.node && w->on_orphan)
+			w->on_orphan(w, w->after_ctx, &w->orphans[i]);
 	world_say(w, "worker %" PRId64 " begins %s of %s try %d", s->pid, s->node, s->run, s->key.attempt);
 	if (s->script.dies >= s->key.attempt) {
 		struct letter *d = world_post(w, EVENT_GONE, s, MIN(s->left_ms / 2, (int64_t)1000));
@@ -422,8 +426,14 @@ void worker_kill(struct sim_worker *s)
 {
 	if (!s->alive)
 		return;
-	world_say(s->w, "worker %" PRId64 " dies", s->pid);
+	struct world *w = s->w;
+	world_say(w, "worker %" PRId64 " dies", s->pid);
 	s->alive = false;
+	if (s->phase == WORKER_BUSY && w->faults.orphans && !w->reboot) {
+		GROW(w->orphans, w->norphans, w->caporphans);
+		w->orphans[w->norphans++] = (struct sim_orphan){ s->key.token, w->boot_ms + s->left_ms, s->key.run,
+								 s->key.node };
+	}
 	s->plan++;
 	disconnect(s);
 }

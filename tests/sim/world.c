@@ -151,12 +151,14 @@ static bool io_alive(void *ctx, int64_t pid, int64_t start_time)
 	return false;
 }
 
-/* The processes of a step die with their worker here; what it is asked of may only be what is lost. */
 static void io_kill_token(void *ctx, int64_t token)
 {
 	struct world *w = ctx;
 	if (!effect(w))
 		return;
+	for (size_t i = 0; i < w->norphans; i++)
+		if (w->orphans[i].token == token)
+			w->orphans[i].until_ms = 0;
 	for (size_t i = 0; i < w->nworkers; i++) {
 		struct sim_worker *s = w->workers[i];
 		if (!s->alive || s->phase != WORKER_BUSY || s->key.token != token)
@@ -235,12 +237,15 @@ static const struct engine_io io = {
 static bool no_room(void *ctx)
 {
 	struct world *w = ctx;
-	if (w->boot_ms >= w->disk_full_until_ms && world_chance(w, w->faults.commit_fails)) {
+	if (!w->page_limit && w->boot_ms >= w->disk_full_until_ms && world_chance(w, w->faults.commit_fails)) {
 		w->disk_full_until_ms = w->boot_ms + 1 + (int64_t)rng_below(&w->rng, 5000);
+		w->page_limit = rng_below(&w->rng, 2) == 1;
+		if (w->page_limit)
+			store_limit_growth(w->store, (int64_t)rng_below(&w->rng, 8));
 		w->nfull++;
 		world_say(w, "the disk is full");
 	}
-	return w->boot_ms < w->disk_full_until_ms;
+	return !w->page_limit && w->boot_ms < w->disk_full_until_ms;
 }
 
 static void open_engine(struct world *w)
@@ -287,7 +292,10 @@ void world_crash(struct world *w, int64_t down_ms)
 			worker_lost(s);
 		}
 	}
+	if (w->reboot)
+		w->norphans = 0;
 	w->reboot = false;
+	w->page_limit = false; /* of the connection that is gone */
 }
 
 static void come_back(struct world *w)
@@ -360,6 +368,7 @@ void world_free(struct world *w)
 	free(w->workers);
 	free(w->records);
 	free(w->starts);
+	free(w->orphans);
 	if (fs_rmtree(w->dir, NULL))
 		(void)fprintf(stderr, "%s stays\n", w->dir);
 	free(w);
@@ -376,6 +385,8 @@ static void happen(struct world *w, struct letter *l)
 			worker_receive(s, l);
 		break;
 	case EVENT_TO_ENGINE:
+		if (world_chance(w, w->faults.clock_jump))
+			w->wall_ms += (int64_t)rng_below(&w->rng, 7200000) - 3600000;
 		if (w->e && s->peer && s->conn == l->conn)
 			engine_worker_message(w->e, s->peer, &l->m);
 		if (w->e && s->peer && s->conn == l->conn && world_chance(w, w->faults.disconnect)) {
@@ -426,6 +437,10 @@ bool world_step(struct world *w, int64_t until_ms)
 	if (at > until_ms)
 		return false;
 	advance(w, at);
+	if (w->e && w->page_limit && w->boot_ms >= w->disk_full_until_ms) {
+		w->page_limit = false;
+		store_limit_growth(w->store, -1);
+	}
 	if (l && l->at_ms <= timer) {
 		heap_del(&w->events, h);
 		happen(w, l);

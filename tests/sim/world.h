@@ -69,6 +69,13 @@ struct sim_record {
 	char *outputs, *tail;
 };
 
+/* Processes of a step whose worker died: they go on until somebody ends them, or by themselves. */
+struct sim_orphan {
+	int64_t token, until_ms;
+	id_t64 run;
+	int idx;
+};
+
 /* A step that a worker began. */
 struct sim_start {
 	int64_t at_ms, token;
@@ -87,6 +94,8 @@ struct sim_faults {
 	int commit_fails;   /* begins a time in which nothing can be stored */
 	int crash;          /* of the engine, at the end of a turn */
 	int workspace_fails;
+	int clock_jump;     /* of the wall clock, with each letter */
+	bool orphans;       /* a step outlives its worker */
 };
 
 struct world {
@@ -103,12 +112,15 @@ struct world {
 	uint64_t nevents;
 	struct sim_record *records;
 	size_t nrecords, caprecords;
+	struct sim_orphan *orphans;
+	size_t norphans, caporphans;
 	struct sim_start *starts;
 	size_t nstarts, capstarts;
 	int64_t last_pid;
 	int64_t effects_left; /* effects until the engine dies while it releases them; -1: it does not */
 	bool dying;           /* it did: nothing that it says arrives */
 	int64_t disk_full_until_ms;
+	bool page_limit;      /* … by a limit on the pages of the database: statements fail, too */
 	bool reboot;          /* the next crash is one of the machine */
 	int64_t back_ms;      /* when a new engine comes, while there is none */
 	int64_t down_ms;      /* how long it stays away */
@@ -119,6 +131,8 @@ struct world {
 	/* After each turn; may be NULL. */
 	void (*after_turn)(struct world *w, void *ctx);
 	void *after_ctx;
+	/* A step begins while processes of an earlier try of it are there. */
+	void (*on_orphan)(struct world *w, void *ctx, const struct sim_orphan *o);
 };
 
 /* A world with an engine in a temporary folder. `steps` at a time, runs at a time. */

@@ -149,6 +149,27 @@ START_TEST(a_step_under_until_and_step_survives_the_engine)
 }
 END_TEST
 
+static void is_alone(struct world *x UNUSED, void *ctx UNUSED, const struct sim_orphan *o)
+{
+	ck_abort_msg("processes of try %lld are still there", (long long)o->token);
+}
+
+START_TEST(what_a_dead_worker_left_is_ended_by_the_next_engine)
+{
+	w->faults.orphans = true;
+	w->on_orphan = is_alone;
+	id_t64 r = begin("nodes: {a: {run: took=60000}}");
+	world_run_ms(w, 1000);
+	w->effects_left = 1; /* the engine dies before it ends them */
+	worker_kill(world_worker_of(w, r, "a"));
+	world_turn(w);
+	ck_assert_int_eq(w->ncrashes, 1);
+	ck_assert_int_eq((int)w->norphans, 1);
+	finish();
+	started(r, "a", 2);
+}
+END_TEST
+
 START_TEST(a_frozen_step_is_adopted_frozen)
 {
 	id_t64 r = begin(LONG);
@@ -448,6 +469,7 @@ int main(void)
 	tcase_add_test(t, what_was_not_committed_never_was);
 	tcase_add_test(t, what_was_committed_as_started_but_never_sent_is_interrupted);
 	tcase_add_test(t, a_step_under_until_and_step_survives_the_engine);
+	tcase_add_test(t, what_a_dead_worker_left_is_ended_by_the_next_engine);
 	tcase_add_test(t, a_frozen_step_is_adopted_frozen);
 	tcase_add_test(t, a_cancel_that_was_not_heard_is_said_again);
 	tcase_add_test(t, a_cancel_in_the_handlers_survives_the_engine);

@@ -236,6 +236,22 @@ START_TEST(of_two_failures_one_can_be_tried_again)
 }
 END_TEST
 
+START_TEST(a_group_in_its_middle_goes_on_after_a_retry)
+{
+	world_file(w, "child.yaml", "nodes: {x: {run: took=10}, y: {run: took=10, needs: x}}");
+	id_t64 r = begin("nodes: {a: {run: took=10 exit=1 fails=1}, "
+			 "t: {matrix: {i: [\"1\", \"2\"]}, max_parallel: 1, workflow: child.yaml}}");
+	world_run_ms(w, 5);
+	verb(VERB_PAUSE, r);
+	world_run_ms(w, 1000);
+	is_run(r, RUN_PAUSED);
+	verb(VERB_RETRY, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	is_node(r, "t[2]", NODE_SUCCEEDED);
+}
+END_TEST
+
 START_TEST(a_canceled_sub_workflow_fails_the_run_above_it)
 {
 	world_file(w, "child.yaml", "nodes: {x: {run: forever}}");
@@ -268,6 +284,7 @@ int main(void)
 	tcase_add_test(t, a_group_whose_instances_all_succeeded_runs_them_all_again);
 	tcase_add_test(t, the_instances_that_a_stopped_group_did_not_start_end_with_it);
 	tcase_add_test(t, of_two_failures_one_can_be_tried_again);
+	tcase_add_test(t, a_group_in_its_middle_goes_on_after_a_retry);
 	tcase_add_test(t, a_canceled_sub_workflow_fails_the_run_above_it);
 	suite_add_tcase(s, t);
 	return run_suite(s);
