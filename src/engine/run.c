@@ -193,11 +193,12 @@ static enum err_code parse_values(struct run *r, struct err *err)
 static enum err_code find_workspace(struct engine *e, struct run *r, bool *ret_make, struct err *err)
 {
 	*ret_make = false;
-	if (r->graph->workspace == WORKSPACE_FOLDER) {
+	const struct graph_workspace *w = graph_workspace(r->graph);
+	if (w->kind == WORKSPACE_FOLDER) {
 		struct scope_ctx ctx = { e, NULL, r, NULL, 0 };
 		struct expr_scope scope = node_scope(&ctx);
 		auto_str path = STR_INIT;
-		enum err_code code = tmpl_text(r->graph->workspace_path, &scope, &path, err);
+		enum err_code code = tmpl_text(w->path, &scope, &path, err);
 		if (code)
 			return code;
 		if (path.len == 0)

@@ -328,16 +328,16 @@ KEY(workflow_resources)
 
 KEY(workspace_folder)
 {
-	struct graph *g = target;
-	g->workspace = WORKSPACE_FOLDER;
-	g->workspace_path = load_scalar(l, v) ? load_tmpl(l, v, 0) : NULL;
-	if (g->workspace_path && v->len == 0)
+	struct graph_workspace *w = target;
+	w->kind = WORKSPACE_FOLDER;
+	w->path = load_scalar(l, v) ? load_tmpl(l, v, 0) : NULL;
+	if (w->path && v->len == 0)
 		issue(l, v, _("the path is empty; for an empty folder of the run's own write workspace: scratch"));
 }
 
 KEY(workspace_shared)
 {
-	load_bool(l, v, &((struct graph *)target)->workspace_shared);
+	load_bool(l, v, &((struct graph_workspace *)target)->shared);
 }
 
 KEY(workflow_workspace)
@@ -353,7 +353,7 @@ KEY(workflow_workspace)
 	else if (v->kind == TREE_MAP && !tree_get(v, "folder"))
 		issue(l, v, _("which folder? write {folder: PATH}, or scratch for an empty one"));
 	else
-		load_map(l, v, &flow_workspace_keys, l->g);
+		load_map(l, v, &flow_workspace_keys, &l->g->streams[0].workspace);
 }
 
 KEY(workflow_snapshot)
@@ -466,6 +466,8 @@ bool load_file(struct load *l, const char *file, const char *text, size_t len, s
 	l->len = len;
 	l->g = xcalloc(1, sizeof(*l->g));
 	l->g->file = xstrdup(file);
+	l->g->streams = xcalloc(1, sizeof(*l->g->streams));
+	l->g->streams[l->g->nstreams++].name = xstrdup("main");
 	l->root = tree_parse(&l->arena, file, text, len, l->report);
 	if (l->root) {
 		l->g->source = xmalloc(len + 1);

@@ -50,8 +50,17 @@ KEY(node_allow_skipped)
 KEY(node_workstream)
 {
 	struct node_load *nl = target;
-	if (load_scalar(l, v) && load_name(l, v, v->text, false) && !str_eq(v->text, "main"))
-		nl->node->workstream = xstrdup(v->text);
+	struct graph *g = l->g;
+	if (!load_scalar(l, v) || !load_name(l, v, v->text, false))
+		return;
+	size_t i = 0;
+	while (i < g->nstreams && !str_eq(g->streams[i].name, v->text))
+		i++;
+	if (i == g->nstreams) {
+		g->streams = xreallocarray(g->streams, g->nstreams + 1, sizeof(*g->streams));
+		g->streams[g->nstreams++] = (struct graph_stream){ .name = xstrdup(v->text) };
+	}
+	nl->node->stream = nl->work->stream = (int)i;
 }
 
 KEY(node_env)

@@ -178,6 +178,13 @@ static void finish_http(const struct graph_node *node UNUSED, struct step_result
 	}
 }
 
+/* A kind that nothing executes. */
+static enum err_code prepare_none(const struct step_context *c, struct step_build *b UNUSED, struct err *err)
+{
+	return err_set(err, ERR_INVALID, _("this engine cannot run a node with %s:"),
+		       node_kind_name(c->node->kind));
+}
+
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -186,6 +193,10 @@ static const struct executor rows[] = {
 	[NODE_HTTP]     = { NODE_HTTP,     "http",     prepare_http, finish_http },
 	[NODE_WORKFLOW] = { NODE_WORKFLOW, "workflow", NULL,         NULL },
 	[NODE_GROUP]    = { NODE_GROUP,    "group",    NULL,         NULL },
+	[NODE_AGENT]    = { NODE_AGENT,    "agent",    prepare_none, NULL },
+	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_none, NULL },
+	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", prepare_none, NULL },
+	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_none, NULL },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == NODE_KIND_COUNT, "every kind of node has an executor");

@@ -257,8 +257,8 @@ START_TEST(a_whole_workflow)
 	ck_assert_str_eq(g->name, "ship");
 	ck_assert_uint_eq(g->nnodes, 8);
 	ck_assert_uint_eq(g->nhandlers, 2);
-	ck_assert_int_eq(g->workspace, WORKSPACE_FOLDER);
-	ck_assert(g->workspace_shared);
+	ck_assert_int_eq(g->streams[0].workspace.kind, WORKSPACE_FOLDER);
+	ck_assert(g->streams[0].workspace.shared);
 	ck_assert_str_eq(g->params[1].default_json, "16");
 	ck_assert_str_eq(g->params[2].default_json, "\"1.10\"");
 	ck_assert_str_eq(g->params[3].default_json, "[\"a\",1]");
@@ -289,7 +289,7 @@ START_TEST(a_whole_workflow)
 	ck_assert_int_eq(build->limits.cpu_s, 90);
 	ck_assert_int_eq(build->limits.output_bytes, 1000000);
 	ck_assert(!build->critical && build->on_crash == CRASH_ASK);
-	ck_assert_str_eq(build->workstream, "lane");
+	ck_assert_str_eq(g->streams[build->stream].name, "lane");
 	ck_assert_uint_eq(build->nenv, 1);
 	ck_assert_str_eq(tmpl_literal(build->env[0].value), "mine");
 	ck_assert_uint_eq(g->nenv, 4); /* those of defaults: come behind */

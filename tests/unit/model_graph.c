@@ -5,8 +5,27 @@
 
 #include <check.h>
 
+/* Every name of a table is there, and none twice. */
+#define NAMES_DIFFER(type, count, name)                                                  \
+	for (int i = 0; i < (int)(count); i++) {                                          \
+		ck_assert(name((type)i)[0]);                                              \
+		for (int j = 0; j < i; j++)                                               \
+			ck_assert_str_ne(name((type)i), name((type)j));                   \
+	}
+
 START_TEST(names_are_words)
 {
+	NAMES_DIFFER(enum agent_adapter, ADAPTER_COUNT, agent_adapter_name)
+	NAMES_DIFFER(enum prompt_via, PROMPT_VIA_COUNT, prompt_via_name)
+	NAMES_DIFFER(enum provider_type, PROVIDER_TYPE_COUNT, provider_type_name)
+	NAMES_DIFFER(enum provider_type, PROVIDER_TYPE_COUNT, provider_default_url)
+	NAMES_DIFFER(enum approval_choice, APPROVAL_CHOICE_COUNT, approval_choice_name)
+	NAMES_DIFFER(enum publish_mode, PUBLISH_MODE_COUNT, publish_mode_name)
+	NAMES_DIFFER(enum verify_level, VERIFY_LEVEL_COUNT, verify_level_name)
+	NAMES_DIFFER(enum check_kind, CHECK_KIND_COUNT, check_kind_name)
+	NAMES_DIFFER(enum check_parse, CHECK_PARSE_COUNT, check_parse_name)
+	NAMES_DIFFER(enum loop_strategy, LOOP_STRATEGY_COUNT, loop_strategy_name)
+	NAMES_DIFFER(enum snapshot_policy, SNAPSHOT_POLICY_COUNT, snapshot_policy_name)
 	for (int k = 0; k < NODE_KIND_COUNT; k++)
 		ck_assert(node_kind_name((enum node_kind)k)[0]);
 	for (int w = 0; w < EDGE_WHEN_COUNT; w++)
