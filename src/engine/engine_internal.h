@@ -102,6 +102,7 @@ struct node {
 	int64_t started_ms, ended_ms, next_ms, version;
 	enum error_class class;
 	char *reason, *outputs;
+	char *report;    /* JSON that came with the last result, until its attempt's row has it; NULL: none */
 	struct run *child;
 	id_t64 child_id;
 	struct worker *worker; /* while it runs under one */

@@ -51,6 +51,7 @@ void node_free(struct engine *e, struct node *n)
 	free(n->taken);
 	free(n->reason);
 	free(n->outputs);
+	free(n->report);
 	free(n);
 }
 

@@ -286,32 +286,6 @@ static enum attempt_state attempt_state_of(enum error_class class)
 	return ATTEMPT_FAILED;
 }
 
-/* What the process left in $PAWL_OUTPUT, and whether it is what was declared. */
-static void take_outputs(struct node *n, struct step_result *r, struct str *outputs, struct str *message)
-{
-	struct err err;
-	if (r->outputs && outputs_parse(r->outputs, r->outputs_len, outputs, &err)) {
-		str_clear(outputs);
-		if (r->class == CLASS_NONE) {
-			r->class = CLASS_OUTPUT;
-			str_add(message, err.message);
-		}
-	}
-	if (r->class != CLASS_NONE || n->def->noutputs == 0)
-		return;
-	auto_json *v = NULL;
-	if (outputs->len && json_parse(str_text(outputs), outputs->len, MIB, &v, NULL))
-		return;
-	for (size_t i = 0; i < n->def->noutputs; i++) {
-		if (json_get(v, n->def->outputs[i]))
-			continue;
-		r->class = CLASS_OUTPUT;
-		str_addf(message, _("it declares the output %s but did not write it to $PAWL_OUTPUT"),
-			 n->def->outputs[i]);
-		return;
-	}
-}
-
 static void default_message(const struct node *n, const struct step_result *r, struct str *message)
 {
 	if (message->len || r->class == CLASS_NONE)
@@ -341,7 +315,8 @@ static char *short_tail(const char *tail)
 	return xstrdup(newline && newline[1] ? newline + 1 : from);
 }
 
-static void end_attempt(struct engine *e, const struct node *n, const struct step_result *r, const char *message,
+/* The report belongs to this attempt alone: it goes with its row. */
+static void end_attempt(struct engine *e, struct node *n, const struct step_result *r, const char *message,
 			const struct retry_verdict *v)
 {
 	auto_free char *tail = r->class != CLASS_NONE && r->tail && *r->tail ? short_tail(r->tail) : NULL;
@@ -355,9 +330,10 @@ static void end_attempt(struct engine *e, const struct node *n, const struct ste
 		.log_lines = r->log_lines, .log_dropped = r->log_dropped, .log_lost = r->log_lost,
 		.redacted = r->redacted, .leftover = r->leftover,
 		.retry_in_ms = v && v->again ? v->wait_ms : -1,
-		.retry_reason = v && v->again ? v->reason : NULL,
+		.retry_reason = v && v->again ? v->reason : NULL, .report = n->report,
 	};
 	store_attempt_end(e->store, &a);
+	free(TAKE(n->report));
 }
 
 static void retry(struct engine *e, struct node *n, const char *message, const struct retry_verdict *v)
@@ -405,29 +381,27 @@ static void judge(struct engine *e, struct node *n, const struct step_result *r,
 void step_result(struct engine *e, struct node *n, const struct step_result *given)
 {
 	struct step_result r = *given;
-	auto_str outputs = STR_INIT, message = STR_INIT;
-	int64_t retry_after_ms = 0;
-	take_outputs(n, &r, &outputs, &message);
-	const struct executor *x = executor_for(n->def->kind);
-	if (x->finish)
-		x->finish(n->def, &r, &outputs, &message, &retry_after_ms);
-	default_message(n, &r, &message);
+	CLEANUP(step_end_done) struct step_end end;
+	step_end_take(n->def, &r, &end);
+	default_message(n, &r, &end.message);
+	free(n->report);
+	n->report = end.report.len ? str_take(&end.report) : NULL;
 	/* Nobody canceled the run: the engine was stopped with what runs. */
 	if (r.class == CLASS_CANCELED && n->run->state != RUN_CANCELING)
 		r.class = CLASS_INTERRUPTED;
 	if (r.class == CLASS_INTERRUPTED) {
-		step_interrupted(e, n, str_text(&message));
+		step_interrupted(e, n, str_text(&end.message));
 		return;
 	}
 	free(n->outputs);
-	n->outputs = outputs.len ? xstrdup(str_text(&outputs)) : NULL;
+	n->outputs = end.outputs.len ? str_take(&end.outputs) : NULL;
 	n->interrupts = 0;
 	if (n->run->crashes) {
 		n->run->crashes = 0;
 		run_store(e, n->run);
 	}
 	if (r.class != CLASS_NONE) {
-		judge(e, n, &r, str_text(&message), retry_after_ms);
+		judge(e, n, &r, str_text(&end.message), end.retry_after_ms);
 		return;
 	}
 	end_attempt(e, n, &r, NULL, NULL);

@@ -126,6 +126,7 @@ struct attempt_row {
 	int64_t cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost, redacted, leftover;
 	int64_t retry_in_ms; /* -1: none */
 	const char *retry_reason;
+	const char *report; /* JSON that the step's program wrote about its work; NULL: none */
 };
 
 struct event_row {

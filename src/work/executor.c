@@ -156,8 +156,7 @@ static enum err_code prepare_http(const struct step_context *c, struct step_buil
 }
 
 /* pawl-http says by its exit status what went wrong, and in its outputs when to come again. */
-static void finish_http(const struct graph_node *node UNUSED, struct step_result *r,
-			struct str *outputs, struct str *message, int64_t *retry_after_ms)
+static void finish_http(const struct graph_node *node UNUSED, struct step_result *r, struct step_end *end)
 {
 	if (r->class != CLASS_EXIT && r->class != CLASS_NONE)
 		return;
@@ -167,14 +166,14 @@ static void finish_http(const struct graph_node *node UNUSED, struct step_result
 	if (r->class == CLASS_NONE)
 		return;
 	auto_json *v = NULL;
-	if (!outputs->len || json_parse(outputs->p, outputs->len, OUTPUTS_MAX * 4, &v, NULL))
+	if (!end->outputs.len || json_parse(end->outputs.p, end->outputs.len, OUTPUTS_MAX * 4, &v, NULL))
 		return;
 	const char *after = json_get_str(v, "retry_after_ms", NULL), *error = json_get_str(v, "error", NULL);
 	if (after)
-		*retry_after_ms = strtoll(after, NULL, 10);
+		end->retry_after_ms = strtoll(after, NULL, 10);
 	if (error) {
-		str_clear(message);
-		text_add_safe(message, error, strlen(error), SAFE_PLAIN, false);
+		str_clear(&end->message);
+		text_add_safe(&end->message, error, strlen(error), SAFE_PLAIN, false);
 	}
 }
 
@@ -189,14 +188,14 @@ static enum err_code prepare_none(const struct step_context *c, struct step_buil
 
 /* clang-format off */
 static const struct executor rows[] = {
-	[NODE_RUN]      = { NODE_RUN,      "run",      prepare_run,  NULL },
-	[NODE_HTTP]     = { NODE_HTTP,     "http",     prepare_http, finish_http },
-	[NODE_WORKFLOW] = { NODE_WORKFLOW, "workflow", NULL,         NULL },
-	[NODE_GROUP]    = { NODE_GROUP,    "group",    NULL,         NULL },
-	[NODE_AGENT]    = { NODE_AGENT,    "agent",    prepare_none, NULL },
-	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_none, NULL },
-	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", prepare_none, NULL },
-	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_none, NULL },
+	[NODE_RUN]      = { NODE_RUN,      "run",      prepare_run,  NULL,        .form = OUTPUT_LINES },
+	[NODE_HTTP]     = { NODE_HTTP,     "http",     prepare_http, finish_http, .form = OUTPUT_LINES },
+	[NODE_WORKFLOW] = { NODE_WORKFLOW, "workflow", NULL,         NULL,        .form = OUTPUT_LINES },
+	[NODE_GROUP]    = { NODE_GROUP,    "group",    NULL,         NULL,        .form = OUTPUT_LINES },
+	[NODE_AGENT]    = { NODE_AGENT,    "agent",    prepare_none, NULL,        .form = OUTPUT_REPORT },
+	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_none, NULL,        .form = OUTPUT_REPORT },
+	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", prepare_none, NULL,        .form = OUTPUT_LINES },
+	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_none, NULL,        .form = OUTPUT_LINES },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == NODE_KIND_COUNT, "every kind of node has an executor");

@@ -28,20 +28,39 @@ struct step_context {
 	const char *libexec;     /* folder of pawl-http */
 };
 
+/* What came of a step besides its result. */
+struct step_end {
+	struct str outputs; /* JSON object of strings; empty: none */
+	struct str report;  /* JSON object as the step's program wrote it, for later questions; empty: none */
+	struct str message; /* one sentence about a failure; empty: the caller's usual one */
+	int64_t retry_after_ms; /* the other side named a time; 0: it did not */
+};
+
+/* What a kind of step writes to $PAWL_OUTPUT. */
+enum output_form {
+	OUTPUT_LINES,  /* name=value, see outputs_parse() */
+	OUTPUT_REPORT, /* pawl's own programs: one JSON object, see report_take() */
+};
+
 struct executor {
 	enum node_kind kind;
 	const char *name;
 	/* Fill argv, script, stdin and what else the kind needs of `b->spec`; the engine has put in key, env,
 	 * cwd, paths and limits. NULL: the engine does this kind itself. */
 	enum err_code (*prepare)(const struct step_context *c, struct step_build *b, struct err *err);
-	/* Judge the end: may turn the class, the outputs (JSON object text in *outputs, already made from
-	 * $PAWL_OUTPUT) and the message, and set *retry_after_ms when the other side named a time. NULL: as it is. */
-	void (*finish)(const struct graph_node *node, struct step_result *r, struct str *outputs,
-		       struct str *message, int64_t *retry_after_ms);
+	/* Judge the end: may turn the class in *r and everything in *end, which has been filled from $PAWL_OUTPUT
+	 * (r->outputs, r->outputs_len: the raw text). NULL: as it is. */
+	void (*finish)(const struct graph_node *node, struct step_result *r, struct step_end *end);
+	enum output_form form;
 };
 
 /* The row of a kind; never NULL. */
 const struct executor *executor_for(enum node_kind kind);
+
+/* What a result means for its node: $PAWL_OUTPUT is taken apart in the form of the row, declared outputs
+ * are looked for, the row's finish() is asked. *ret is to be freed with step_end_done() in any case. */
+void step_end_take(const struct graph_node *node, struct step_result *r, struct step_end *ret);
+void step_end_done(struct step_end *end);
 
 void step_build_done(struct step_build *b);
 /* Keep a text for the life of the step; returns the kept text. */
@@ -57,5 +76,14 @@ bool script_is_plain(const char *script, struct str *ret_words, size_t *ret_n);
  * The error names the line. */
 enum err_code outputs_parse(const char *text, size_t len, struct str *ret_json,
 			    struct err *err) MUST_CHECK;
+
+/* Take the other form of $PAWL_OUTPUT, that of pawl's own programs, into *end, and the class into *r:
+ *
+ *	{"outputs": {"name": "text"…}, "report": {…}, "class": "output", "message": "…", "retry_after_ms": 7000}
+ *
+ * All members may be missing. An output that is no string becomes its JSON text, null is left out. The
+ * program's class replaces that of its exit status, but not that of a signal, a time limit or a cancel. What is
+ * no such object fails a step that had not failed. */
+void report_take(struct step_result *r, struct step_end *end);
 
 #endif

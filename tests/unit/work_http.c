@@ -195,9 +195,11 @@ static void ask_url(struct node_http http, const char *method, const char *url, 
 	m.spec = b.spec;
 	engine_run(&e, &m, &r);
 	*ret = (struct answer){ .r = r.result };
-	if (r.result.outputs)
-		ck_assert_int_eq(outputs_parse(r.result.outputs, r.result.outputs_len, &ret->outputs, &err), ERR_OK);
-	x->finish(&node, &ret->r, &ret->outputs, &ret->message, &ret->retry_after_ms);
+	struct step_end end;
+	step_end_take(&node, &ret->r, &end);
+	ret->outputs = end.outputs;
+	ret->message = end.message;
+	ret->retry_after_ms = end.retry_after_ms;
 	ret->log = engine_log(&e);
 	proto_done(&r);
 	step_build_done(&b);

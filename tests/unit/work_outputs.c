@@ -67,6 +67,50 @@ START_TEST(too_much_output_is_refused)
 }
 END_TEST
 
+/* clang-format off */
+static const struct {
+	const char *text;
+	enum error_class given, class;
+	const char *outputs, *report, *message;
+	int64_t after;
+} reports[] = {
+	{ "{}", CLASS_NONE, CLASS_NONE, "", "", "", 0 },
+	{ "{\"outputs\":{\"a\":\"1\",\"n\":2,\"l\":[1],\"no\":null},\"report\":{\"kind\":\"x\"}}", CLASS_NONE, CLASS_NONE,
+	  "{\"a\":\"1\",\"n\":\"2\",\"l\":\"[1]\"}", "{\"kind\":\"x\"}", "", 0 },
+	{ "{\"class\":\"http_status\",\"message\":\"a\\u001bb\",\"retry_after_ms\":70}", CLASS_EXIT, CLASS_HTTP_STATUS, "", "",
+	  "a\\x1Bb", 70 },
+	{ "{\"class\":\"http_status\",\"message\":\"m\"}", CLASS_NONE, CLASS_HTTP_STATUS, "", "", "m", 0 },
+	{ "{\"class\":\"no_such\",\"message\":\"m\"}", CLASS_EXIT, CLASS_EXIT, "", "", "m", 0 },
+	{ "{\"class\":\"http_status\",\"message\":\"m\",\"report\":{}}", CLASS_TIMEOUT, CLASS_TIMEOUT, "", "{}", "", 0 },
+	{ "{\"outputs\":", CLASS_EXIT, CLASS_EXIT, "", "", "", 0 },
+};
+/* clang-format on */
+
+START_TEST(reports_are_taken)
+{
+	const char *text = reports[_i].text;
+	struct step_result r = { .class = reports[_i].given, .outputs = text, .outputs_len = strlen(text) };
+	CLEANUP(step_end_done) struct step_end end = { 0 };
+	report_take(&r, &end);
+	ck_assert_int_eq(r.class, reports[_i].class);
+	ck_assert_str_eq(str_text(&end.outputs), reports[_i].outputs);
+	ck_assert_str_eq(str_text(&end.report), reports[_i].report);
+	ck_assert_str_eq(str_text(&end.message), reports[_i].message);
+	ck_assert_int_eq(end.retry_after_ms, reports[_i].after);
+}
+END_TEST
+
+START_TEST(a_broken_report_fails_a_good_end)
+{
+	const char *text = "[1]";
+	struct step_result r = { .outputs = text, .outputs_len = strlen(text) };
+	CLEANUP(step_end_done) struct step_end end = { 0 };
+	report_take(&r, &end);
+	ck_assert_int_eq(r.class, CLASS_OUTPUT);
+	ck_assert_ptr_nonnull(strstr(end.message.p, "JSON object"));
+}
+END_TEST
+
 START_TEST(plain_commands_are_told_apart)
 {
 	auto_str words = STR_INIT;
@@ -105,6 +149,8 @@ int main(void)
 	tcase_add_test(t, too_much_output_is_refused);
 	tcase_add_loop_test(t, plain_commands_are_told_apart, 0, (int)COUNT(plain));
 	tcase_add_test(t, the_last_value_of_a_variable_counts);
+	tcase_add_loop_test(t, reports_are_taken, 0, (int)COUNT(reports));
+	tcase_add_test(t, a_broken_report_fails_a_good_end);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
