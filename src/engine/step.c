@@ -159,7 +159,8 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 	struct scope_ctx ctx = { e, n, n->run, b, 0 };
 	struct expr_scope scope = node_scope(&ctx);
 	struct step_context c = { .graph = n->run->graph, .node = n->def, .scope = &scope,
-				  .workspace = n->run->workspace, .libexec = e->libexec };
+				  .workspace = n->run->workspace, .libexec = e->libexec,
+				  .iteration = n->iteration };
 	struct step_spec *s = &b->spec;
 	s->key = node_key(n);
 	s->run_id = step_keep(b, id_text('r', n->run->id).s, ID_LEN);
@@ -177,12 +178,12 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 	s->processes = n->def->limits.processes;
 	auto_free char *log = log_path_in(e->home, n->run->id, n->idx, n->generation, n->iteration, n->attempt);
 	s->log_path = step_keep(b, log, strlen(log));
+	fill_secrets(n, b);
 	enum err_code code = fill_env(e, n, b, &scope, err);
 	if (!code)
 		code = fill_cwd(n, b, &scope, err);
 	if (!code)
 		code = executor_for(n->def->kind)->prepare(&c, b, err);
-	fill_secrets(n, b);
 	GROW(b->env, b->nenv, b->capenv);
 	b->env[b->nenv] = NULL;
 	s->env = b->env;

@@ -25,7 +25,9 @@ struct step_context {
 	const struct graph_node *node;
 	const struct expr_scope *scope;
 	const char *workspace;   /* absolute */
-	const char *libexec;     /* folder of pawl-http */
+	const char *libexec;     /* folder of pawl-http and pawl's other programs */
+	int iteration;           /* from 1 */
+	const char *feedback;    /* what the last iteration's checks say, for the next prompt; NULL: nothing */
 };
 
 /* What came of a step besides its result. */
@@ -46,7 +48,7 @@ struct executor {
 	enum node_kind kind;
 	const char *name;
 	/* Fill argv, script, stdin and what else the kind needs of `b->spec`; the engine has put in key, env,
-	 * cwd, paths and limits. NULL: the engine does this kind itself. */
+	 * cwd, paths, secrets and limits. NULL: the engine does this kind itself. */
 	enum err_code (*prepare)(const struct step_context *c, struct step_build *b, struct err *err);
 	/* Judge the end: may turn the class in *r and everything in *end, which has been filled from $PAWL_OUTPUT
 	 * (r->outputs, r->outputs_len: the raw text). NULL: as it is. */
