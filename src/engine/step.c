@@ -262,28 +262,19 @@ static void free_place(struct engine *e, struct node *n)
 
 static enum attempt_state attempt_state_of(enum error_class class)
 {
-	switch (class) {
-	case CLASS_NONE:
-		return ATTEMPT_SUCCEEDED;
-	case CLASS_TIMEOUT:
-		return ATTEMPT_TIMED_OUT;
-	case CLASS_CANCELED:
-		return ATTEMPT_CANCELED;
-	case CLASS_INTERRUPTED:
-		return ATTEMPT_INTERRUPTED;
-	case CLASS_EXIT:
-	case CLASS_SIGNAL:
-	case CLASS_SPAWN:
-	case CLASS_OUTPUT:
-	case CLASS_EXPRESSION:
-	case CLASS_HTTP_STATUS:
-	case CLASS_CONNECTION:
-	case CLASS_WORKSPACE:
-	case CLASS_CHILD:
-	case CLASS_SYSTEM:
-	case CLASS_COUNT:
-		break;
-	}
+	static const struct {
+		enum error_class class;
+		enum attempt_state state;
+	} others[] = {
+		{ CLASS_NONE, ATTEMPT_SUCCEEDED },
+		{ CLASS_TIMEOUT, ATTEMPT_TIMED_OUT },
+		{ CLASS_AGENT_TIMEOUT, ATTEMPT_TIMED_OUT },
+		{ CLASS_CANCELED, ATTEMPT_CANCELED },
+		{ CLASS_INTERRUPTED, ATTEMPT_INTERRUPTED },
+	};
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (others[i].class == class)
+			return others[i].state;
 	return ATTEMPT_FAILED;
 }
 

@@ -4,6 +4,7 @@
 #include "base/regex.h"
 #include "model/error.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <string.h>
 
@@ -11,10 +12,11 @@
 /* What passes by itself more often than not. */
 #define CLASSES_DEFAULT                                                                            \
 	(CLASS_BIT(CLASS_TIMEOUT) | CLASS_BIT(CLASS_CONNECTION) | CLASS_BIT(CLASS_INTERRUPTED) |   \
-	 CLASS_BIT(CLASS_SIGNAL))
-/* The command or the server itself said no. */
+	 CLASS_BIT(CLASS_SIGNAL) | CLASS_BIT(CLASS_AGENT_TIMEOUT) | CLASS_BIT(CLASS_PROVIDER))
+/* The command, the server or the agent itself said no. */
 #define CLASSES_AGGRESSIVE                                                                         \
-	(CLASSES_DEFAULT | CLASS_BIT(CLASS_EXIT) | CLASS_BIT(CLASS_HTTP_STATUS))
+	(CLASSES_DEFAULT | CLASS_BIT(CLASS_EXIT) | CLASS_BIT(CLASS_HTTP_STATUS) |                  \
+	 CLASS_BIT(CLASS_AGENT_CRASH) | CLASS_BIT(CLASS_AGENT_FAILURE) | CLASS_BIT(CLASS_PUBLISH))
 
 /* clang-format off */
 static const struct retry_policy policies[] = {
@@ -36,11 +38,14 @@ static const struct { const char *name; int number; } signals[] = {
 	{ "SEGV", SIGSEGV }, { "SYS", SIGSYS }, { "TERM", SIGTERM }, { "TRAP", SIGTRAP }, { "USR1", SIGUSR1 },
 	{ "USR2", SIGUSR2 }, { "XCPU", SIGXCPU }, { "XFSZ", SIGXFSZ },
 };
-/* Classes that another attempt can help against. */
+/* Classes that another attempt can help against. What a check refuses needs another iteration, not the
+ * same check again; budgets and loops end what would be tried. */
 static const enum error_class retried[] = {
 	CLASS_EXIT, CLASS_SIGNAL, CLASS_TIMEOUT, CLASS_SPAWN, CLASS_OUTPUT, CLASS_HTTP_STATUS,
 	CLASS_CONNECTION, CLASS_INTERRUPTED, CLASS_WORKSPACE, CLASS_CHILD, CLASS_SYSTEM,
+	CLASS_AGENT_CRASH, CLASS_AGENT_TIMEOUT, CLASS_AGENT_FAILURE, CLASS_PROVIDER, CLASS_PUBLISH,
 };
+static_assert(CLASS_COUNT <= 32, "the classes of a policy are bits of an unsigned int");
 /* clang-format on */
 
 void load_retry(struct load *l, const struct tree *v, struct retry_policy *retry)

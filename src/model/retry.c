@@ -45,7 +45,8 @@ static void find_rule(const struct retry_policy *p, const struct retry_case *c, 
 	int sig = c->signal > 0 ? c->signal : c->exit_code > 128 && c->exit_code < 193 ? c->exit_code - 128 : 0;
 	const char *pattern;
 	rule[0] = '\0';
-	if (c->class == CLASS_CANCELED || c->class == CLASS_EXPRESSION || c->class == CLASS_NONE)
+	if (c->class == CLASS_CANCELED || c->class == CLASS_EXPRESSION || c->class == CLASS_NONE ||
+	    c->class == CLASS_BUDGET || c->class == CLASS_LOOP)
 		return;
 	if (c->class == CLASS_EXIT && has(p->exit_codes, p->nexit_codes, c->exit_code))
 		(void)snprintf(rule, size, "exit:%d", c->exit_code);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which failure is tried again, after how long, and by which rule. */
 #include "model/retry.h"
+#include "base/str.h"
 
 #include <check.h>
 #include <string.h>
@@ -39,6 +40,8 @@ static const struct { struct retry_case c; const char *rule; } rows[] = {
 	{ { .attempt = 1, .class = CLASS_CANCELED, .exit_code = 75, .tail = "try again", .tail_len = 9 }, NULL },
 	{ { .attempt = 1, .class = CLASS_EXPRESSION, .tail = "try again", .tail_len = 9 }, NULL },
 	{ { .attempt = 1, .class = CLASS_NONE, .tail = "try again", .tail_len = 9 }, NULL },
+	{ { .attempt = 1, .class = CLASS_BUDGET, .tail = "try again", .tail_len = 9 }, NULL },
+	{ { .attempt = 1, .class = CLASS_LOOP, .tail = "try again", .tail_len = 9 }, NULL },
 };
 /* clang-format on */
 
@@ -97,6 +100,25 @@ START_TEST(what_the_other_side_names_is_waited_for)
 }
 END_TEST
 
+/* The numbers are in databases: they may grow, but never change. */
+START_TEST(classes_keep_their_numbers)
+{
+	auto_str all = STR_INIT;
+	for (int i = 0; i < CLASS_COUNT; i++) {
+		enum error_class c = (enum error_class)i;
+		str_addf(&all, "%s%s", i ? " " : "", error_class_name(c));
+		ck_assert_int_eq(error_class_from_name(error_class_name(c)), c);
+		ck_assert_int_gt(strlen(error_class_meaning(c)), 5);
+	}
+	ck_assert_str_eq(str_text(&all), "none exit signal timeout spawn output expression http_status connection "
+					 "interrupted workspace child canceled system agent_crash agent_timeout "
+					 "agent_failure typecheck_failed lint_failed test_failed blackbox_failed "
+					 "ci_failed contract_failed verification_failed snapshot_error provider "
+					 "budget loop publish");
+	ck_assert_int_eq(error_class_from_name("nonsense"), CLASS_COUNT);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("model_retry");
@@ -105,6 +127,7 @@ int main(void)
 	tcase_add_test(t, any_exit_is_every_code_that_is_not_zero);
 	tcase_add_loop_test(t, the_wait_grows_to_its_longest, 0, COUNT(waits));
 	tcase_add_test(t, what_the_other_side_names_is_waited_for);
+	tcase_add_test(t, classes_keep_their_numbers);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
