@@ -20,6 +20,12 @@ enum err_code check_attempts(struct store *st, void (*fn)(void *ctx, const struc
 			     struct err *err) MUST_CHECK;
 enum err_code check_events(struct store *st, void (*fn)(void *ctx, const struct event_row *e), void *ctx,
 			   struct err *err) MUST_CHECK;
+enum err_code check_checkpoints(struct store *st, void (*fn)(void *ctx, const struct checkpoint_row *c),
+				void *ctx, struct err *err) MUST_CHECK;
+enum err_code check_workspaces(struct store *st, void (*fn)(void *ctx, const struct workspace_row *w),
+			       void *ctx, struct err *err) MUST_CHECK;
+enum err_code check_procedures(struct store *st, void (*fn)(void *ctx, const struct procedure_row *p),
+			       void *ctx, struct err *err) MUST_CHECK;
 /* Idempotency keys whose answer names nothing that is there. */
 enum err_code check_keys(struct store *st, void (*fn)(void *ctx, const char *key), void *ctx,
 			 struct err *err) MUST_CHECK;

@@ -38,13 +38,13 @@ WHERE id = ?1
 
 -- NODE_PUT: a node in this generation
 INSERT INTO node(run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms,
-	ended_ms, next_ms, stale, seq, version)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 1)
+	ended_ms, next_ms, stale, seq, began, before, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 1)
 ON CONFLICT(run, idx, generation) DO UPDATE SET state = excluded.state, iteration = excluded.iteration,
 	attempt = excluded.attempt, token = excluded.token, class = excluded.class, reason = excluded.reason,
 	outputs = excluded.outputs, child = excluded.child, started_ms = excluded.started_ms,
 	ended_ms = excluded.ended_ms, next_ms = excluded.next_ms, stale = excluded.stale,
-	seq = excluded.seq, version = version + 1
+	seq = excluded.seq, began = excluded.began, before = excluded.before, version = version + 1
 
 -- INSTANCE_ADD: a node that came into being while the run went on
 INSERT INTO instance(run, idx, parent, expansion, name, bindings) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -60,6 +60,22 @@ UPDATE attempt SET state = ?2, class = ?3, exit_code = ?4, signal = ?5, message 
 	cpu_us = ?10, rss_kib = ?11, frozen_ms = ?12, log_bytes = ?13, log_lines = ?14, log_dropped = ?15, log_lost = ?16,
 	redacted = ?17, leftover = ?18, retry_in_ms = ?19, retry_reason = ?20
 WHERE token = ?1 AND state = 0
+
+-- WORKSPACE_PUT: a folder that a run has
+INSERT INTO workspace(run, stream, kind, path, repository, branch, base, state, tree) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT(run, stream) DO UPDATE SET path = excluded.path, repository = excluded.repository, branch = excluded.branch,
+	base = excluded.base, state = excluded.state, tree = excluded.tree
+
+-- CHECKPOINT_ADD: what can be gone back to
+INSERT INTO checkpoint(run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+
+-- PROCEDURE_PUT: how far a way back is
+INSERT OR REPLACE INTO procedure(run, step, verb, was, request, spaces, began_ms, ended_ms, lost_ms, error)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+
+-- FORK_ADD: a run that began at a checkpoint of another one
+INSERT INTO fork(run, source, checkpoint) VALUES (?1, ?2, ?3)
 
 -- META_SET: a fact of the home
 INSERT INTO meta(k, v) VALUES (?1, ?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v
@@ -87,6 +103,44 @@ FROM event ORDER BY seq
 
 -- WORKFLOW_GET: the text of a definition
 SELECT file, source, includes FROM workflow WHERE hash = ?1
+
+-- WORKSPACES_OF: the folders of a run
+SELECT run, stream, kind, path, repository, branch, base, state, tree FROM workspace WHERE run = ?1 ORDER BY stream
+
+-- WORKSPACES_HELD: those that somebody has, or that are just given back
+SELECT run, stream, kind, path, repository, branch, base, state, tree FROM workspace WHERE state = ?1
+
+-- CHECKPOINTS_OF: all of a run, oldest first
+SELECT run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft FROM checkpoint
+WHERE run = ?1 AND number > ?2 ORDER BY number, stream LIMIT ?3
+
+-- CHECKPOINT_LAST: the number of the newest one
+SELECT max(number) FROM checkpoint WHERE run = ?1
+
+-- CHECKPOINT_AT: by its number
+SELECT run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft FROM checkpoint
+WHERE run = ?1 AND number = ?2 ORDER BY stream LIMIT 1
+
+-- CHECKPOINT_OF: the newest one of a node; goes through those of its run
+SELECT run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft FROM checkpoint
+WHERE run = ?1 AND idx = ?2 ORDER BY number DESC LIMIT 1
+
+-- CHECKPOINT_FILES: the newest one of a workstream up to an event
+SELECT run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft FROM checkpoint
+WHERE run = ?1 AND stream = ?2 AND seq <= ?3 ORDER BY number DESC LIMIT 1
+
+-- PROCEDURE_GET: how far a way back is
+SELECT run, step, verb, was, request, spaces, began_ms, ended_ms, lost_ms, error FROM procedure WHERE run = ?1
+
+-- FORK_GET: what a run was forked from
+SELECT run, source, checkpoint FROM fork WHERE run = ?1
+
+-- FORKS_OF: the runs that were forked from one
+SELECT run, source, checkpoint FROM fork WHERE source = ?1 ORDER BY run
+
+-- NODE_MOVES: the moves of a run's nodes up to an event, oldest first
+SELECT idx, generation, iteration, attempt, now, seq FROM event
+WHERE run = ?1 AND idx IS NOT NULL AND now IS NOT NULL AND seq <= ?2 ORDER BY seq
 
 -- ORDERS_LIVE: at start, one live state after the other
 SELECT id, workflow, name, file, dir, state, priority, place, params, env, until, flags, max_wait_ms, reason, run,
@@ -124,7 +178,7 @@ SELECT CAST(avg(d) AS INTEGER) FROM (SELECT ended_ms - started_ms AS d FROM run 
 
 -- NODES_OF: the nodes of a run, every generation
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	stale, seq, version
+	stale, seq, version, began, before
 FROM node WHERE run = ?1 ORDER BY idx, generation
 
 -- INSTANCES_OF: the instances of a run
@@ -210,7 +264,7 @@ SELECT count(*) FROM run WHERE acknowledged = 0
 
 -- NODES_PAGE: some nodes of a run, the newest generation of each first
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	stale, seq, version
+	stale, seq, version, began, before
 FROM node WHERE run = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx, generation DESC
 
 -- NODE_TOKEN: the newest attempt and generation of a node
@@ -218,7 +272,7 @@ SELECT token, generation FROM node WHERE run = ?1 AND idx = ?2 ORDER BY generati
 
 -- CHECKPOINTS_PAGE: what succeeded, in order of completion; sorts the run's nodes
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	stale, seq, version
+	stale, seq, version, began, before
 FROM node WHERE run = ?1 AND state = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4
 
 -- INSTANCE_BY_IDX: one instance
@@ -302,7 +356,7 @@ FROM run ORDER BY id
 
 -- CHECK_NODES: each node in each generation (scan)
 SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
-	stale, seq, version
+	stale, seq, version, began, before
 FROM node ORDER BY run, idx, generation
 
 -- CHECK_INSTANCES: each instance (scan)
@@ -317,3 +371,13 @@ FROM attempt ORDER BY token
 -- CHECK_KEYS: answers that name what is not there; of a verb on the queue they name nothing (scan)
 SELECT key FROM idempotency WHERE id <> 0 AND ((kind = 1 AND id NOT IN (SELECT id FROM work_order))
 	OR (kind = 2 AND id NOT IN (SELECT id FROM run)))
+
+-- CHECK_CHECKPOINTS: each checkpoint (scan)
+SELECT run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft FROM checkpoint
+ORDER BY run, number, stream
+
+-- CHECK_WORKSPACES: each folder of a run (scan)
+SELECT run, stream, kind, path, repository, branch, base, state, tree FROM workspace ORDER BY run, stream
+
+-- CHECK_PROCEDURES: each way back (scan)
+SELECT run, step, verb, was, request, spaces, began_ms, ended_ms, lost_ms, error FROM procedure ORDER BY run

@@ -67,9 +67,10 @@ void store_node_put(struct store *st, const struct node_row *n)
 {
 	turn_begin(st);
 	sqlite3_stmt *s = stmt_get(st, STMT_NODE_PUT);
-	stmt_bind(s, "iiiiiizittziiiii", n->run, (int64_t)n->idx, (int64_t)n->generation, (int64_t)n->state,
+	stmt_bind(s, "iiiiiizittziiiiiit", n->run, (int64_t)n->idx, (int64_t)n->generation, (int64_t)n->state,
 		  (int64_t)n->iteration, (int64_t)n->attempt, n->token, (int64_t)n->class, n->reason,
-		  n->outputs, n->child, n->started_ms, n->ended_ms, n->next_ms, (int64_t)n->stale, n->seq);
+		  n->outputs, n->child, n->started_ms, n->ended_ms, n->next_ms, (int64_t)n->stale, n->seq,
+		  n->began, n->before);
 	stmt_run(st, s);
 }
 
@@ -213,6 +214,8 @@ void node_from_stmt(sqlite3_stmt *s, struct node_row *n)
 		.stale = col_int(s, 14) != 0,
 		.seq = col_int(s, 15),
 		.version = col_int(s, 16),
+		.began = col_int(s, 17),
+		.before = col_text(s, 18),
 	};
 }
 

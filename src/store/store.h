@@ -102,6 +102,8 @@ struct node_row {
 	id_t64 child;
 	int64_t started_ms, ended_ms, next_ms, seq, version;
 	bool stale; /* what it was made from was made anew since */
+	int64_t began;      /* event by which its present iteration began, 0: it did not */
+	const char *before; /* snapshot of its workspace then; NULL: none was kept */
 };
 
 struct instance_row {
@@ -127,6 +129,43 @@ struct attempt_row {
 	int64_t retry_in_ms; /* -1: none */
 	const char *retry_reason;
 	const char *report; /* JSON that the step's program wrote about its work; NULL: none */
+};
+
+/* SPACE_EMPTY stands for the snapshot of an empty folder wherever a snapshot is named. */
+#define SPACE_EMPTY "empty"
+enum space_state { SPACE_WANTED, SPACE_HELD, SPACE_LEAVING, SPACE_RELEASED };
+struct workspace_row {
+	id_t64 run;
+	int stream, kind;
+	const char *path, *repository, *branch, *base; /* the last three of a worktree, else NULL */
+	enum space_state state;
+	const char *tree; /* newest snapshot; NULL: none */
+};
+
+struct checkpoint_row {
+	id_t64 run;
+	int number, stream, idx; /* number 0: the start, idx -1 */
+	int generation, iteration;
+	int64_t seq, at_ms;
+	const char *tree, *why_not; /* either is NULL */
+	int64_t nleft;
+};
+
+/* A way back that takes several steps; the numbers are stored. */
+enum procedure_step {
+	STEP_ACQUIRE, STEP_PROTECT, STEP_RESTORE, STEP_COMMIT, STEP_HEALTH, STEP_DONE, STEP_UNDONE, STEP_COUNT
+};
+struct procedure_row {
+	id_t64 run;
+	enum procedure_step step;
+	int verb, was;
+	const char *request, *spaces, *error;
+	int64_t began_ms, ended_ms, lost_ms;
+};
+
+struct fork_row {
+	id_t64 run, source;
+	int checkpoint;
 };
 
 struct event_row {
@@ -155,6 +194,10 @@ void store_node_put(struct store *st, const struct node_row *n); /* add or repla
 void store_instance_add(struct store *st, const struct instance_row *i);
 void store_attempt_add(struct store *st, const struct attempt_row *a);
 void store_attempt_end(struct store *st, const struct attempt_row *a); /* a running one, once */
+void store_workspace_put(struct store *st, const struct workspace_row *w);
+void store_checkpoint_add(struct store *st, const struct checkpoint_row *c);
+void store_procedure_put(struct store *st, const struct procedure_row *p);
+void store_fork_add(struct store *st, const struct fork_row *f);
 void store_meta_set(struct store *st, const char *k, const char *v);
 void store_idempotency_put(struct store *st, const char *key, const struct hash *body, int kind,
 			   id_t64 id, int64_t now_ms);
@@ -178,6 +221,28 @@ enum err_code store_instances_of(struct store *st, id_t64 run,
 enum err_code store_attempt_ends(struct store *st, id_t64 run,
 				 void (*fn)(void *ctx, int idx, int generation, enum attempt_state state),
 				 void *ctx, struct err *err) MUST_CHECK;
+enum err_code store_workspaces_of(struct store *st, id_t64 run,
+				  void (*fn)(void *ctx, const struct workspace_row *w), void *ctx,
+				  struct err *err) MUST_CHECK;
+enum err_code store_workspaces_in(struct store *st, enum space_state state,
+				  void (*fn)(void *ctx, const struct workspace_row *w), void *ctx,
+				  struct err *err) MUST_CHECK;
+/* Those with a number above `after` (-1: all), oldest first, at most `limit`. */
+enum err_code store_checkpoints_of(struct store *st, id_t64 run, int after, int64_t limit,
+				   void (*fn)(void *ctx, const struct checkpoint_row *c), void *ctx,
+				   struct err *err) MUST_CHECK;
+int store_last_checkpoint(struct store *st, id_t64 run);
+/* The moves of a run's nodes up to event `upto`, oldest first. */
+struct node_move {
+	int idx, generation, iteration, attempt;
+	enum node_state now;
+	int64_t seq;
+};
+enum err_code store_node_moves(struct store *st, id_t64 run, int64_t upto,
+			       void (*fn)(void *ctx, const struct node_move *m), void *ctx,
+			       struct err *err) MUST_CHECK;
+enum err_code store_forks_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct fork_row *f),
+			     void *ctx, struct err *err) MUST_CHECK;
 /* Text of a definition, yours. ERR_NOT_FOUND. */
 enum err_code store_workflow_get(struct store *st, const struct hash *hash, char **ret_file,
 				 char **ret_source, char **ret_includes, struct err *err) MUST_CHECK;
@@ -186,6 +251,16 @@ enum err_code store_order_get(struct store *st, id_t64 id, struct order_row *ret
 enum err_code store_run_get(struct store *st, id_t64 id, struct run_row *ret, struct err *err) MUST_CHECK;
 enum err_code store_attempt_get(struct store *st, int64_t token, struct attempt_row *ret,
 				struct err *err) MUST_CHECK;
+/* A checkpoint by its number, the newest of a node, the newest of a workstream up to an event. */
+enum err_code store_checkpoint_at(struct store *st, id_t64 run, int number, struct checkpoint_row *ret,
+				  struct err *err) MUST_CHECK;
+enum err_code store_checkpoint_of(struct store *st, id_t64 run, int idx, struct checkpoint_row *ret,
+				  struct err *err) MUST_CHECK;
+enum err_code store_checkpoint_files(struct store *st, id_t64 run, int stream, int64_t upto,
+				     struct checkpoint_row *ret, struct err *err) MUST_CHECK;
+enum err_code store_procedure_get(struct store *st, id_t64 run, struct procedure_row *ret,
+				  struct err *err) MUST_CHECK;
+enum err_code store_fork_get(struct store *st, id_t64 run, struct fork_row *ret, struct err *err) MUST_CHECK;
 char *store_meta_get(struct store *st, const char *k); /* yours; NULL if not set */
 bool store_idempotency_get(struct store *st, const char *key, struct hash *ret_body, int *ret_kind,
 			   id_t64 *ret_id);

@@ -1,0 +1,6 @@
+DROP TABLE fork;
+DROP TABLE procedure;
+DROP TABLE checkpoint;
+DROP TABLE workspace;
+ALTER TABLE node DROP COLUMN before;
+ALTER TABLE node DROP COLUMN began;

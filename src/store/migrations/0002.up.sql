@@ -1,0 +1,66 @@
+-- Going back: the workspaces of runs, what their files were, and rollbacks under way.
+
+-- When the present iteration of a node began (the number of its event), and the snapshot of its workspace then:
+-- NULL when none was kept.
+ALTER TABLE node ADD COLUMN began INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE node ADD COLUMN before TEXT;
+
+-- A folder that belongs to a run for a while: one for each workstream that has its own.
+CREATE TABLE workspace (
+	run INTEGER NOT NULL REFERENCES run(id),
+	stream INTEGER NOT NULL,    -- index of the workstream; 0 is main
+	kind INTEGER NOT NULL,      -- enum workspace_kind
+	path TEXT NOT NULL,
+	repository TEXT,            -- of a worktree: the common git folder
+	branch TEXT,
+	base TEXT,                  -- the commit that it began from
+	state INTEGER NOT NULL,     -- enum space_state
+	tree TEXT,                  -- its newest snapshot
+	PRIMARY KEY (run, stream)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX workspace_by_state ON workspace(state);
+
+-- What can be gone back to: the start of a run (number 0, no node) and each success of a node. `seq` is the
+-- event of the success; `tree` the snapshot of the node's workspace, or `why_not` says why there is none.
+CREATE TABLE checkpoint (
+	run INTEGER NOT NULL REFERENCES run(id),
+	number INTEGER NOT NULL,
+	stream INTEGER NOT NULL,
+	idx INTEGER NOT NULL,       -- -1: the start
+	generation INTEGER NOT NULL,
+	iteration INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	at_ms INTEGER NOT NULL,
+	tree TEXT,
+	why_not TEXT,
+	nleft INTEGER NOT NULL,     -- what the snapshot does not cover
+	PRIMARY KEY (run, number, stream)
+) STRICT, WITHOUT ROWID;
+
+-- What of going back takes several steps: each is committed before the next. One row a run: the last one.
+CREATE TABLE procedure (
+	run INTEGER PRIMARY KEY REFERENCES run(id),
+	step INTEGER NOT NULL,      -- enum procedure_step
+	verb INTEGER NOT NULL,
+	was INTEGER NOT NULL,       -- state of the run before it
+	request TEXT NOT NULL,      -- what was asked for: JSON
+	spaces TEXT NOT NULL,       -- JSON list: {stream, to, protect, patch, written, removed}
+	began_ms INTEGER NOT NULL,
+	ended_ms INTEGER NOT NULL,
+	lost_ms INTEGER NOT NULL,   -- from the checkpoint to the beginning: what is done again
+	error TEXT
+) STRICT;
+
+-- A run that began at a checkpoint of another one.
+CREATE TABLE fork (
+	run INTEGER PRIMARY KEY REFERENCES run(id),
+	source INTEGER NOT NULL,
+	checkpoint INTEGER NOT NULL
+) STRICT;
+CREATE INDEX fork_by_source ON fork(source);
+
+-- What succeeded before this can be gone back to, too, but for its files.
+INSERT INTO checkpoint(run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft)
+SELECT run, row_number() OVER (PARTITION BY run ORDER BY seq), 0, idx, generation, iteration, seq, ended_ms, NULL,
+	'made before files were kept', 0
+FROM node WHERE state = 7;
