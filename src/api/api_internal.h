@@ -208,6 +208,7 @@ ROUTE(api_runs);
 ROUTE(api_run);
 ROUTE(api_run_definition);
 ROUTE(api_run_verb);
+ROUTE(api_node_verb);
 ROUTE(api_nodes);
 ROUTE(api_node);
 ROUTE(api_node_attempts);

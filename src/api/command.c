@@ -171,6 +171,24 @@ enum err_code api_run_verb(struct request *r, struct err *err)
 	return ERR_OK;
 }
 
+enum err_code api_node_verb(struct request *r, struct err *err)
+{
+	struct command c = { .verb = r->route->verb, .nodes = &r->args[1], .nnodes = 1 };
+	int idx;
+	engine_settle(r->api->engine);
+	enum err_code code = find_run(r->api, r->args[0], &c.id, err);
+	if (!code)
+		code = node_find(r->api, c.id, r->args[1], &idx, err);
+	if (!code)
+		code = common(r, &c, err);
+	if (code)
+		return code;
+	const struct json *outputs = json_get(r->json, "outputs");
+	c.outputs = json_type(outputs) == JSON_NULL ? NULL : outputs;
+	command_start(r, &c);
+	return ERR_OK;
+}
+
 enum err_code api_queue_verb(struct request *r, struct err *err)
 {
 	struct command c = { .verb = r->route->verb };

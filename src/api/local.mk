@@ -44,6 +44,7 @@ PAWL_API_TESTS = \
 	tests/api/logs.py \
 	tests/api/program.py \
 	tests/api/read.py \
+	tests/api/steer.py \
 	tests/api/streams.py
 TESTS += $(PAWL_API_TESTS)
 dist_check_SCRIPTS += $(PAWL_API_TESTS)

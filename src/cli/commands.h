@@ -17,11 +17,17 @@ extern const struct command cmd_events;            /* events.c */
 extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_until, cmd_cancel,
     cmd_retry, cmd_resume_from, /* reset.c */
     cmd_ack, cmd_hold, cmd_release, cmd_priority, cmd_front, cmd_back;          /* verbs.c */
+extern const struct command cmd_skip, cmd_mark;    /* decide.c */
 extern const struct command cmd_validate, cmd_graph;                            /* files.c */
 extern const struct command cmd_engine, cmd_fsck;                               /* engine.c */
 extern const struct command cmd_doctor;                                         /* doctor.c */
 extern const struct command cmd_console;                                /* console.c */
 extern const struct command cmd_help, cmd_version, cmd_exit_codes; /* help.c */
 extern const struct command cmd_completion;                                     /* completion.c */
+
+/* RUN NODE or RUN/NODE at the front of the arguments: both encoded for a path, yours. *ret_used says how many arguments
+ * they are. decide.c */
+enum err_code node_args(const struct call *call, char **ret_run, char **ret_node, size_t *ret_used,
+			struct err *err) MUST_CHECK;
 
 #endif

@@ -7,6 +7,7 @@ libcli_a_SOURCES = \
 	src/cli/completion.c \
 	src/cli/connection.c \
 	src/cli/console.c \
+	src/cli/decide.c \
 	src/cli/demo.c \
 	src/cli/doctor.c \
 	src/cli/engine.c \
@@ -41,6 +42,6 @@ tests_unit_cli_commands_LDADD = $(LIB_CLI) $(CHECK_LIBS)
 
 TESTS += tests/cli/generated.sh
 dist_check_SCRIPTS += tests/cli/generated.sh
-TESTS += tests/cli/commands.sh tests/cli/terminal.sh
-dist_check_SCRIPTS += tests/cli/commands.sh tests/cli/terminal.sh
+TESTS += tests/cli/commands.sh tests/cli/steer.sh tests/cli/terminal.sh
+dist_check_SCRIPTS += tests/cli/commands.sh tests/cli/steer.sh tests/cli/terminal.sh
 EXTRA_DIST += tests/cli/lib.sh

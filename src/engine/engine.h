@@ -92,6 +92,7 @@ struct command {
 	bool failure;              /* until: also at the first failure */
 	bool only;                 /* resume_from: just these nodes; what came after becomes stale */
 	int priority;
+	const struct json *outputs; /* mark: an object of strings, or NULL */
 	const char *reason, *who;
 	const struct submission *submit;
 	const char *idempotency_key; /* NULL: none */

@@ -330,6 +330,9 @@ void node_move(struct engine *e, struct node *n, enum node_state to, const struc
 void node_store(struct engine *e, const struct node *n, int64_t seq); /* its row, as it is now */
 /* It ended: the ones that need it, its group and its run take notice. */
 void node_end(struct engine *e, struct node *n, enum node_state to, enum error_class class, const char *reason);
+/* … with the words of whoever ended it. */
+void node_end_by(struct engine *e, struct node *n, enum node_state to, enum error_class class,
+		 const struct note *note);
 /* All that it needs has ended: decide whether it runs or is skipped. */
 void node_consider(struct engine *e, struct node *n);
 void node_make_ready(struct engine *e, struct node *n);
@@ -388,6 +391,14 @@ void pool_close_all(struct engine *e);
 
 /* ---- reset.c ---- */
 enum err_code run_reset(struct engine *e, const struct command *c, const struct note *n, struct err *err);
+
+/* ---- mark.c: skip and mark ---- */
+enum err_code run_mark(struct engine *e, const struct command *c, const struct note *n, struct err *err);
+/* Both do nothing for other verbs. What a reset for skip or mark asks first … */
+enum err_code mark_check(const struct run *r, const struct command *c, struct err *err);
+/* … and does when the nodes have gone back. */
+void mark_apply(struct engine *e, struct run *r, const struct command *c, const struct note *n);
+bool mark_is(enum verb v);
 
 /* ---- recover.c ---- */
 /* Read a run that ended back into memory, as it ended. */

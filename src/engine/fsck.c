@@ -172,6 +172,7 @@ static void fold_node(struct facts *f, const struct event_row *e)
 	}
 	fold(f, ENTITY_NODE, e, fact_name(e->run, e->idx), &n->folded, start);
 	n->last = e->seq;
+	n->decided = e->actor == ACTOR_OPERATOR && state_final(ENTITY_NODE, e->now);
 	if (e->now == NODE_RUNNING && !n->first_run)
 		n->first_run = e->seq;
 }
@@ -418,9 +419,9 @@ static void compare_last(struct facts *f, const struct fact_node *n)
 	bool by_worker = n->last_token != 0;
 	if (n->state == NODE_RUNNING && n->token && (n->last_token != n->token || n->last_attempt != ATTEMPT_RUNNING))
 		fsck_wrong(f, _("%s runs, but its try does not"), who);
-	if (n->state == NODE_SUCCEEDED && n->token && (n->last_token != n->token || n->last_attempt != ATTEMPT_SUCCEEDED))
+	if (n->state == NODE_SUCCEEDED && n->token && !n->decided && (n->last_token != n->token || n->last_attempt != ATTEMPT_SUCCEEDED))
 		fsck_wrong(f, _("%s succeeded, but its last try did not"), who);
-	if (by_worker && n->state != NODE_SUCCEEDED && n->last_attempt == ATTEMPT_SUCCEEDED)
+	if (by_worker && !n->decided && n->state != NODE_SUCCEEDED && n->last_attempt == ATTEMPT_SUCCEEDED)
 		fsck_wrong(f, _("%s is %s, but its last try succeeded"), who, state_name(ENTITY_NODE, (int)n->state));
 	if (n->state == NODE_RETRYING && !by_worker)
 		fsck_wrong(f, _("%s is to be tried again, but was never tried"), who);

@@ -24,6 +24,7 @@ struct fact_node {
 	int64_t token, seq;
 	id_t64 child;
 	bool by_needs;      /* skipped, because of what it needs */
+	bool decided;       /* an operator ended it, whatever its tries say */
 	int folded;
 	int64_t first_run;  /* number of the event by which it ran first in this generation; 0: it did not */
 	int64_t last;       /* … of its last move, */

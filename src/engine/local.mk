@@ -8,6 +8,7 @@ libengine_a_SOURCES = \
 	src/engine/fsck_memory.c \
 	src/engine/group.c \
 	src/engine/host.c src/engine/host.h \
+	src/engine/mark.c \
 	src/engine/node.c \
 	src/engine/order.c \
 	src/engine/pool.c \
@@ -21,7 +22,9 @@ libengine_a_SOURCES = \
 	src/engine/verbs.c
 
 ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery \
-	tests/unit/engine_fsck tests/unit/engine_reset
+	tests/unit/engine_fsck tests/unit/engine_reset tests/unit/engine_decide
+tests_unit_engine_decide_SOURCES = tests/unit/engine_decide.c tests/unit/engine_world.h
+tests_unit_engine_decide_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_reset_SOURCES = tests/unit/engine_reset.c tests/unit/engine_world.h
 tests_unit_engine_reset_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 check_PROGRAMS += $(ENGINE_TESTS)

@@ -300,8 +300,19 @@ static void wake_feeds(struct engine *e, struct node *n)
 
 void node_end(struct engine *e, struct node *n, enum node_state to, enum error_class class, const char *reason)
 {
+	auto_str data = STR_INIT;
+	if (class != CLASS_NONE)
+		str_addf(&data, "{\"class\":\"%s\"}", error_class_name(class));
+	struct note note = { .actor = n->token ? ACTOR_WORKER : ACTOR_ENGINE, .reason = reason,
+			     .data = data.len ? str_text(&data) : NULL };
+	node_end_by(e, n, to, class, &note);
+}
+
+void node_end_by(struct engine *e, struct node *n, enum node_state to, enum error_class class,
+		 const struct note *given)
+{
 	struct run *r = n->run;
-	char *text = reason ? xstrdup(reason) : NULL;
+	char *text = given->reason ? xstrdup(given->reason) : NULL;
 	free(n->reason);
 	n->reason = text;
 	n->class = class;
@@ -314,11 +325,8 @@ void node_end(struct engine *e, struct node *n, enum node_state to, enum error_c
 		node_unready(e, n);
 	if (n->taken)
 		resources_give(e, n);
-	auto_str data = STR_INIT;
-	if (class != CLASS_NONE)
-		str_addf(&data, "{\"class\":\"%s\"}", error_class_name(class));
-	struct note note = { .actor = n->token ? ACTOR_WORKER : ACTOR_ENGINE, .reason = n->reason,
-			     .data = data.len ? str_text(&data) : NULL };
+	struct note note = *given;
+	note.reason = n->reason;
 	node_move(e, n, to, &note);
 	if (!state_final(ENTITY_NODE, (int)n->state) || node_is_handler(n))
 		return;

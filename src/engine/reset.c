@@ -42,7 +42,7 @@ static enum err_code make_plan(struct engine *e, const struct command *c, struct
 {
 	enum err_code code = ERR_OK;
 	struct run *r = map_get(&e->runs, (uint64_t)c->id);
-	*p = (struct plan){ .mode = c->verb == VERB_RETRY ? RESET_RETRY : c->only ? RESET_ONLY : RESET_FROM };
+	*p = (struct plan){ .mode = c->verb == VERB_RETRY || mark_is(c->verb) ? RESET_RETRY : c->only ? RESET_ONLY : RESET_FROM };
 	if (!r || r->dead) {
 		if (r)
 			return err_set(err, ERR_CONFLICT, _("the run is just ending; ask again"));
@@ -66,6 +66,8 @@ static enum err_code make_plan(struct engine *e, const struct command *c, struct
 	}
 	if (!code)
 		code = named_nodes(r, c, named, &nnamed, err);
+	if (!code)
+		code = mark_check(r, c, err);
 	if (!code)
 		code = reset_plan(r->graph, states, p->mode, named, nnamed, p->rows, err);
 	free(named);
@@ -228,7 +230,7 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 	auto_str data = STR_INIT;
 	struct jw w = jw_begin(&data);
 	jw_obj(&w, NULL);
-	jw_str(&w, "mode", reset_mode_name(p.mode));
+	jw_str(&w, "mode", mark_is(c->verb) ? verb_name(c->verb) : reset_mode_name(p.mode));
 	jw_arr(&w, "rerun");
 	for (size_t i = 0, shown = 0; i < r->graph->nnodes && shown < 100; i++)
 		if (p.rows[i].verdict == VERDICT_RERUN && ++shown)
@@ -237,7 +239,12 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 	jw_end_obj(&w);
 	run_event(e, r, "run.reset", &(struct note){ note.actor, note.who, note.reason, str_text(&data) });
 	plan_done(e, &p);
+	mark_apply(e, r, c, &note);
 	run_begin(e, r);
+	if (r->state == RUN_PAUSED && mark_is(c->verb)) {
+		run_store(e, r); /* it stays paused */
+		return ERR_OK;
+	}
 	struct note go = { .actor = note.actor, .who = note.who };
 	if (r->state == RUN_PAUSED)
 		run_resume(e, r, &go); /* with the sub-workflows that were paused with it */

@@ -222,6 +222,8 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_CANCEL:
 	case VERB_ACKNOWLEDGE:
 	case VERB_RUN_PRIORITY:
+	case VERB_SKIP:
+	case VERB_MARK:
 	case VERB_QUEUE_PAUSE:
 	case VERB_QUEUE_RESUME:
 	case VERB_COUNT:
@@ -356,6 +358,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		return acknowledge(e, c->id, &n, err);
 	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM))
 		return run_reset(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
+	if (fit == FIT_YES && (c->verb == VERB_SKIP || c->verb == VERB_MARK))
+		return run_mark(e, c, &n, err);
 	if (fit == FIT_DONE && c->verb == VERB_RESUME && r && !r->dead && r->mode != MODE_RUN)
 		go_on(e, r, &(struct note){ .actor = n.actor, .who = n.who });
 	if (fit == FIT_DONE) {
@@ -394,6 +398,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		break;
 	case VERB_RETRY:
 	case VERB_RESUME_FROM:
+	case VERB_SKIP:
+	case VERB_MARK:
 		break; /* done above: they also fit runs that have ended */
 	case VERB_SUBMIT:
 	case VERB_ACKNOWLEDGE:

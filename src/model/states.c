@@ -121,6 +121,7 @@ static const struct state_move moves[] = {
 
 	{ ENTITY_NODE, NODE_PENDING,  NODE_RUNNING,   N_("a worker took it") },
 	{ ENTITY_NODE, NODE_PENDING,  NODE_SKIPPED,   N_("its condition is false, or what it needs did not end as wanted") },
+	{ ENTITY_NODE, NODE_PENDING,  NODE_SUCCEEDED, N_("mark: an operator says that it is done") },
 	{ ENTITY_NODE, NODE_PENDING,  NODE_FAILED,    N_("it cannot be started") },
 	{ ENTITY_NODE, NODE_PENDING,  NODE_CANCELED,  N_("its group was stopped") },
 	{ ENTITY_NODE, NODE_RUNNING,  NODE_SUCCEEDED, N_("the work is done") },
@@ -141,6 +142,8 @@ static const struct state_move moves[] = {
 	{ ENTITY_NODE, NODE_RETRYING, NODE_RUNNING,   N_("the wait is over and a worker took it") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_FAILED,    N_("it cannot be started") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_CANCELED,  N_("cancel") },
+	{ ENTITY_NODE, NODE_RETRYING, NODE_SKIPPED,   N_("skip: an operator says that it is not needed") },
+	{ ENTITY_NODE, NODE_RETRYING, NODE_SUCCEEDED, N_("mark: an operator says that it is done") },
 
 	{ ENTITY_NODE, NODE_SUCCEEDED, NODE_PENDING,  N_("resume-from: the next generation") },
 	{ ENTITY_NODE, NODE_FAILED,   NODE_PENDING,   N_("retry or resume-from: the next generation") },
@@ -183,6 +186,8 @@ static const struct {
 			   N_("run a node again, and everything after it") },
 	[VERB_ACKNOWLEDGE]  = { "acknowledge", ENTITY_RUN, S(RUN_FAILED), 0, N_("the failure was seen") },
 	[VERB_RUN_PRIORITY] = { "priority", ENTITY_RUN, RUN_LIVE, 0, N_("change the share of the run") },
+	[VERB_SKIP]    = { "skip",    ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("do without a node") },
+	[VERB_MARK]    = { "mark",    ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("say that a node is done") },
 	[VERB_HOLD]    = { "hold",    ENTITY_ORDER, S(ORDER_QUEUED) | S(ORDER_BLOCKED), S(ORDER_HELD),
 			   N_("keep it from starting") },
 	[VERB_RELEASE] = { "release", ENTITY_ORDER, S(ORDER_HELD), S(ORDER_QUEUED) | S(ORDER_BLOCKED),

@@ -97,7 +97,8 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 {
 	static const enum verb verbs[] = { VERB_PAUSE,  VERB_PAUSE, VERB_RESUME, VERB_RESUME, VERB_RESUME, VERB_FREEZE,
 					   VERB_FREEZE, VERB_STEP,  VERB_STEP,   VERB_UNTIL,  VERB_RUN_PRIORITY,
-					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM };
+					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM,
+					   VERB_SKIP, VERB_MARK };
 	static const char *const names[] = { "n0", "n1", "n2", "n3", "nope" };
 	enum verb v = verbs[rng_below(&s->rng, COUNT(verbs))];
 	const char *node = names[rng_below(&s->rng, COUNT(names))];
@@ -105,10 +106,11 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 	if (!id || (v == VERB_CANCEL && rng_below(&s->rng, 3)))
 		return;
 	bool either = rng_below(&s->rng, 2) == 1;
-	bool named = v == VERB_UNTIL || v == VERB_RESUME_FROM || ((v == VERB_STEP || v == VERB_RETRY) && either);
-	if (v == VERB_CANCEL || v == VERB_RETRY || v == VERB_RESUME_FROM)
+	bool decides = v == VERB_SKIP || v == VERB_MARK;
+	bool named = decides || v == VERB_UNTIL || v == VERB_RESUME_FROM || ((v == VERB_STEP || v == VERB_RETRY) && either);
+	if (decides || v == VERB_CANCEL || v == VERB_RETRY || v == VERB_RESUME_FROM)
 		disturb(s, order);
-	struct command c = { .verb = v, .id = id, .nodes = &node, .nnodes = named, .who = "operator",
+	struct command c = { .verb = v, .id = id, .nodes = &node, .nnodes = named, .who = "operator", .reason = decides ? "simulated" : NULL,
 			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && either, .only = v == VERB_RESUME_FROM && either };
 	struct answer a = world_ask(s->w, &c);
 	s->refused += a.code != ERR_OK;
