@@ -11,6 +11,7 @@ libmodel_a_SOURCES = \
 	src/model/graph.c src/model/graph.h \
 	src/model/reset.c src/model/reset.h \
 	src/model/retry.c src/model/retry.h \
+	src/model/schema.c src/model/schema.h \
 	src/model/states.c src/model/states.h
 
 check_PROGRAMS += tests/unit/model_expr
@@ -29,3 +30,8 @@ tests_unit_model_retry_SOURCES = tests/unit/model_retry.c
 tests_unit_model_retry_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
 tests_unit_model_states_SOURCES = tests/unit/model_states.c
 tests_unit_model_states_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/model_schema
+TESTS += tests/unit/model_schema
+tests_unit_model_schema_SOURCES = tests/unit/model_schema.c
+tests_unit_model_schema_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
