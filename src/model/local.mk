@@ -1,5 +1,7 @@
 noinst_LIBRARIES += libmodel.a
 libmodel_a_SOURCES = \
+	src/model/breaker.c src/model/breaker.h \
+	src/model/budget.c src/model/budget.h \
 	src/model/error.c src/model/error.h \
 	src/model/expr.c src/model/expr.h src/model/expr_internal.h \
 	src/model/expr_eval.c \
@@ -8,7 +10,9 @@ libmodel_a_SOURCES = \
 	src/model/expr_parse.c \
 	src/model/expr_tmpl.c \
 	src/model/expr_value.c \
+	src/model/feedback.c src/model/feedback.h \
 	src/model/graph.c src/model/graph.h \
+	src/model/loop.c src/model/loop.h \
 	src/model/reset.c src/model/reset.h \
 	src/model/retry.c src/model/retry.h \
 	src/model/schema.c src/model/schema.h \
@@ -35,3 +39,10 @@ check_PROGRAMS += tests/unit/model_schema
 TESTS += tests/unit/model_schema
 tests_unit_model_schema_SOURCES = tests/unit/model_schema.c
 tests_unit_model_schema_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/model_loop tests/unit/model_limits
+TESTS += tests/unit/model_loop tests/unit/model_limits
+tests_unit_model_loop_SOURCES = tests/unit/model_loop.c
+tests_unit_model_loop_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+tests_unit_model_limits_SOURCES = tests/unit/model_limits.c
+tests_unit_model_limits_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
