@@ -1,5 +1,5 @@
 # What is installed beside the programs: the schema for editors, and examples.
-dist_pkgdata_DATA = data/openapi.json data/workflow.schema.json
+dist_pkgdata_DATA = data/openapi.json data/prices.example.json data/workflow.schema.json
 examplesdir = $(pkgdatadir)/examples
 dist_examples_DATA = \
 	data/examples/fails.yaml \

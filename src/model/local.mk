@@ -13,6 +13,7 @@ libmodel_a_SOURCES = \
 	src/model/feedback.c src/model/feedback.h \
 	src/model/graph.c src/model/graph.h \
 	src/model/loop.c src/model/loop.h \
+	src/model/price.c src/model/price.h \
 	src/model/reset.c src/model/reset.h \
 	src/model/retry.c src/model/retry.h \
 	src/model/schema.c src/model/schema.h \
@@ -46,3 +47,8 @@ tests_unit_model_loop_SOURCES = tests/unit/model_loop.c
 tests_unit_model_loop_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
 tests_unit_model_limits_SOURCES = tests/unit/model_limits.c
 tests_unit_model_limits_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/model_price
+TESTS += tests/unit/model_price
+tests_unit_model_price_SOURCES = tests/unit/model_price.c
+tests_unit_model_price_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
