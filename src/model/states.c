@@ -245,6 +245,21 @@ const char *run_mode_name(enum run_mode m)
 	return modes[m];
 }
 
+const char *attempt_phase_name(enum attempt_phase p)
+{
+	static const char *const names[] = { "work", "verify", "strategy" };
+	static_assert(COUNT(names) == ATTEMPT_PHASE_COUNT, "every phase has a name");
+	return names[p];
+}
+
+const char *iteration_state_name(enum iteration_state s)
+{
+	static const char *const names[] = { "building", "verifying", "deciding", "waiting", "passed", "rejected",
+					     "failed", "canceled" };
+	static_assert(COUNT(names) == ITERATION_STATE_COUNT, "every state has a name");
+	return names[s];
+}
+
 const char *actor_name(enum actor a)
 {
 	return actors[a];

@@ -30,6 +30,17 @@ enum attempt_state {
 	ATTEMPT_INTERRUPTED, ATTEMPT_STATE_COUNT
 };
 
+/* What an attempt is for. */
+enum attempt_phase { PHASE_WORK, PHASE_VERIFY, PHASE_STRATEGY, ATTEMPT_PHASE_COUNT };
+const char *attempt_phase_name(enum attempt_phase p); /* "verify" */
+
+/* An iteration: under way, and what it came to. `waiting`: a person is asked what comes next. */
+enum iteration_state {
+	ITERATION_BUILDING, ITERATION_VERIFYING, ITERATION_DECIDING, ITERATION_WAITING, ITERATION_PASSED,
+	ITERATION_REJECTED, ITERATION_FAILED, ITERATION_CANCELED, ITERATION_STATE_COUNT
+};
+const char *iteration_state_name(enum iteration_state s); /* "rejected" */
+
 enum run_result { RESULT_NONE, RESULT_PASSED, RESULT_FAILED, RESULT_CANCELED, RESULT_COUNT };
 enum run_mode { MODE_RUN, MODE_STEP, MODE_UNTIL, MODE_COUNT };
 enum actor { ACTOR_OPERATOR, ACTOR_ENGINE, ACTOR_WORKER, ACTOR_RECOVERY, ACTOR_COUNT };

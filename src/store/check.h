@@ -26,6 +26,10 @@ enum err_code check_workspaces(struct store *st, void (*fn)(void *ctx, const str
 			       void *ctx, struct err *err) MUST_CHECK;
 enum err_code check_procedures(struct store *st, void (*fn)(void *ctx, const struct procedure_row *p),
 			       void *ctx, struct err *err) MUST_CHECK;
+enum err_code check_iterations(struct store *st, void (*fn)(void *ctx, const struct iteration_row *i), void *ctx,
+			       struct err *err) MUST_CHECK;
+enum err_code check_approvals(struct store *st, void (*fn)(void *ctx, const struct approval_row *a), void *ctx,
+			      struct err *err) MUST_CHECK;
 /* Idempotency keys whose answer names nothing that is there. */
 enum err_code check_keys(struct store *st, void (*fn)(void *ctx, const char *key), void *ctx,
 			 struct err *err) MUST_CHECK;

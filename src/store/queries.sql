@@ -52,8 +52,8 @@ INSERT INTO instance(run, idx, parent, expansion, name, bindings) VALUES (?1, ?2
 -- ATTEMPT_ADD: a try, before its process exists
 INSERT INTO attempt(token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message,
 	tail, started_ms, ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines,
-	log_dropped, log_lost, redacted, leftover, retry_in_ms, retry_reason)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, NULL, NULL, NULL, NULL, ?8, 0, ?9, ?10, ?11, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL)
+	log_dropped, log_lost, redacted, leftover, retry_in_ms, retry_reason, phase)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, NULL, NULL, NULL, NULL, ?8, 0, ?9, ?10, ?11, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, ?12)
 
 -- ATTEMPT_END: how it ended; only a running one can end
 UPDATE attempt SET state = ?2, class = ?3, exit_code = ?4, signal = ?5, message = ?6, tail = ?7, started_ms = ?8, ended_ms = ?9,
@@ -76,6 +76,42 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 
 -- FORK_ADD: a run that began at a checkpoint of another one
 INSERT INTO fork(run, source, checkpoint) VALUES (?1, ?2, ?3)
+
+-- ITERATION_PUT: an iteration as it is now; one that has ended stays
+INSERT INTO iteration(run, idx, generation, iteration, state, work, verify, strategy, last, prompt, tree, content, signature,
+	level, problems, bits, score, action, final, trend, detected, confidence, reason, feedback, class, message, started_ms,
+	worked_ms, ended_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,
+	?27, ?28, ?29)
+ON CONFLICT(run, idx, generation, iteration) DO UPDATE SET state = excluded.state, work = excluded.work,
+	verify = excluded.verify, strategy = excluded.strategy, last = excluded.last, prompt = excluded.prompt,
+	tree = excluded.tree, content = excluded.content, signature = excluded.signature, level = excluded.level,
+	problems = excluded.problems, bits = excluded.bits, score = excluded.score, action = excluded.action,
+	final = excluded.final, trend = excluded.trend, detected = excluded.detected, confidence = excluded.confidence,
+	reason = excluded.reason, feedback = excluded.feedback, class = excluded.class, message = excluded.message,
+	worked_ms = excluded.worked_ms, ended_ms = excluded.ended_ms
+WHERE iteration.ended_ms = 0
+
+-- REPORT_ADD: what an attempt's program wrote about its work
+INSERT INTO report(token, text) VALUES (?1, ?2)
+
+-- USAGE_ADD: a call of a model
+INSERT INTO usage(token, number, run, idx, generation, iteration, provider, model, input, output, cache_read, cache_write, total,
+	cost_micro_usd, price_version, status, http_status, retry_count, latency_ms, at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+
+-- BREAKER_PUT: a breaker as it is now
+INSERT OR REPLACE INTO breaker(name, state, failures, opened, opened_ms, until_ms, probe, reason, who, changed_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+
+-- APPROVAL_PUT: a question, or its answer; one that was answered stays
+INSERT INTO approval(run, idx, generation, iteration, state, question, choices, roles, targets, on_timeout, asked_ms, deadline_ms,
+	choice, target, who, role, reason, feedback, decided_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+ON CONFLICT(run, idx, generation, iteration) DO UPDATE SET state = excluded.state, choice = excluded.choice,
+	target = excluded.target, who = excluded.who, role = excluded.role, reason = excluded.reason,
+	feedback = excluded.feedback, decided_ms = excluded.decided_ms
+WHERE approval.state = 0
 
 -- META_SET: a fact of the home
 INSERT INTO meta(k, v) VALUES (?1, ?2) ON CONFLICT(k) DO UPDATE SET v = excluded.v
@@ -190,8 +226,55 @@ SELECT idx, generation, state FROM attempt WHERE run = ?1 ORDER BY token
 -- ATTEMPT_GET: one attempt
 SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
 	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,
-	redacted, leftover, retry_in_ms, retry_reason
+	redacted, leftover, retry_in_ms, retry_reason, phase
 FROM attempt WHERE token = ?1
+
+-- ITERATIONS_OF: those of a node, oldest first
+SELECT run, idx, generation, iteration, state, work, verify, strategy, last, prompt, tree, content, signature, level, problems, bits,
+	score, action, final, trend, detected, confidence, reason, feedback, class, message, started_ms, worked_ms, ended_ms
+FROM iteration WHERE run = ?1 AND idx = ?2 AND (generation > ?3 OR (generation = ?3 AND iteration > ?4))
+ORDER BY generation, iteration LIMIT ?5
+
+-- ITERATION_GET: one iteration
+SELECT run, idx, generation, iteration, state, work, verify, strategy, last, prompt, tree, content, signature, level, problems, bits,
+	score, action, final, trend, detected, confidence, reason, feedback, class, message, started_ms, worked_ms, ended_ms
+FROM iteration WHERE run = ?1 AND idx = ?2 AND generation = ?3 AND iteration = ?4
+
+-- REPORT_GET: of an attempt
+SELECT text FROM report WHERE token = ?1
+
+-- USAGE_OF: the calls of a run
+SELECT token, number, run, idx, generation, iteration, provider, model, input, output, cache_read, cache_write, total, cost_micro_usd,
+	price_version, status, http_status, retry_count, latency_ms, at_ms
+FROM usage WHERE run = ?1 AND token > ?2 ORDER BY token, number LIMIT ?3
+
+-- USAGE_PAGE: of all runs, newest first
+SELECT token, number, run, idx, generation, iteration, provider, model, input, output, cache_read, cache_write, total, cost_micro_usd,
+	price_version, status, http_status, retry_count, latency_ms, at_ms
+FROM usage WHERE token < ?1 ORDER BY token DESC, number DESC LIMIT ?2
+
+-- USAGE_SUM: what the calls of a run took
+SELECT count(*), sum(input), sum(output), sum(cache_read), sum(cache_write), sum(total), sum(cost_micro_usd),
+	sum(cost_micro_usd IS NULL), sum(total IS NULL), max(total), max(cost_micro_usd)
+FROM usage WHERE run = ?1 AND (?2 < 0 OR idx = ?2) AND (?3 = 0 OR generation = ?3) AND (?4 = 0 OR iteration = ?4)
+
+-- BREAKERS: all of them; there are few (scan)
+SELECT name, state, failures, opened, opened_ms, until_ms, probe, reason, who, changed_ms FROM breaker ORDER BY name
+
+-- APPROVALS_OPEN: questions that nobody has answered
+SELECT run, idx, generation, iteration, state, question, choices, roles, targets, on_timeout, asked_ms, deadline_ms, choice, target, who,
+	role, reason, feedback, decided_ms
+FROM approval WHERE state = 0 AND asked_ms > ?1 ORDER BY asked_ms, run, idx LIMIT ?2
+
+-- APPROVAL_GET: one question
+SELECT run, idx, generation, iteration, state, question, choices, roles, targets, on_timeout, asked_ms, deadline_ms, choice, target, who,
+	role, reason, feedback, decided_ms
+FROM approval WHERE run = ?1 AND idx = ?2 AND generation = ?3 AND iteration = ?4
+
+-- APPROVALS_OF: all questions of a run
+SELECT run, idx, generation, iteration, state, question, choices, roles, targets, on_timeout, asked_ms, deadline_ms, choice, target, who,
+	role, reason, feedback, decided_ms
+FROM approval WHERE run = ?1 ORDER BY idx, generation, iteration
 
 -- ATTEMPT_LAST: the newest token given
 SELECT max(token) FROM attempt
@@ -291,16 +374,18 @@ SELECT max(idx) FROM instance WHERE run = ?1
 -- ATTEMPT_LINK: one of the chain of a node's attempts
 SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
 	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,
-	redacted, leftover, retry_in_ms, retry_reason
+	redacted, leftover, retry_in_ms, retry_reason, phase
 FROM attempt WHERE token = ?1
 
 -- ITERATIONS_PAGE: the last attempt of each iteration, newest first
 SELECT a.token, a.run, a.idx, a.generation, a.iteration, a.attempt, a.previous, a.state, a.class, a.exit_code, a.signal,
 	a.message, a.tail, a.started_ms, a.ended_ms, a.worker_pid, a.worker_start, a.boot_id, a.cpu_us, a.rss_kib,
 	a.frozen_ms, a.log_bytes, a.log_lines, a.log_dropped, a.log_lost, a.redacted, a.leftover, a.retry_in_ms,
-	a.retry_reason, (SELECT max(g.generation) FROM node g WHERE g.run = a.run AND g.idx = a.idx)
+	a.retry_reason, a.phase, (SELECT max(g.generation) FROM node g WHERE g.run = a.run AND g.idx = a.idx)
 FROM attempt a JOIN node n ON n.run = a.run AND n.idx = a.idx AND n.generation = a.generation
-WHERE a.run = ?1 AND a.token < ?2 AND (n.token = a.token OR (n.iteration <> a.iteration AND a.retry_in_ms IS NULL))
+LEFT JOIN iteration i ON i.run = a.run AND i.idx = a.idx AND i.generation = a.generation AND i.iteration = a.iteration
+WHERE a.run = ?1 AND a.token < ?2 AND CASE WHEN i.last IS NOT NULL THEN i.last = a.token
+	ELSE n.token = a.token OR (n.iteration <> a.iteration AND a.retry_in_ms IS NULL) END
 ORDER BY a.token DESC LIMIT ?3
 
 -- EVENTS_AFTER: ascending
@@ -365,7 +450,7 @@ SELECT run, idx, parent, name, bindings, expansion FROM instance ORDER BY run, i
 -- CHECK_ATTEMPTS: each attempt (scan)
 SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
 	ended_ms, worker_pid, worker_start, boot_id, cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost,
-	redacted, leftover, retry_in_ms, retry_reason
+	redacted, leftover, retry_in_ms, retry_reason, phase
 FROM attempt ORDER BY token
 
 -- CHECK_KEYS: answers that name what is not there; of a verb on the queue they name nothing (scan)
@@ -381,3 +466,13 @@ SELECT run, stream, kind, path, repository, branch, base, state, tree FROM works
 
 -- CHECK_PROCEDURES: each way back (scan)
 SELECT run, step, verb, was, request, spaces, began_ms, ended_ms, lost_ms, error FROM procedure ORDER BY run
+
+-- CHECK_ITERATIONS: each iteration (scan)
+SELECT run, idx, generation, iteration, state, work, verify, strategy, last, prompt, tree, content, signature, level, problems, bits,
+	score, action, final, trend, detected, confidence, reason, feedback, class, message, started_ms, worked_ms, ended_ms
+FROM iteration ORDER BY run, idx, generation, iteration
+
+-- CHECK_APPROVALS: each question (scan)
+SELECT run, idx, generation, iteration, state, question, choices, roles, targets, on_timeout, asked_ms, deadline_ms, choice, target, who,
+	role, reason, feedback, decided_ms
+FROM approval ORDER BY run, idx, generation, iteration

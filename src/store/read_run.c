@@ -155,7 +155,7 @@ enum err_code read_iterations(struct store *st, id_t64 run, struct read_page *pa
 			break;
 		}
 		last = a.token;
-		fn(ctx, &a, (int)col_int(s, 29));
+		fn(ctx, &a, (int)col_int(s, 30));
 	}
 	return code;
 }

@@ -87,9 +87,9 @@ void store_attempt_add(struct store *st, const struct attempt_row *a)
 {
 	turn_begin(st);
 	sqlite3_stmt *s = stmt_get(st, STMT_ATTEMPT_ADD);
-	stmt_bind(s, "iiiiiiziiit", a->token, a->run, (int64_t)a->idx, (int64_t)a->generation,
+	stmt_bind(s, "iiiiiiziiiti", a->token, a->run, (int64_t)a->idx, (int64_t)a->generation,
 		  (int64_t)a->iteration, (int64_t)a->attempt, a->previous, a->started_ms, a->worker_pid,
-		  a->worker_start, a->boot_id);
+		  a->worker_start, a->boot_id, (int64_t)a->phase);
 	stmt_run(st, s);
 }
 
@@ -101,6 +101,11 @@ void store_attempt_end(struct store *st, const struct attempt_row *a)
 		  (int64_t)a->exit_code, (int64_t)a->signal, a->message, a->tail, a->started_ms, a->ended_ms,
 		  a->cpu_us, a->rss_kib, a->frozen_ms, a->log_bytes, a->log_lines, a->log_dropped,
 		  a->log_lost, a->redacted, a->leftover, a->retry_in_ms, a->retry_reason);
+	stmt_run(st, s);
+	if (!a->report)
+		return;
+	s = stmt_get(st, STMT_REPORT_ADD);
+	stmt_bind(s, "it", a->token, a->report);
 	stmt_run(st, s);
 }
 
@@ -251,5 +256,6 @@ void attempt_from_stmt(sqlite3_stmt *s, struct attempt_row *a)
 		.leftover = col_int(s, 26),
 		.retry_in_ms = col_or(s, 27, -1),
 		.retry_reason = col_text(s, 28),
+		.phase = (int)col_int(s, 29),
 	};
 }

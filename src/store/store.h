@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "model/breaker.h"
 #include "model/error.h"
 #include "model/states.h"
 
@@ -128,7 +129,72 @@ struct attempt_row {
 	int64_t cpu_us, rss_kib, frozen_ms, log_bytes, log_lines, log_dropped, log_lost, redacted, leftover;
 	int64_t retry_in_ms; /* -1: none */
 	const char *retry_reason;
-	const char *report; /* JSON that the step's program wrote about its work; NULL: none */
+	const char *report; /* JSON that the step's program wrote about its work; NULL: none. When ending; see
+			       store_report_get() */
+	int phase;          /* enum attempt_phase */
+};
+
+/* ---- iterations (store/loop.c) ---- */
+
+enum iteration_bits { ITER_WORKED = 1, ITER_VERIFIED = 2, ITER_PASSED = 4, ITER_CHANGED = 8, ITER_SAME_PROMPT = 16 };
+struct iteration_row {
+	id_t64 run;
+	int idx, generation, iteration;
+	enum iteration_state state;
+	int64_t work, verify, strategy, last; /* tokens; 0: none */
+	const char *prompt, *tree;            /* may be NULL */
+	uint64_t content, signature;
+	int level, problems;
+	unsigned int bits;
+	int score;      /* thousandths */
+	int action, final, trend; /* enums of model/loop.h; mean something once it has ended */
+	const char *detected;
+	int confidence; /* thousandths */
+	const char *reason, *feedback;
+	enum error_class class;
+	const char *message;
+	int64_t started_ms, worked_ms, ended_ms;
+};
+
+struct usage_row {
+	int64_t token;
+	int number;
+	id_t64 run;
+	int idx, generation, iteration;
+	const char *provider, *model;
+	int64_t input, output, cache_read, cache_write, total, cost_micro_usd; /* -1: not known */
+	const char *price_version;
+	const char *status;
+	int http_status, retry_count; /* http_status -1: none */
+	int64_t latency_ms, at_ms;
+};
+
+/* Sums; what is not known counts as nothing in them, and how often that was. */
+struct usage_sum {
+	int64_t calls, input, output, cache_read, cache_write, total, cost_micro_usd, no_cost, no_total;
+	int64_t call_total, call_cost_micro_usd; /* the most that one call took */
+};
+
+struct breaker_row {
+	const char *name;
+	struct breaker b;
+	const char *reason, *who;
+	int64_t changed_ms;
+};
+
+enum approval_state { APPROVAL_OPEN, APPROVAL_DECIDED, APPROVAL_EXPIRED, APPROVAL_WITHDRAWN, APPROVAL_STATE_COUNT };
+struct approval_row {
+	id_t64 run;
+	int idx, generation, iteration;
+	enum approval_state state;
+	const char *question;
+	unsigned int choices;
+	const char *roles, *targets; /* JSON lists */
+	int on_timeout;
+	int64_t asked_ms, deadline_ms;
+	int choice; /* -1: none yet */
+	const char *target, *who, *role, *reason, *feedback;
+	int64_t decided_ms;
 };
 
 /* SPACE_EMPTY stands for the snapshot of an empty folder wherever a snapshot is named. */
@@ -198,6 +264,10 @@ void store_workspace_put(struct store *st, const struct workspace_row *w);
 void store_checkpoint_add(struct store *st, const struct checkpoint_row *c);
 void store_procedure_put(struct store *st, const struct procedure_row *p);
 void store_fork_add(struct store *st, const struct fork_row *f);
+void store_iteration_put(struct store *st, const struct iteration_row *i);
+void store_usage_add(struct store *st, const struct usage_row *u);
+void store_breaker_put(struct store *st, const struct breaker_row *b);
+void store_approval_put(struct store *st, const struct approval_row *a);
 void store_meta_set(struct store *st, const char *k, const char *v);
 void store_idempotency_put(struct store *st, const char *key, const struct hash *body, int kind,
 			   id_t64 id, int64_t now_ms);
@@ -243,6 +313,31 @@ enum err_code store_node_moves(struct store *st, id_t64 run, int64_t upto,
 			       struct err *err) MUST_CHECK;
 enum err_code store_forks_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct fork_row *f),
 			     void *ctx, struct err *err) MUST_CHECK;
+/* Those of a node after (generation, iteration), oldest first. */
+enum err_code store_iterations_of(struct store *st, id_t64 run, int idx, int generation, int iteration, int64_t limit,
+				  void (*fn)(void *ctx, const struct iteration_row *i), void *ctx,
+				  struct err *err) MUST_CHECK;
+/* The texts are valid until the next call. ERR_NOT_FOUND. */
+enum err_code store_iteration_get(struct store *st, id_t64 run, int idx, int generation, int iteration,
+				  struct iteration_row *ret, struct err *err) MUST_CHECK;
+/* The report of an attempt, yours; NULL: it has none. */
+char *store_report_get(struct store *st, int64_t token);
+/* The calls of a run from a token on, oldest first; run 0: of all, newest first, before a token (0: from the newest). */
+enum err_code store_usage_of(struct store *st, id_t64 run, int64_t token, int64_t limit,
+			     void (*fn)(void *ctx, const struct usage_row *u), void *ctx, struct err *err) MUST_CHECK;
+/* Of a run; idx -1, generation 0, iteration 0: of all. */
+enum err_code store_usage_sum(struct store *st, id_t64 run, int idx, int generation, int iteration,
+			      struct usage_sum *ret, struct err *err) MUST_CHECK;
+enum err_code store_breakers(struct store *st, void (*fn)(void *ctx, const struct breaker_row *b), void *ctx,
+			     struct err *err) MUST_CHECK;
+/* Questions that wait for an answer, asked after `after_ms`, oldest first. */
+enum err_code store_approvals_open(struct store *st, int64_t after_ms, int64_t limit,
+				   void (*fn)(void *ctx, const struct approval_row *a), void *ctx,
+				   struct err *err) MUST_CHECK;
+enum err_code store_approvals_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct approval_row *a),
+				 void *ctx, struct err *err) MUST_CHECK;
+enum err_code store_approval_get(struct store *st, id_t64 run, int idx, int generation, int iteration,
+				 struct approval_row *ret, struct err *err) MUST_CHECK;
 /* Text of a definition, yours. ERR_NOT_FOUND. */
 enum err_code store_workflow_get(struct store *st, const struct hash *hash, char **ret_file,
 				 char **ret_source, char **ret_includes, struct err *err) MUST_CHECK;
