@@ -161,6 +161,9 @@ const struct read_counts *counts_now(struct api *a);
 /* Give a command to the engine; the answer is what the reply concerns. */
 void command_start(struct request *r, struct command *c);
 
+/* ---- breakpoints.c ---- */
+enum err_code show_breakpoints(struct api *a, struct jw *w, const char *key, id_t64 run, struct err *err);
+
 /* ---- errors.c: the first line of a log that looks like an error ---- */
 /* Line of an ended attempt's first error: > 0, 0: none or not known. `r` waits for it if it has to
  * be looked for, and its handler is called again then: *ret_wait. */
@@ -182,7 +185,7 @@ void follows_published(struct follows *f);
 #define ORDER_FIELDS \
 	"workflow workflow_hash file dir params priority max_wait_ms depends_on " \
 	"on_dependency_failure hold " \
-	"paused until until_failure env submitter"
+	"paused until until_failure env submitter breakpoints"
 
 /* ---- handlers, by file; the table is in routes.c ---- */
 #define ROUTE(name) enum err_code name(struct request *r, struct err *err)
@@ -209,6 +212,9 @@ ROUTE(api_run);
 ROUTE(api_run_definition);
 ROUTE(api_run_verb);
 ROUTE(api_node_verb);
+ROUTE(api_breakpoints);
+ROUTE(api_break);
+ROUTE(api_unbreak);
 ROUTE(api_nodes);
 ROUTE(api_node);
 ROUTE(api_node_attempts);

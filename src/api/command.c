@@ -8,10 +8,12 @@
 #include <string.h>
 
 /* What an accepted command answers with. */
-enum answer { ANSWER_ORDER, ANSWER_RUN, ANSWER_QUEUE };
+enum answer { ANSWER_ORDER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS };
 
 static enum answer answer_of(const struct request *r)
 {
+	if (r->route->verb == VERB_BREAK || r->route->verb == VERB_UNBREAK)
+		return ANSWER_BREAKPOINTS;
 	switch (verb_entity(r->route->verb)) {
 	case ENTITY_RUN:
 		return ANSWER_RUN;
@@ -44,6 +46,9 @@ static enum err_code write_answer(struct request *r, id_t64 id, struct err *err)
 		break;
 	case ANSWER_QUEUE:
 		code = api_queue_stats(r, err);
+		break;
+	case ANSWER_BREAKPOINTS:
+		code = show_breakpoints(r->api, &w, NULL, id, err);
 		break;
 	}
 	return code;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	src/api/api_internal.h \
+	src/api/breakpoints.c \
 	src/api/command.c \
 	src/api/config.c src/api/config.h \
 	src/api/conn.c \

@@ -128,6 +128,9 @@ static enum err_code read_submission(struct api *a, const struct json *order,
 	x->s.until = x->until;
 	x->s.params = member(order, batch, "params");
 	x->s.env = member(order, batch, "env");
+	x->s.breaks = json_get(order, "breakpoints");
+	if (json_type(x->s.breaks) == JSON_NULL)
+		x->s.breaks = NULL;
 	if (json_type(x->s.params) != JSON_NULL && json_type(x->s.params) != JSON_OBJECT)
 		return err_set(err, ERR_USAGE, _("params: expected an object"));
 	if (json_type(x->s.env) != JSON_NULL && json_type(x->s.env) != JSON_OBJECT)

@@ -17,6 +17,7 @@ extern const struct command cmd_events;            /* events.c */
 extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_until, cmd_cancel,
     cmd_retry, cmd_resume_from, /* reset.c */
     cmd_ack, cmd_hold, cmd_release, cmd_priority, cmd_front, cmd_back;          /* verbs.c */
+extern const struct command cmd_break;             /* breakpoints.c */
 extern const struct command cmd_skip, cmd_mark;    /* decide.c */
 extern const struct command cmd_validate, cmd_graph;                            /* files.c */
 extern const struct command cmd_engine, cmd_fsck;                               /* engine.c */
@@ -24,6 +25,9 @@ extern const struct command cmd_doctor;                                         
 extern const struct command cmd_console;                                /* console.c */
 extern const struct command cmd_help, cmd_version, cmd_exit_codes; /* help.c */
 extern const struct command cmd_completion;                                     /* completion.c */
+
+/* NODE[:CONDITION] as the JSON of a breakpoint. breakpoints.c */
+enum err_code break_json(struct jw *w, const char *text, struct err *err) MUST_CHECK;
 
 /* RUN NODE or RUN/NODE at the front of the arguments: both encoded for a path, yours. *ret_used says how many arguments
  * they are. decide.c */

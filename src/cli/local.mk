@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
 	src/cli/args.c \
+	src/cli/breakpoints.c \
 	src/cli/card.c \
 	src/cli/cli.c src/cli/cli.h src/cli/cli_internal.h \
 	src/cli/commands.h \

@@ -189,6 +189,19 @@ static void add_words(const struct call *call, struct jw *w, const char *option,
 	jw_end_arr(w);
 }
 
+static enum err_code add_breaks(const struct call *call, struct jw *w, struct err *err)
+{
+	const char *v;
+	enum err_code code = ERR_OK;
+	if (!call_has(call, "break"))
+		return ERR_OK;
+	jw_arr(w, "breakpoints");
+	for (size_t at = 0; !code && (v = call_next(call, "break", &at));)
+		code = break_json(w, v, err);
+	jw_end_arr(w);
+	return code;
+}
+
 static enum err_code add_options(const struct call *call, struct jw *w, struct err *err)
 {
 	int64_t priority = 0, wait_ms = 0;
@@ -215,7 +228,9 @@ static enum err_code add_options(const struct call *call, struct jw *w, struct e
 		jw_bool(w, "paused", true);
 	add_words(call, w, "after", "depends_on");
 	add_words(call, w, "until", "until");
-	return ERR_OK;
+	if (call_has(call, "until-failure"))
+		jw_bool(w, "until_failure", true);
+	return add_breaks(call, w, err);
 }
 
 enum err_code submit_body(const struct call *call, const char *file, struct str *body,
@@ -289,7 +304,8 @@ static enum err_code run_run(struct call *call, struct err *err)
 {
 	struct cli *cli = call->cli;
 	struct follow_options o = {
-		.leave_when_paused = call_has(call, "until") || call_has(call, "paused"),
+		.leave_when_paused = call_has(call, "until") || call_has(call, "until-failure") ||
+		                     call_has(call, "break") || call_has(call, "paused"),
 		.asks = cli->tty_in && cli->tty_out,
 		.lines = call_has(call, "lines"),
 	};
@@ -323,6 +339,8 @@ static enum err_code run_run(struct call *call, struct err *err)
 	{ "env",      'e', N_("NAME[=VALUE]"), N_("a variable for all steps; without a value, as it is here"), .many = true }, \
 	{ "priority", 0,   N_("N"),          N_("higher starts first; 0 is usual") }, \
 	{ "until",    0,   N_("NODE"),       N_("pause after the first of these nodes completed"), .many = true }, \
+	{ "until-failure", 0, NULL,          N_("pause when a node failed that matters") }, \
+	{ "break",    0,   N_("NODE[:COND]"), N_("pause at a node, see pawl help break"), .many = true }, \
 	{ "paused",   0,   NULL,             N_("begin paused: nothing runs before step or resume") }, \
 	{ "hold",     0,   NULL,             N_("queue it, but do not start it before release") }, \
 	{ "after",    0,   N_("ORDER"),      N_("start only after this order succeeded"), .many = true, .words = "ID" }, \

@@ -67,6 +67,17 @@ void engine_set_libexec(struct engine *e, const char *libexec); /* folder of paw
 
 /* ---- commands ---- */
 
+/* Where a run is to stop. */
+struct breakpoint_spec {
+	const char *node;   /* a name, a path into sub-workflows, or * */
+	const char *state;  /* that it reaches ("ready": before it starts); NULL: any, or ready if nothing else is said */
+	const char *class;  /* of its failure; NULL: any */
+	const char *output; /* a pattern in the last 64 KiB of its output; NULL: none */
+	int hits;           /* it stops from this hit on; 0: the first */
+};
+/* From {"node", "when": {"state", "class", "output"}, "hits"}; the texts are those of `v`. */
+enum err_code breakpoint_read(const struct json *v, struct breakpoint_spec *ret, struct err *err) MUST_CHECK;
+
 struct submission {
 	const char *source;        /* text of the workflow, or NULL … */
 	const struct hash *hash;   /* … and the hash of one that is stored */
@@ -80,6 +91,7 @@ struct submission {
 	size_t ndepends_on;
 	const char *const *until;  /* node names */
 	size_t nuntil;
+	const struct json *breaks; /* a list, as breakpoint_read() reads them, or NULL */
 	bool until_failure, hold, paused, skip_on_failure;
 	const char *submitter;
 };
@@ -92,6 +104,8 @@ struct command {
 	bool failure;              /* until: also at the first failure */
 	bool only;                 /* resume_from: just these nodes; what came after becomes stale */
 	int priority;
+	const struct breakpoint_spec *breakpoint; /* break */
+	int number;                /* unbreak: which; 0: all */
 	const struct json *outputs; /* mark: an object of strings, or NULL */
 	const char *reason, *who;
 	const struct submission *submit;

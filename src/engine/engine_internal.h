@@ -110,6 +110,7 @@ struct node {
 	bool counted;    /* takes a step slot */
 	int *taken;      /* units of each resource that it holds, NULL: none */
 	int64_t log_bytes, log_lines; /* as last heard while it runs */
+	char *tail; /* the end of its last output, if a breakpoint looks at it */
 	struct heap_node ready; /* in one heap at most: … */
 	struct heap *where;     /* … its run's ready or own, a resource's or its group's waiting; NULL: none */
 	struct timer timer;     /* retry, or adoption */
@@ -159,6 +160,9 @@ struct run {
 	struct run *parent;
 	int parent_node;
 	struct child_list children;
+	struct breakpoint **breaks;
+	size_t nbreaks, capbreaks;
+	int break_hit; /* number of the breakpoint at which it is to stop now, 0: none */
 	char **base_env; /* what is the same for each of its steps; NULL-terminated */
 	int64_t finished_work_ms; /* for the estimate */
 };
@@ -391,6 +395,22 @@ void pool_close_all(struct engine *e);
 
 /* ---- reset.c ---- */
 enum err_code run_reset(struct engine *e, const struct command *c, const struct note *n, struct err *err);
+
+/* ---- breakpoint.c ---- */
+enum err_code run_break(struct engine *e, const struct command *c, const struct note *n, struct err *err);
+/* Of an order: `breaks` are fit for the graph. */
+enum err_code breakpoints_check(const struct graph *g, const struct json *breaks, struct err *err);
+/* The run of an order begins: its breakpoints become the run's. */
+void breakpoints_begin(struct engine *e, struct run *r, const struct note *n);
+enum err_code breakpoints_load(struct engine *e, struct run *r, struct err *err);
+void breakpoints_free(struct run *r);
+/* The node reached a state (NODE_READY: it may start). */
+void breakpoint_reached(struct engine *e, const struct node *n, enum node_state state);
+/* Stop at the breakpoint that was hit. */
+void breakpoint_stop(struct engine *e, struct run *r);
+/* The end of its output is looked at, even if it succeeds. */
+bool breakpoint_wants_tail(const struct node *n);
+void breakpoint_tail(struct node *n, const char *tail); /* NULL: there is none */
 
 /* ---- mark.c: skip and mark ---- */
 enum err_code run_mark(struct engine *e, const struct command *c, const struct note *n, struct err *err);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
+	src/engine/breakpoint.c \
 	src/engine/definition.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
 	src/engine/fsck.c src/engine/fsck_internal.h \
@@ -22,7 +23,10 @@ libengine_a_SOURCES = \
 	src/engine/verbs.c
 
 ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery \
-	tests/unit/engine_fsck tests/unit/engine_reset tests/unit/engine_decide
+	tests/unit/engine_fsck tests/unit/engine_reset tests/unit/engine_decide \
+	tests/unit/engine_breakpoint
+tests_unit_engine_breakpoint_SOURCES = tests/unit/engine_breakpoint.c tests/unit/engine_world.h
+tests_unit_engine_breakpoint_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_decide_SOURCES = tests/unit/engine_decide.c tests/unit/engine_world.h
 tests_unit_engine_decide_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_reset_SOURCES = tests/unit/engine_reset.c tests/unit/engine_world.h

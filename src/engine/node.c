@@ -51,6 +51,7 @@ void node_free(struct engine *e, struct node *n)
 	free(n->taken);
 	free(n->reason);
 	free(n->outputs);
+	free(n->tail);
 	free(n->report);
 	free(n);
 }
@@ -131,6 +132,8 @@ void node_move(struct engine *e, struct node *n, enum node_state to, const struc
 	store_event(e->store, &ev);
 	node_store(e, n, ev.seq);
 	run_touch(e, r);
+	if (to != NODE_PENDING)
+		breakpoint_reached(e, n, to);
 }
 
 /* ---- ready ---- */
@@ -262,6 +265,8 @@ void node_consider(struct engine *e, struct node *n)
 		}
 	}
 	node_make_ready(e, n);
+	if (!e->recovering) /* what was ready then was met then */
+		breakpoint_reached(e, n, NODE_READY);
 }
 
 /* ---- the end ---- */

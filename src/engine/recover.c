@@ -234,6 +234,8 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 	if (!code && r->env_text)
 		code = json_parse(r->env_text, strlen(r->env_text), 4 * MIB, &r->env, err);
 	if (!code)
+		code = breakpoints_load(e, r, err);
+	if (!code)
 		code = store_instances_of(e->store, r->id, load_instance, l, err);
 	if (!code)
 		code = store_nodes_of(e->store, r->id, load_node, l, err);

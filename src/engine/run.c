@@ -102,6 +102,8 @@ void run_move(struct engine *e, struct run *r, enum run_state to, const struct n
 	e->runs_active += takes_place(r);
 	if (was == RUN_RUNNING)
 		resources_leave(e, r);
+	if (to != RUN_RUNNING && to != RUN_PREPARING)
+		r->break_hit = 0;
 	bool stopped = to == RUN_PAUSED || to == RUN_FROZEN;
 	if (stopped && !r->paused_at_ms)
 		r->paused_at_ms = e->now.wall_ms;
@@ -166,6 +168,7 @@ void run_free(struct engine *e, struct run *r)
 	for (char **p = r->base_env; p && *p; p++)
 		free(*p);
 	free(r->base_env);
+	breakpoints_free(r);
 	free(r->targets);
 	free(r->children.v);
 	json_free(r->params);
@@ -283,6 +286,8 @@ enum err_code run_start_order(struct engine *e, struct order *o, struct err *err
 				list[n++] = json_str(i, "");
 		run_set_until(e, r, list, n, until_failure);
 	}
+	if (o->flags & ORDER_BREAKPOINTS)
+		breakpoints_begin(e, r, &(struct note){ .actor = ACTOR_OPERATOR, .who = row.submitter });
 	run_begin(e, r);
 	struct note n = { .actor = ACTOR_ENGINE, .reason = paused ? "operator" : NULL };
 	run_move(e, r, paused ? RUN_PAUSED : RUN_RUNNING, &n);
@@ -370,6 +375,9 @@ bool run_starts(const struct run *r)
 {
 	if (r->dead || (r->graph->concurrency > 0 && r->steps >= r->graph->concurrency))
 		return false;
+	for (const struct run *p = r; p; p = p->parent)
+		if (p->break_hit)
+			return false;
 	if (r->state == RUN_CANCELING)
 		return r->phase == PHASE_HANDLERS;
 	if (r->state != RUN_RUNNING)
@@ -550,6 +558,10 @@ void run_settle(struct engine *e, struct run *r)
 		return;
 	if (r->state == RUN_PAUSING) {
 		settle_pause(e, r);
+		return;
+	}
+	if (r->break_hit && r->state == RUN_RUNNING) {
+		breakpoint_stop(e, r);
 		return;
 	}
 	if (r->phase == PHASE_HANDLERS) {

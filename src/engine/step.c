@@ -166,7 +166,7 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 	s->run_id = step_keep(b, id_text('r', n->run->id).s, ID_LEN);
 	s->node_name = n->name;
 	s->umask = -1;
-	s->want_tail = n->def->retry.npatterns > 0;
+	s->want_tail = n->def->retry.npatterns > 0 || breakpoint_wants_tail(n);
 	s->timeout_ms = n->def->timeout_ms ? n->def->timeout_ms : e->settings->timeout_ms;
 	s->grace_ms = n->def->grace_ms ? n->def->grace_ms : e->settings->grace_ms;
 	s->log_head = n->def->limits.output_bytes ? n->def->limits.output_bytes * 7 / 8 : e->settings->log_head;
@@ -223,6 +223,7 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 	n->class = CLASS_NONE;
 	n->next_ms = 0;
 	n->log_bytes = n->log_lines = 0;
+	breakpoint_tail(n, NULL);
 	node_move(e, n, NODE_RUNNING, &(struct note){ .actor = ACTOR_ENGINE });
 	n->worker = w;
 	n->counted = true;
@@ -385,6 +386,7 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 		step_interrupted(e, n, str_text(&end.message));
 		return;
 	}
+	breakpoint_tail(n, r.tail);
 	free(n->outputs);
 	n->outputs = end.outputs.len ? str_take(&end.outputs) : NULL;
 	n->interrupts = 0;

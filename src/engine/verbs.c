@@ -2,6 +2,7 @@
 /* Commands: what an operator asks for. Each is checked against the table of verbs, applied, and answered
  * after the commit. */
 #include "engine/engine_internal.h"
+#include "store/steer.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -83,7 +84,8 @@ static void add_order(struct engine *e, const struct submission *s, const struct
 	o->max_wait_ms = s->max_wait_ms;
 	o->flags = (s->paused ? (unsigned int)ORDER_PAUSED : 0) |
 		   (s->skip_on_failure ? (unsigned int)ORDER_SKIP : 0) |
-		   (s->until_failure ? (unsigned int)ORDER_UNTIL_FAILURE : 0);
+		   (s->until_failure ? (unsigned int)ORDER_UNTIL_FAILURE : 0) |
+		   (s->breaks ? (unsigned int)ORDER_BREAKPOINTS : 0);
 	auto_str env = STR_INIT;
 	if (s->env)
 		json_add(&env, s->env);
@@ -102,6 +104,11 @@ static void add_order(struct engine *e, const struct submission *s, const struct
 		    s->hold	 ? ORDER_HELD :
 		    o->unmet > 0 ? ORDER_BLOCKED : ORDER_QUEUED;
 	store_order_add(e->store, &row);
+	if (s->breaks) {
+		auto_str breaks = STR_INIT;
+		json_add(&breaks, s->breaks);
+		store_order_breakpoints_put(e->store, o->id, str_text(&breaks));
+	}
 	for (size_t i = 0; i < s->ndepends_on; i++)
 		store_order_need_add(e->store, o->id, s->depends_on[i]);
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason };
@@ -132,6 +139,8 @@ static enum err_code submit(struct engine *e, const struct command *c, struct fl
 		code = check_until(d->graph, s, &until, err);
 	if (!code)
 		code = check_env(s->env, err);
+	if (!code && s->breaks)
+		code = breakpoints_check(d->graph, s->breaks, err);
 	if (!code)
 		code = check_needs(e, s, &needs_failed, err);
 	if (!code) {
@@ -224,6 +233,8 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_RUN_PRIORITY:
 	case VERB_SKIP:
 	case VERB_MARK:
+	case VERB_BREAK:
+	case VERB_UNBREAK:
 	case VERB_QUEUE_PAUSE:
 	case VERB_QUEUE_RESUME:
 	case VERB_COUNT:
@@ -360,6 +371,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		return run_reset(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
 	if (fit == FIT_YES && (c->verb == VERB_SKIP || c->verb == VERB_MARK))
 		return run_mark(e, c, &n, err);
+	if (fit == FIT_YES && (c->verb == VERB_BREAK || c->verb == VERB_UNBREAK))
+		return run_break(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
 	if (fit == FIT_DONE && c->verb == VERB_RESUME && r && !r->dead && r->mode != MODE_RUN)
 		go_on(e, r, &(struct note){ .actor = n.actor, .who = n.who });
 	if (fit == FIT_DONE) {
@@ -400,6 +413,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_RESUME_FROM:
 	case VERB_SKIP:
 	case VERB_MARK:
+	case VERB_BREAK:
+	case VERB_UNBREAK:
 		break; /* done above: they also fit runs that have ended */
 	case VERB_SUBMIT:
 	case VERB_ACKNOWLEDGE:

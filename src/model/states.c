@@ -188,6 +188,8 @@ static const struct {
 	[VERB_RUN_PRIORITY] = { "priority", ENTITY_RUN, RUN_LIVE, 0, N_("change the share of the run") },
 	[VERB_SKIP]    = { "skip",    ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("do without a node") },
 	[VERB_MARK]    = { "mark",    ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("say that a node is done") },
+	[VERB_BREAK]   = { "break",   ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("stop at a node") },
+	[VERB_UNBREAK] = { "unbreak", ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("stop there no more") },
 	[VERB_HOLD]    = { "hold",    ENTITY_ORDER, S(ORDER_QUEUED) | S(ORDER_BLOCKED), S(ORDER_HELD),
 			   N_("keep it from starting") },
 	[VERB_RELEASE] = { "release", ENTITY_ORDER, S(ORDER_HELD), S(ORDER_QUEUED) | S(ORDER_BLOCKED),

@@ -423,6 +423,35 @@ ORDER BY seq DESC LIMIT ?3
 -- WORKFLOW_SHOW: name and text of a definition
 SELECT name, file, source FROM workflow WHERE hash = ?1
 
+-- ==== steering ====
+
+-- BREAKPOINT_PUT: a breakpoint, or how often it was hit
+INSERT INTO breakpoint(run, number, node, state, class, pattern, wanted, hits, made_ms, who)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT(run, number) DO UPDATE SET hits = excluded.hits
+
+-- BREAKPOINT_DELETE: it was removed
+DELETE FROM breakpoint WHERE run = ?1 AND number = ?2
+
+-- BREAKPOINTS_OF: where a run is to stop
+SELECT run, number, node, state, class, pattern, wanted, hits, made_ms, who FROM breakpoint WHERE run = ?1 ORDER BY number
+
+-- ORDER_BREAKPOINTS_PUT: where the run of an order is to stop
+INSERT INTO order_breakpoints(id, v) VALUES (?1, ?2)
+
+-- ORDER_BREAKPOINTS_GET: … when it begins
+SELECT v FROM order_breakpoints WHERE id = ?1
+
+-- HOLD_PUT: somebody stands in an attempt, still does, or did
+INSERT INTO hold(run, number, idx, token, who, began_ms, until_ms, ended_ms, exit_code, outcome)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT(run, number) DO UPDATE SET until_ms = excluded.until_ms, ended_ms = excluded.ended_ms,
+	exit_code = excluded.exit_code, outcome = excluded.outcome
+
+-- HOLDS_OF: who stood or stands in attempts of a run
+SELECT run, number, idx, token, who, began_ms, until_ms, ended_ms, exit_code, outcome FROM hold WHERE run = ?1
+ORDER BY number
+
 -- ==== fsck: everything once, in order ====
 
 -- CHECK_ORDERS: each order (scan)

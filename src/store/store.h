@@ -52,6 +52,7 @@ enum order_flags {
 	ORDER_PAUSED = 1,     /* the run starts paused */
 	ORDER_SKIP = 2,       /* skipped, not failed, when a dependency fails */
 	ORDER_UNTIL_FAILURE = 4,
+	ORDER_BREAKPOINTS = 8, /* it was submitted with some */
 };
 
 struct order_row {

@@ -46,4 +46,48 @@ def test_skip_and_mark():
     assert e.post("/v1/fsck")["ok"]
 
 
+CHAIN = "name: chain\nnodes:\n  a: {run: 'echo all good'}\n  b: {needs: a, run: 'echo warning 7 >&2'}\n  c: {needs: b, run: 'true'}\n"
+
+
+def test_breakpoints():
+    run = e.run_of(e.submit(CHAIN, paused=True)["id"])
+    state(run, "paused")
+    at = f"/v1/runs/{run}/breakpoints"
+    assert e.get(at)["items"] == []
+    r = e.post(at, {"node": "b"}).json
+    assert [(b["number"], b["node"], b["when"]["state"], b["hits"], b["hit"]) for b in r["items"]] == [(1, "b", "ready", 1, 0)]
+    e.post(at, {"node": "*", "when": {"output": "^warning [0-9]"}, "reason": "look"})
+    e.post(at, {"node": "zzz"}, 404)
+    e.post(at, {"node": "b", "when": {"output": "("}}, 400)
+    e.post(at, {"node": "b", "when": {"state": "oh"}}, 400)
+    e.post(at, {}, 400)
+    e.post(f"/v1/runs/{run}/resume")
+    wait(lambda: e.get(at)["items"][0]["hit"] == 1, "b is reached")
+    assert state(run, "paused")["reason"] == "breakpoint"
+    assert e.get(f"/v1/runs/{run}/nodes/b")["state"] == "ready"
+    e.post(f"/v1/runs/{run}/resume")
+    wait(lambda: e.get(at)["items"][1]["hit"] == 1, "b wrote what the pattern matches")
+    state(run, "paused")
+    assert e.get(f"/v1/runs/{run}/nodes/b")["state"] == "succeeded"
+    assert e.get(f"/v1/runs/{run}/nodes/c")["state"] == "ready"
+    told = e.get(f"/v1/events?run={run}&type=run.breakpoint_hit")["items"]
+    assert [x["data"]["breakpoint"] for x in told] == [1, 2], told
+    assert e.stop() == 0
+    e.start()
+    assert [b["number"] for b in e.ask("DELETE", at + "/1")["items"]] == [2]
+    assert e.ask("DELETE", at + "/9").status == 404
+    assert e.ask("DELETE", at + "/x").status == 404
+    assert e.ask("DELETE", at)["items"] == []
+    e.post(f"/v1/runs/{run}/resume")
+    state(run, "succeeded")
+    order = e.submit(CHAIN, breakpoints=[{"node": "c"}])["id"]
+    run = e.run_of(order)
+    assert state(run, "paused")["reason"] == "breakpoint"
+    assert e.get(f"/v1/runs/{run}/nodes/c")["state"] == "ready"
+    e.post("/v1/orders", {"workflow": CHAIN, "breakpoints": [{"node": "d"}]}, 404)
+    e.post("/v1/orders", {"workflow": CHAIN, "breakpoints": "d"}, 400)
+    e.post(f"/v1/runs/{run}/cancel")
+    assert e.post("/v1/fsck")["ok"]
+
+
 engine.main(globals())

@@ -34,4 +34,39 @@ run 0 skip "$failed/breaks" --reason 'not needed' --json
 says '"generation":2'
 until_says ' succeeded' show "$failed"
 
+# ---- breakpoints, several targets, the first failure ----
+cat >"$tmp/chain.yaml" <<'X'
+name: chain
+nodes:
+  a: {run: 'true'}
+  b: {needs: a, run: 'echo warning 7'}
+  c: {needs: b, run: 'true'}
+X
+run 0 submit "$tmp/chain.yaml" -q --break b
+until_says '"reason":"breakpoint"' runs -w chain --json
+paused=$(first_id)
+run 0 break "$paused"
+says '1 +b +1 +ready'
+run 0 break "$paused" '*:output=^warn(ing|ed), or .|warning [0-9]' 'c:state=running,hits=2,class=exit'
+says '2 +\*.*output /' '3 +c +0 +running, class exit, from hit 2 on'
+run 0 resume "$paused"
+until_says '"hit":1' break "$paused" --json
+until_says '"state":"paused"' show "$paused" --json
+run 0 break "$paused" -d all
+complains 'stops nowhere'
+run 4 break "$paused" nothing
+run 2 break "$paused" 'a:oh=1'
+run 2 break "$paused" ':failed'
+run 2 break "$paused" 'a:hits=0'
+run 0 resume "$paused"
+until_says '"state":"succeeded"' show "$paused" --json
+run 0 submit "$tmp/fails.yaml" -q --until-failure
+until_says '"reason":"failure"' runs -w fails -n 1 --json
+run 0 cancel "$(first_id)"
+run 0 submit "$tmp/chain.yaml" -q --until b --until c
+until_says '"reason":"until"' runs -w chain -n 1 --json
+until_says '"state":"paused"' runs -w chain -n 1 --json
+run 0 show "$(first_id)/c" --json
+says '"state":"(ready|pending)"'
+
 run 0 fsck

@@ -98,7 +98,7 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 	static const enum verb verbs[] = { VERB_PAUSE,  VERB_PAUSE, VERB_RESUME, VERB_RESUME, VERB_RESUME, VERB_FREEZE,
 					   VERB_FREEZE, VERB_STEP,  VERB_STEP,   VERB_UNTIL,  VERB_RUN_PRIORITY,
 					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM,
-					   VERB_SKIP, VERB_MARK };
+					   VERB_SKIP, VERB_MARK, VERB_BREAK, VERB_BREAK, VERB_UNBREAK };
 	static const char *const names[] = { "n0", "n1", "n2", "n3", "nope" };
 	enum verb v = verbs[rng_below(&s->rng, COUNT(verbs))];
 	const char *node = names[rng_below(&s->rng, COUNT(names))];
@@ -110,7 +110,10 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 	bool named = decides || v == VERB_UNTIL || v == VERB_RESUME_FROM || ((v == VERB_STEP || v == VERB_RETRY) && either);
 	if (decides || v == VERB_CANCEL || v == VERB_RETRY || v == VERB_RESUME_FROM)
 		disturb(s, order);
-	struct command c = { .verb = v, .id = id, .nodes = &node, .nnodes = named, .who = "operator", .reason = decides ? "simulated" : NULL,
+	static const char *const reached[] = { NULL, "succeeded", "failed", "running", "skipped", "retrying" };
+	struct breakpoint_spec at = { .node = either ? node : "*", .state = reached[rng_below(&s->rng, COUNT(reached))],
+				      .hits = 1 + (int)rng_below(&s->rng, 3) };
+	struct command c = { .verb = v, .id = id, .nodes = &node, .nnodes = named, .breakpoint = &at, .who = "operator", .reason = decides ? "simulated" : NULL,
 			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && either, .only = v == VERB_RESUME_FROM && either };
 	struct answer a = world_ask(s->w, &c);
 	s->refused += a.code != ERR_OK;

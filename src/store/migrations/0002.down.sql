@@ -1,3 +1,6 @@
+DROP TABLE hold;
+DROP TABLE order_breakpoints;
+DROP TABLE breakpoint;
 DROP TABLE fork;
 DROP TABLE procedure;
 DROP TABLE checkpoint;

@@ -59,6 +59,42 @@ CREATE TABLE fork (
 ) STRICT;
 CREATE INDEX fork_by_source ON fork(source);
 
+-- Where a run is to stop. `node` is a name, a path into sub-workflows, or * for any.
+CREATE TABLE breakpoint (
+	run INTEGER NOT NULL REFERENCES run(id),
+	number INTEGER NOT NULL,    -- 1, 2, … of the run
+	node TEXT NOT NULL,
+	state INTEGER,              -- that the node reaches; NULL: any
+	class INTEGER,              -- of its failure; NULL: any
+	pattern TEXT,               -- in the end of its output; NULL: none
+	wanted INTEGER NOT NULL,    -- it stops from this hit on
+	hits INTEGER NOT NULL,
+	made_ms INTEGER NOT NULL,
+	who TEXT NOT NULL,
+	PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+
+-- Breakpoints that an order was submitted with, until it has a run: a JSON list.
+CREATE TABLE order_breakpoints (
+	id INTEGER PRIMARY KEY REFERENCES work_order(id),
+	v TEXT NOT NULL
+) STRICT;
+
+-- Somebody stands in an attempt with a shell: the workspace is held meanwhile.
+CREATE TABLE hold (
+	run INTEGER NOT NULL REFERENCES run(id),
+	number INTEGER NOT NULL,    -- 1, 2, … of the run
+	idx INTEGER NOT NULL,
+	token INTEGER,              -- the attempt; NULL: it has none
+	who TEXT NOT NULL,
+	began_ms INTEGER NOT NULL,
+	until_ms INTEGER NOT NULL,  -- the lease: renewed while the client is there
+	ended_ms INTEGER NOT NULL,
+	exit_code INTEGER,
+	outcome TEXT,               -- leave, retry, done, lost
+	PRIMARY KEY (run, number)
+) STRICT, WITHOUT ROWID;
+
 -- What succeeded before this can be gone back to, too, but for its files.
 INSERT INTO checkpoint(run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft)
 SELECT run, row_number() OVER (PARTITION BY run ORDER BY seq), 0, idx, generation, iteration, seq, ended_ms, NULL,
