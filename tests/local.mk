@@ -24,7 +24,8 @@ dist_check_SCRIPTS += tests/crash/selftest.sh
 
 # ---- the world of the simulator, in which the engine's unit tests live, too ----
 check_LIBRARIES += tests/sim/libworld.a
-tests_sim_libworld_a_SOURCES = tests/sim/world.c tests/sim/world.h tests/sim/worker.c
+tests_sim_libworld_a_SOURCES = tests/sim/world.c tests/sim/world.h tests/sim/worker.c \
+	tests/sim/files.c
 check_PROGRAMS += tests/sim/simulate
 TESTS += tests/sim/simulate
 tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/simulate.h tests/sim/check.c tests/sim/plan.c

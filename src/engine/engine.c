@@ -153,6 +153,7 @@ static void release_worker_effect(struct engine *e, struct effect *f)
 	case EFFECT_SPAWN:
 	case EFFECT_RECORD_REMOVE:
 	case EFFECT_KILL_TOKEN:
+	case EFFECT_SPACE:
 		return;
 	}
 	send(e, f->worker, &m);
@@ -164,6 +165,7 @@ static void drop_effect(struct effect *f)
 		step_build_done(f->build);
 		free(f->build);
 	}
+	space_job_free(f->job);
 }
 
 static void release_effects(struct engine *e)
@@ -189,6 +191,8 @@ static void release_effects(struct engine *e)
 			e->io->exit_record_remove(e->io_ctx, f->token);
 		if (f->kind == EFFECT_KILL_TOKEN)
 			e->io->kill_token(e->io_ctx, f->token);
+		if (f->kind == EFFECT_SPACE)
+			space_job_hand(e, TAKE(f->job));
 		drop_effect(f);
 	}
 	for (size_t i = 0; i < e->nacks; i++) {
@@ -260,6 +264,7 @@ static void forget_memory(struct engine *e)
 {
 	size_t at = 0;
 	struct run *r;
+	space_forget(e);
 	free_dead(e); /* they are in the map, too, when a turn was left open */
 	while ((r = map_next(&e->runs, &at)))
 		r->dead = true;
@@ -391,6 +396,7 @@ enum err_code engine_new(struct store *store, const struct engine_settings *sett
 	e->io_ctx = io_ctx;
 	heap_init(&e->sched, run_heap_before);
 	heap_init(&e->timers, timer_before);
+	e->jobs_end = &e->jobs_wait;
 	e->environment = base_environment();
 	engine_touch(e);
 	e->seed = io->random(io_ctx);
@@ -418,6 +424,7 @@ void engine_free(struct engine *e)
 		return;
 	for (size_t i = 0; i < e->neffects; i++)
 		drop_effect(&e->effects[i]);
+	e->neffects = 0;
 	forget_memory(e);
 	while (e->nworkers > 0) {
 		e->workers[0]->peer = NULL;
@@ -456,7 +463,7 @@ void engine_drain(struct engine *e, bool kill)
 
 bool engine_idle(const struct engine *e)
 {
-	return e->neffects == 0 && !e->in_turn && (!e->drain_kill || e->steps_running == 0);
+	return e->neffects == 0 && e->jobs == 0 && !e->in_turn && (!e->drain_kill || e->steps_running == 0);
 }
 
 const char *engine_home(const struct engine *e)

@@ -14,6 +14,7 @@
 
 struct engine;
 struct worker; /* engine/pool.h */
+struct space_job;
 
 struct engine_now {
 	int64_t wall_ms; /* for what is shown and stored */
@@ -37,6 +38,12 @@ struct engine_io {
 	void (*exit_record_remove)(void *ctx, int64_t token);
 	/* Make the folder of a run (text of its id) for its logs, and make or check its workspace. */
 	enum err_code (*workspace)(void *ctx, const char *path, const char *run, bool make, struct err *err);
+	/* Whether a folder has nothing in it; false when that cannot be told. */
+	bool (*empty)(void *ctx, const char *path);
+	/* The path without links, yours; NULL when there is no such thing. */
+	char *(*real_path)(void *ctx, const char *path);
+	/* Do the job (space_job_run()) beside the loop, then hand it back: engine_space_done(). */
+	void (*space)(void *ctx, struct space_job *j);
 	/* The log of a running attempt grew. */
 	void (*progress)(void *ctx, int64_t token);
 	/* New events up to `seq` are committed. */
@@ -139,6 +146,50 @@ struct reset_preview {
 enum err_code engine_reset_preview(struct engine *e, const struct command *c,
 				   void (*fn)(void *ctx, const struct reset_preview *p), void *ctx,
 				   struct err *err) MUST_CHECK;
+
+/* ---- work on files, which blocks: done beside the loop ---- */
+
+enum space_job_kind {
+	SPACE_ACQUIRE,  /* make the worktree, if it is one; first snapshot */
+	SPACE_SNAPSHOT,
+	SPACE_PROTECT,  /* snapshot, and what differs from `tree` as a patch */
+	SPACE_RESTORE,  /* make the files those of `tree` */
+	SPACE_RELEASE,  /* snapshot, if wanted; then remove the worktree */
+	SPACE_JOB_KINDS
+};
+const char *space_job_name(enum space_job_kind k); /* "snapshot" */
+
+struct space_job {
+	enum space_job_kind kind;
+	/* What it is about; texts are the job's own. */
+	id_t64 run;
+	int stream;
+	int64_t token;            /* of the attempt that waits for it, 0: none does */
+	char *name;               /* of the run, and its workstream: what the branch is called after */
+	char *path, *repository, *branch, *base, *patch;
+	bool worktree, include_ignored;
+	bool again;               /* acquire: what an engine that died began may be there */
+	bool wanted;              /* acquire, release: a snapshot, too */
+	char tree[41];            /* "" or a snapshot or SPACE_EMPTY */
+	/* What came of it. */
+	enum err_code code;
+	struct err err;
+	char taken[41];           /* the snapshot; "" when none was made */
+	size_t written, removed, changed_mode;
+	uint64_t nleft;           /* not covered by the snapshot */
+	bool branch_kept, too_large; /* too_large: the difference is no patch; the snapshot has it */
+	/* The engine's. */
+	uint64_t epoch;
+	void (*done)(struct engine *e, struct space_job *j);
+	struct space_job *next;
+};
+/* Blocks; touches nothing but the job and the files. `home` as the engine's. */
+void space_job_run(const char *home, struct space_job *j);
+void space_job_free(struct space_job *j);
+/* SPACE_EMPTY by its real name, as the store of snapshots has it; others stay as they are. Blocks. */
+enum err_code space_tree_id(const char *home, const char *tree, char ret[41], struct err *err) MUST_CHECK;
+/* The job is done; takes it. */
+void engine_space_done(struct engine *e, struct space_job *j);
 
 /* ---- workers ---- */
 

@@ -80,6 +80,33 @@ static inline size_t queue_len(const struct queue *q)
 	return q->root ? q->root->size : 0;
 }
 
+/* ---- workspaces ---- */
+
+/* The folder that the nodes of a workstream work in. A child run may use its parent's. */
+struct space {
+	struct run *run; /* whose it is */
+	int stream;
+	enum workspace_kind kind;
+	enum space_state state;
+	bool shared, include_ignored, waiting; /* waiting: somebody else has the folder */
+	enum snapshot_policy policy;
+	char *path;
+	char *lease;     /* key in engine->leases while it has the folder, NULL: it has not */
+	char *repository, *branch, *base;
+	char tree[41];   /* newest snapshot, "" if there is none */
+	bool dirty;      /* something ended since, and is not in it */
+	int running;     /* steps in it */
+	uint64_t nleft;  /* not covered by the newest snapshot */
+	char *why_not;   /* the last snapshot failed; NULL: it did not */
+};
+
+/* A result whose success waits for the snapshot. */
+struct held {
+	struct step_result result;
+	char *outputs, *message, *tail;
+	bool record; /* it was an exit record, which goes when the success is stored */
+};
+
 /* ---- runs and nodes ---- */
 
 enum run_phase { PHASE_MAIN, PHASE_HANDLERS };
@@ -105,6 +132,14 @@ struct node {
 	char *report;    /* JSON that came with the last result, until its attempt's row has it; NULL: none */
 	struct run *child;
 	id_t64 child_id;
+	int64_t began;   /* event by which the present iteration began; 0: it did not */
+	char *before;    /* snapshot of its workspace then; NULL: none is kept */
+	char *tree;      /* … and after the last attempt that ended well; NULL: none */
+	struct held *held;
+	bool snapped;    /* … was made: the result counts now */
+	bool in_space;   /* counted in its space's `running` */
+	bool snapping;   /* waits for a snapshot before it begins */
+	int last_iteration; /* of all generations */
 	struct worker *worker; /* while it runs under one */
 	bool orphan;     /* runs, but its worker has not come back yet */
 	bool counted;    /* takes a step slot */
@@ -157,6 +192,10 @@ struct run {
 	int parked;            /* nodes that are ready, but wait for a resource */
 	struct heap_node turn; /* in engine->sched */
 	double pass;           /* stride scheduling: the run with the least goes next */
+	struct space **spaces; /* of each workstream; two may be the same */
+	int nspace_jobs;       /* of its spaces, before it starts */
+	int snapping;          /* nodes that wait for a snapshot */
+	int ncheckpoints;      /* the newest number */
 	struct run *parent;
 	int parent_node;
 	struct child_list children;
@@ -195,7 +234,7 @@ struct worker {
 /* ---- effects: what is done after the commit ---- */
 
 enum effect_kind { EFFECT_START, EFFECT_SIGNAL, EFFECT_WELCOME, EFFECT_STOP, EFFECT_ACK, EFFECT_CLOSE, EFFECT_REPLY,
-		   EFFECT_SPAWN, EFFECT_RECORD_REMOVE, EFFECT_KILL_TOKEN };
+		   EFFECT_SPAWN, EFFECT_RECORD_REMOVE, EFFECT_KILL_TOKEN, EFFECT_SPACE };
 
 struct effect {
 	enum effect_kind kind;
@@ -209,6 +248,7 @@ struct effect {
 	void *ctx;
 	struct command_reply answer;
 	int64_t token;
+	struct space_job *job; /* SPACE; owned */
 };
 
 struct engine {
@@ -233,6 +273,10 @@ struct engine {
 	struct run **dead;
 	size_t ndead, capdead;
 	struct smap resources;
+	struct smap leases; /* path → struct space: folders that one run has for itself */
+	uint64_t space_epoch; /* jobs of an earlier one are nobody's */
+	int jobs, stale_jobs; /* handed out; those of an earlier epoch */
+	struct space_job *jobs_wait, **jobs_end; /* until the stale ones are back */
 	struct map tokens; /* token → struct node: running attempts */
 	struct heap timers;
 	struct map definitions; /* first 8 bytes of the hash → struct definition */
@@ -296,6 +340,10 @@ int64_t engine_estimate(const struct engine *e, size_t ahead);
 struct run *run_new(struct engine *e, id_t64 id, struct definition *d, const struct graph *g);
 void run_free(struct engine *e, struct run *r);
 enum err_code run_start_order(struct engine *e, struct order *o, struct err *err);
+/* Its workspaces are there: it starts. */
+void run_prepared(struct engine *e, struct run *r);
+/* They cannot be made. */
+void run_unprepared(struct engine *e, struct run *r, const char *why);
 struct run *run_start_child(struct engine *e, struct node *n, const char *params, struct err *err);
 void run_move(struct engine *e, struct run *r, enum run_state to, const struct note *n);
 void run_event(struct engine *e, const struct run *r, const char *type, const struct note *n);
@@ -347,6 +395,41 @@ int node_derived_state(const struct node *n);
 struct node *run_node(const struct run *r, const char *name); /* NULL if there is none */
 void node_retry_later(struct engine *e, struct node *n, int64_t wait_ms);
 struct step_key node_key(const struct node *n);
+
+/* ---- space.c ---- */
+struct space *node_space(const struct node *n);
+const char *node_workspace(const struct node *n); /* its path */
+/* Make what stands for the workspaces of a new run; scratch folders at once. */
+enum err_code spaces_open(struct engine *e, struct run *r, struct err *err);
+/* Go on until all are there: true; false: a job or somebody else's folder is waited for, or it failed. */
+bool spaces_prepare(struct engine *e, struct run *r);
+void spaces_load(struct engine *e, struct run *r); /* as stored */
+void spaces_free(struct engine *e, struct run *r);
+/* It ended: folders are free for others, worktrees go. */
+void spaces_release(struct engine *e, struct run *r);
+/* Folders of a run that ended and is reopened: ERR_CONFLICT when somebody has one now. */
+enum err_code spaces_again(struct engine *e, struct run *r, struct err *err) MUST_CHECK;
+/* Finish the releases that the last engine did not. */
+void spaces_recover(struct engine *e);
+void space_store(struct engine *e, const struct space *sp);
+void space_enter(struct node *n); /* its attempt begins */
+void space_leave(struct node *n); /* … has ended */
+/* Something ended in it that no snapshot has. */
+void space_touched(struct space *sp);
+/* A snapshot has to be made before the node's first attempt: true, and it is ready again later. */
+bool space_before(struct engine *e, struct node *n);
+/* The attempt ended well: true when the success waits for a snapshot; step_result() is called again then. */
+bool space_hold(struct engine *e, struct node *n, const struct step_result *r);
+void held_free(struct held *h);
+struct space_job *space_job_new(struct engine *e, enum space_job_kind kind, const struct space *sp,
+				void (*done)(struct engine *e, struct space_job *j));
+void space_job_hand(struct engine *e, struct space_job *j); /* from the release of effects */
+void space_forget(struct engine *e); /* what was handed out is nobody's any more */
+
+/* ---- checkpoint.c ---- */
+/* A node succeeded by event `seq`. */
+void checkpoint_node(struct engine *e, struct node *n, int64_t seq);
+void checkpoint_start(struct engine *e, struct run *r);
 
 /* ---- scope.c ---- */
 struct scope_ctx {

@@ -564,6 +564,7 @@ void fsck_run(struct store *store, const char *home, struct engine *e, struct fs
 	read_attempts(&f);
 	check_places(&f);
 	fsck_graphs(&f);
+	fsck_points(&f);
 	fsck_files(&f);
 	if (e)
 		fsck_memory(&f);

@@ -33,6 +33,7 @@ struct fact_node {
 	int tries_of;       /* … which is this one */
 	int64_t last_token;
 	enum attempt_state last_attempt;
+	int checkpoints;    /* how many name it */
 	struct fact_node *same_key; /* in the map */
 };
 
@@ -55,6 +56,8 @@ struct fact_run {
 };
 
 struct facts {
+	int last_point; /* number of the last checkpoint of … */
+	id_t64 last_run;
 	struct store *store;
 	const char *home;
 	struct engine *e; /* NULL: no engine runs */
@@ -76,6 +79,7 @@ struct fact_node *fact_node_find(const struct facts *f, id_t64 run, int idx, int
 const char *fact_name(id_t64 run, int idx);
 
 void fsck_graphs(struct facts *f); /* needs, and what a definition says of its runs */
+void fsck_points(struct facts *f); /* checkpoints, workspaces and ways back */
 void fsck_files(struct facts *f);  /* logs and exit records */
 void fsck_memory(struct facts *f); /* the engine's memory against what is stored */
 

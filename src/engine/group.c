@@ -13,6 +13,9 @@ static void start_own_row(struct engine *e, struct node *n)
 	n->attempt = 1;
 	n->token = 0; /* of an earlier failure beneath it */
 	n->started_ms = e->now.wall_ms;
+	const struct space *sp = node_space(n);
+	free(n->before);
+	n->before = sp->policy != SNAPSHOT_OFF && sp->tree[0] ? xstrdup(sp->tree) : NULL;
 	if (n->parent >= 0)
 		n->run->nodes[n->parent]->instances_active++;
 	node_move(e, n, NODE_RUNNING, &BY_ENGINE);
@@ -316,7 +319,7 @@ void workflow_start(struct engine *e, struct node *n)
 	/* The row has to name the child, so that a restart finds it. */
 	struct node_row row = { .run = n->run->id, .idx = n->idx, .generation = n->generation, .state = n->state,
 				.iteration = 1, .attempt = 1, .child = c->id, .started_ms = n->started_ms,
-				.seq = store_last_seq(e->store) };
+				.seq = store_last_seq(e->store), .began = n->began, .before = n->before };
 	store_node_put(e->store, &row);
 }
 

@@ -229,6 +229,55 @@ static enum err_code io_workspace(void *ctx, const char *path, const char *run, 
 	return ERR_OK;
 }
 
+static bool io_empty(void *ctx UNUSED, const char *path)
+{
+	DIR *d = opendir(path);
+	bool any = false;
+	for (struct dirent *i; d && !any && (i = readdir(d));)
+		any = !str_eq(i->d_name, ".") && !str_eq(i->d_name, "..");
+	if (d)
+		(void)closedir(d);
+	return d && !any;
+}
+
+static char *io_real_path(void *ctx UNUSED, const char *path)
+{
+	return realpath(path, NULL);
+}
+
+struct host_job {
+	uv_work_t work;
+	struct host *h;
+	struct space_job *j;
+};
+
+static void job_run(uv_work_t *work)
+{
+	struct host_job *hj = work->data;
+	space_job_run(hj->h->home, hj->j);
+}
+
+static void job_done(uv_work_t *work, int status)
+{
+	struct host_job *hj = work->data;
+	if (status)
+		hj->j->code = err_set(&hj->j->err, ERR_UNAVAILABLE, _("no thread could be had: %s"), uv_strerror(status));
+	engine_space_done(hj->h->engine, hj->j);
+	mark(hj->h);
+	free(hj);
+}
+
+static void io_space(void *ctx, struct space_job *j)
+{
+	struct host *h = ctx;
+	struct host_job *hj = xcalloc(1, sizeof(*hj));
+	hj->h = h;
+	hj->j = j;
+	hj->work.data = hj;
+	/* Fails for want of the two functions alone. */
+	(void)uv_queue_work(h->loop, &hj->work, job_run, job_done);
+}
+
 static void io_progress(void *ctx, int64_t token)
 {
 	struct host *h = ctx;
@@ -264,6 +313,9 @@ static const struct engine_io host_io = {
 	.exit_records = io_exit_records,
 	.exit_record_remove = io_exit_record_remove,
 	.workspace = io_workspace,
+	.empty = io_empty,
+	.real_path = io_real_path,
+	.space = io_space,
 	.progress = io_progress,
 	.published = io_published,
 	.storage = io_storage,

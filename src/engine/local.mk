@@ -1,12 +1,14 @@
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
 	src/engine/breakpoint.c \
+	src/engine/checkpoint.c \
 	src/engine/definition.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
 	src/engine/fsck.c src/engine/fsck_internal.h \
 	src/engine/fsck_files.c \
 	src/engine/fsck_graph.c \
 	src/engine/fsck_memory.c \
+	src/engine/fsck_points.c \
 	src/engine/group.c \
 	src/engine/host.c src/engine/host.h \
 	src/engine/mark.c \
@@ -19,16 +21,20 @@ libengine_a_SOURCES = \
 	src/engine/run.c \
 	src/engine/sched.c \
 	src/engine/scope.c \
+	src/engine/space.c \
+	src/engine/space_work.c \
 	src/engine/step.c \
 	src/engine/verbs.c
 
 ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery \
 	tests/unit/engine_fsck tests/unit/engine_reset tests/unit/engine_decide \
-	tests/unit/engine_breakpoint
+	tests/unit/engine_breakpoint tests/unit/engine_space
 tests_unit_engine_breakpoint_SOURCES = tests/unit/engine_breakpoint.c tests/unit/engine_world.h
 tests_unit_engine_breakpoint_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_decide_SOURCES = tests/unit/engine_decide.c tests/unit/engine_world.h
 tests_unit_engine_decide_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+tests_unit_engine_space_SOURCES = tests/unit/engine_space.c tests/unit/engine_world.h
+tests_unit_engine_space_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_reset_SOURCES = tests/unit/engine_reset.c tests/unit/engine_world.h
 tests_unit_engine_reset_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 check_PROGRAMS += $(ENGINE_TESTS)

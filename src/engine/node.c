@@ -53,6 +53,9 @@ void node_free(struct engine *e, struct node *n)
 	free(n->outputs);
 	free(n->tail);
 	free(n->report);
+	free(n->before);
+	free(n->tree);
+	held_free(n->held);
 	free(n);
 }
 
@@ -99,7 +102,8 @@ void node_store(struct engine *e, const struct node *n, int64_t seq)
 				.iteration = n->iteration, .attempt = n->attempt, .token = n->token,
 				.class = n->class, .reason = n->reason, .outputs = n->outputs,
 				.child = n->child_id, .started_ms = n->started_ms, .ended_ms = n->ended_ms,
-				.next_ms = n->next_ms, .stale = n->stale, .seq = seq };
+				.next_ms = n->next_ms, .stale = n->stale, .seq = seq, .began = n->began,
+				.before = n->before };
 	store_node_put(e->store, &row);
 }
 
@@ -130,7 +134,11 @@ void node_move(struct engine *e, struct node *n, enum node_state to, const struc
 	}
 	n->state = to;
 	store_event(e->store, &ev);
+	if (to == NODE_RUNNING && n->attempt <= 1)
+		n->began = ev.seq;
 	node_store(e, n, ev.seq);
+	if (to == NODE_SUCCEEDED)
+		checkpoint_node(e, n, ev.seq);
 	run_touch(e, r);
 	if (to != NODE_PENDING)
 		breakpoint_reached(e, n, to);

@@ -144,6 +144,9 @@ void engine_worker_gone(struct engine *e, struct worker *w)
 	if (n && e->storage_failed) {
 		n->worker = NULL; /* looked into when something can be stored again */
 		w->node = NULL;
+	} else if (n && n->held) {
+		n->worker = NULL; /* its result is here */
+		w->node = NULL;
 	} else if (n) {
 		n->worker = NULL;
 		w->node = NULL;
@@ -177,19 +180,27 @@ static void on_result(struct engine *e, struct worker *w, const struct step_resu
 		return;
 	}
 	w->key = r->key;
-	w->needs_ack = true;
-	GROW(e->acks, e->nacks, e->capacks);
-	e->acks[e->nacks++] = w;
 	e->busy -= w->phase == WORKER_BUSY;
 	w->phase = WORKER_IDLE;
 	w->frozen = false;
 	struct node *n = map_get(&e->tokens, (uint64_t)r->key.token);
 	if (n && (n->worker == w || !n->worker)) {
 		w->node = NULL;
-		step_result(e, n, r);
+		if (!n->held)
+			step_result(e, n, r);
+		if (n->held) {
+			/* It keeps the result until the success is stored. */
+			w->phase = WORKER_DONE;
+			w->node = n;
+			n->worker = w;
+			return;
+		}
 	} else {
 		late_result(e, r);
 	}
+	w->needs_ack = true;
+	GROW(e->acks, e->nacks, e->capacks);
+	e->acks[e->nacks++] = w;
 	pool_give(e, w);
 }
 

@@ -135,6 +135,10 @@ static void load_node(void *ctx, const struct node_row *row)
 	n->ended_ms = row->ended_ms;
 	n->next_ms = row->next_ms;
 	n->stale = row->stale;
+	n->began = row->began;
+	free(n->before);
+	n->before = dup(row->before);
+	n->last_iteration = MAX(n->last_iteration, n->iteration);
 	if (state_final(ENTITY_NODE, (int)n->state) && n->started_ms)
 		r->finished_work_ms += n->ended_ms - n->started_ms;
 }
@@ -230,6 +234,7 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 	r->paused_ms = row->paused_ms;
 	r->crashes = row->crashes;
 	r->parent_node = row->parent_node;
+	r->ncheckpoints = store_last_checkpoint(e->store, r->id);
 	code = json_parse(r->params_text, strlen(r->params_text), 4 * MIB, &r->params, err);
 	if (!code && r->env_text)
 		code = json_parse(r->env_text, strlen(r->env_text), 4 * MIB, &r->env, err);
@@ -279,14 +284,24 @@ struct record_search {
 	bool found;
 };
 
+/* It stays where it is until what it tells is stored. */
+static void use_record(struct engine *e, struct node *n, const struct step_result *r)
+{
+	if (!n->held)
+		step_result(e, n, r);
+	if (n->held)
+		n->held->record = true;
+	else
+		effect_add(e, EFFECT_RECORD_REMOVE)->token = r->key.token;
+}
+
 static void take_own_record(void *ctx, const struct step_result *r)
 {
 	struct record_search *s = ctx;
 	if (s->found || r->key.token != s->n->token)
 		return;
 	s->found = true;
-	effect_add(s->e, EFFECT_RECORD_REMOVE)->token = r->key.token;
-	step_result(s->e, s->n, r);
+	use_record(s->e, s->n, r);
 }
 
 bool recover_record(struct engine *e, struct node *n)
@@ -312,7 +327,8 @@ static struct node *orphan_of(struct engine *e, const struct attempt_row *a)
 	struct node *n = r && a->idx >= 0 && (size_t)a->idx < r->nnodes ? r->nodes[a->idx] : NULL;
 	if (!n || n->token != a->token || n->state != NODE_RUNNING)
 		return NULL;
-	n->counted = n->orphan = true;
+	n->counted = n->orphan = n->in_space = true;
+	node_space(n)->running++;
 	r->steps++;
 	e->steps_running++;
 	resources_hold(e, n);
@@ -336,9 +352,10 @@ static void take_record(void *ctx, const struct step_result *r)
 {
 	struct engine *e = ctx;
 	struct node *n = map_get(&e->tokens, (uint64_t)r->key.token);
-	effect_add(e, EFFECT_RECORD_REMOVE)->token = r->key.token;
 	if (n && n->orphan)
-		step_result(e, n, r);
+		use_record(e, n, r);
+	else
+		effect_add(e, EFFECT_RECORD_REMOVE)->token = r->key.token;
 }
 
 /* Records first: a worker that wrote one and left is not lost. */
@@ -384,9 +401,9 @@ static void resume_node(struct engine *e, struct node *n)
 static void resume_run(struct engine *e, struct run *r)
 {
 	if (r->state == RUN_PREPARING) {
-		/* Cannot be: preparing and what follows are one commit. Go on all the same. */
-		run_begin(e, r);
-		run_move(e, r, RUN_RUNNING, &(struct note){ .actor = ACTOR_RECOVERY });
+		if (spaces_prepare(e, r))
+			run_prepared(e, r);
+		return;
 	}
 	for (size_t i = 0; i < r->nnodes; i++)
 		if (r->phase == PHASE_MAIN || node_is_handler(r->nodes[i]))
@@ -505,8 +522,10 @@ enum err_code run_load(struct engine *e, id_t64 id, struct run **ret, struct err
 		(void)map_del(&e->runs, (uint64_t)id);
 		run_free(e, r);
 	}
-	if (!code)
+	if (!code) {
 		r->ended_ms = row.ended_ms;
+		spaces_load(e, r);
+	}
 	load_done(&l);
 	*ret = code ? NULL : r;
 	return code;
@@ -539,6 +558,12 @@ enum err_code recover(struct engine *e, struct err *err)
 				fail_unloadable(&l, &l.runs[i], &why);
 		}
 		link_children(&l);
+		for (size_t i = 0; i < l.nruns; i++) {
+			struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
+			if (r)
+				spaces_load(e, r);
+		}
+		spaces_recover(e);
 		take_running(e, &l);
 		for (size_t i = 0; i < l.nruns; i++) {
 			struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);

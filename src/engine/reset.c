@@ -127,6 +127,9 @@ static void back_to_pending(struct engine *e, struct node *n, bool new_iteration
 	free(n->reason);
 	free(n->outputs);
 	n->reason = n->outputs = NULL;
+	n->began = 0;
+	free(TAKE(n->before));
+	free(TAKE(n->tree));
 	node_move(e, n, NODE_PENDING, note);
 }
 
@@ -207,6 +210,8 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 	struct note note = { .actor = given->actor, .who = given->who,
 			     .reason = given->reason ? given->reason : reset_mode_name(p.mode) };
 	code = e->io->workspace(e->io_ctx, r->workspace, id_text('r', r->id).s, false, err);
+	if (!code)
+		code = spaces_again(e, r, err);
 	if (!code)
 		code = reopen_order(e, r, &note, err);
 	if (code) {

@@ -169,6 +169,7 @@ void run_free(struct engine *e, struct run *r)
 		free(*p);
 	free(r->base_env);
 	breakpoints_free(r);
+	spaces_free(e, r);
 	free(r->targets);
 	free(r->children.v);
 	json_free(r->params);
@@ -193,42 +194,14 @@ static enum err_code parse_values(struct run *r, struct err *err)
 	return code;
 }
 
-static enum err_code find_workspace(struct engine *e, struct run *r, bool *ret_make, struct err *err)
-{
-	*ret_make = false;
-	const struct graph_workspace *w = graph_workspace(r->graph);
-	if (w->kind == WORKSPACE_FOLDER) {
-		struct scope_ctx ctx = { e, NULL, r, NULL, 0 };
-		struct expr_scope scope = node_scope(&ctx);
-		auto_str path = STR_INIT;
-		enum err_code code = tmpl_text(w->path, &scope, &path, err);
-		if (code)
-			return code;
-		if (path.len == 0)
-			return err_set(err, ERR_INVALID, _("workspace.folder is empty"));
-		r->workspace = fs_absolute(r->dir && r->dir[0] ? r->dir : "/", str_text(&path));
-		return ERR_OK;
-	}
-	if (r->parent) {
-		r->workspace = xstrdup(r->parent->workspace);
-		return ERR_OK;
-	}
-	r->workspace = xasprintf("%s/runs/%s/work", e->home, id_text('r', r->id).s);
-	*ret_make = true;
-	return ERR_OK;
-}
-
 /* Row, event and workspace of a new run. On an error nothing is written and the run is freed. */
 static enum err_code run_open(struct engine *e, struct run *r, const struct note *n, struct err *err)
 {
-	bool make = false;
 	r->created_ms = r->started_ms = e->now.wall_ms;
 	r->acknowledged = true; /* there is no failure yet that somebody must see */
 	enum err_code code = parse_values(r, err);
 	if (!code)
-		code = find_workspace(e, r, &make, err);
-	if (!code)
-		code = e->io->workspace(e->io_ctx, r->workspace, id_text('r', r->id).s, make, err);
+		code = spaces_open(e, r, err);
 	if (code) {
 		(void)map_del(&e->runs, (uint64_t)r->id);
 		r->dead = true;
@@ -271,7 +244,6 @@ enum err_code run_start_order(struct engine *e, struct order *o, struct err *err
 	bool until_failure = o->flags & ORDER_UNTIL_FAILURE;
 	if (r->until || until_failure)
 		r->mode = MODE_UNTIL;
-	bool paused = o->flags & ORDER_PAUSED;
 	code = run_open(e, r, &BY_ENGINE, err);
 	if (code)
 		return code;
@@ -288,10 +260,23 @@ enum err_code run_start_order(struct engine *e, struct order *o, struct err *err
 	}
 	if (o->flags & ORDER_BREAKPOINTS)
 		breakpoints_begin(e, r, &(struct note){ .actor = ACTOR_OPERATOR, .who = row.submitter });
+	if (spaces_prepare(e, r))
+		run_prepared(e, r);
+	return ERR_OK;
+}
+
+void run_prepared(struct engine *e, struct run *r)
+{
+	bool paused = r->order && (r->order->flags & ORDER_PAUSED) && !r->parent;
+	checkpoint_start(e, r);
 	run_begin(e, r);
 	struct note n = { .actor = ACTOR_ENGINE, .reason = paused ? "operator" : NULL };
 	run_move(e, r, paused ? RUN_PAUSED : RUN_RUNNING, &n);
-	return ERR_OK;
+	/* The run above may have been paused or frozen meanwhile: it waits with it. */
+	if (r->parent && (r->parent->state == RUN_PAUSED || r->parent->state == RUN_PAUSING))
+		run_pause(e, r, &(struct note){ .actor = ACTOR_ENGINE, .reason = r->parent->reason });
+	else if (r->parent && r->parent->state == RUN_FROZEN)
+		run_freeze(e, r, &BY_ENGINE);
 }
 
 struct run *run_start_child(struct engine *e, struct node *n, const char *params, struct err *err)
@@ -311,8 +296,8 @@ struct run *run_start_child(struct engine *e, struct node *n, const char *params
 		return NULL;
 	GROW(p->children.v, p->children.n, p->children.cap);
 	p->children.v[p->children.n++] = r;
-	run_begin(e, r);
-	run_move(e, r, RUN_RUNNING, &BY_ENGINE);
+	if (spaces_prepare(e, r))
+		run_prepared(e, r);
 	return r;
 }
 
@@ -437,13 +422,13 @@ static struct node *next_handler(struct run *r)
 	return n && n->state == NODE_PENDING ? n : NULL;
 }
 
-static void finish(struct engine *e, struct run *r)
+static void finish(struct engine *e, struct run *r, const char *why)
 {
 	static const enum run_state states[] = { RUN_FAILED, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELED };
 	static const enum order_state orders[] = { ORDER_FAILED, ORDER_SUCCEEDED, ORDER_FAILED, ORDER_CANCELED };
-	auto_free char *reason = r->result == RESULT_PASSED ? NULL :
-				 r->failed_node >= 0 ? xasprintf("%s", r->nodes[r->failed_node]->name) :
-						       NULL;
+	if (!why && r->result != RESULT_PASSED && r->failed_node >= 0)
+		why = r->nodes[r->failed_node]->name;
+	auto_free char *reason = why ? xstrdup(why) : NULL;
 	bool missed = r->mode == MODE_UNTIL && r->until && r->result == RESULT_PASSED;
 	struct note n = { .actor = ACTOR_ENGINE, .reason = missed ? "until_not_reached" : reason };
 	r->acknowledged = r->result != RESULT_FAILED || r->parent;
@@ -454,6 +439,7 @@ static void finish(struct engine *e, struct run *r)
 	run_schedule(e, r);
 	GROW(e->dead, e->ndead, e->capdead);
 	e->dead[e->ndead++] = r;
+	spaces_release(e, r);
 	int64_t took = r->ended_ms - r->started_ms - r->paused_ms;
 	if (r->result == RESULT_PASSED && !r->parent) {
 		e->mean_sum += took - (e->nmean == COUNT(e->mean_run_ms) ? e->mean_run_ms[e->atmean] : 0);
@@ -477,11 +463,11 @@ static bool nothing_left(const struct run *r)
 {
 	int moving = r->counts[NODE_RUNNING] + r->counts[NODE_RETRYING] + r->counts[NODE_WAITING] +
 		     r->counts[NODE_VALIDATING];
-	if (moving > 0)
+	if (moving > 0 || r->nspace_jobs > 0)
 		return false;
 	if (r->state == RUN_CANCELING)
-		return true;
-	return r->ready.n + r->own.n == 0 && r->parked == 0 && (r->failing || r->counts[NODE_PENDING] == 0);
+		return r->snapping == 0;
+	return r->ready.n + r->own.n == 0 && r->parked == 0 && r->snapping == 0 && (r->failing || r->counts[NODE_PENDING] == 0);
 }
 
 /* A node may have failed without a failing run: one that was not sent back with others, or whose sub-workflow
@@ -523,7 +509,13 @@ static void settle_handlers(struct engine *e, struct run *r)
 	if (n)
 		node_consider(e, n);
 	else
-		finish(e, r);
+		finish(e, r, NULL);
+}
+
+void run_unprepared(struct engine *e, struct run *r, const char *why)
+{
+	r->result = RESULT_FAILED;
+	finish(e, r, why);
 }
 
 /* One that was skipped is not reached: it never completes. */
@@ -602,7 +594,7 @@ static void each_running(struct engine *e, struct run *r, enum step_signal s)
 {
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *n = r->nodes[i];
-		if (n->state != NODE_RUNNING || !n->worker)
+		if (n->state != NODE_RUNNING || !n->worker || n->held)
 			continue;
 		struct step_key key = node_key(n);
 		n->worker->frozen = s == STEP_FREEZE;

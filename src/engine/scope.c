@@ -120,7 +120,7 @@ static enum err_code scope_get(void *ctx, const char *const *path, size_t npath,
 	if (npath >= 2 && str_eq(first, "env"))
 		return get_env(c, path[1], out, err);
 	if (npath >= 2 && str_eq(first, "workspace") && str_eq(path[1], "path"))
-		return give_text(out, c->r->workspace);
+		return give_text(out, c->n ? node_workspace(c->n) : c->r->workspace);
 	if (npath >= 3 && str_eq(first, "nodes")) {
 		*ret_used = 3;
 		return get_node(c->r, path[1], path[2], out, err);

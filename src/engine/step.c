@@ -110,6 +110,8 @@ static enum err_code fill_env(struct engine *e, const struct node *n, struct ste
 		GROW(b->env, b->nenv, b->capenv);
 		b->env[b->nenv++] = *p; /* borrowed: the run outlives the turn */
 	}
+	if (node_space(n) != r->spaces[0])
+		set_env(b, "PAWL_WORKSPACE", node_workspace(n));
 	step_env(b, "PAWL_NODE", n->name);
 	number_env(b, "PAWL_GENERATION", n->generation);
 	number_env(b, "PAWL_ITERATION", n->iteration);
@@ -125,14 +127,14 @@ static enum err_code fill_env(struct engine *e, const struct node *n, struct ste
 static enum err_code fill_cwd(const struct node *n, struct step_build *b, const struct expr_scope *scope,
 			      struct err *err)
 {
-	b->spec.cwd = n->run->workspace;
+	b->spec.cwd = node_workspace(n);
 	if (!n->def->cwd)
 		return ERR_OK;
 	auto_str path = STR_INIT;
 	enum err_code code = tmpl_text(n->def->cwd, scope, &path, err);
 	if (code)
 		return code;
-	auto_free char *full = fs_absolute(n->run->workspace, str_text(&path));
+	auto_free char *full = fs_absolute(node_workspace(n), str_text(&path));
 	b->spec.cwd = step_keep(b, full, strlen(full));
 	return ERR_OK;
 }
@@ -159,7 +161,7 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 	struct scope_ctx ctx = { e, n, n->run, b, 0 };
 	struct expr_scope scope = node_scope(&ctx);
 	struct step_context c = { .graph = n->run->graph, .node = n->def, .scope = &scope,
-				  .workspace = n->run->workspace, .libexec = e->libexec,
+				  .workspace = node_workspace(n), .libexec = e->libexec,
 				  .iteration = n->iteration };
 	struct step_spec *s = &b->spec;
 	s->key = node_key(n);
@@ -194,6 +196,12 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 
 void step_start(struct engine *e, struct node *n, struct worker *w)
 {
+	if (space_before(e, n)) {
+		if (n->taken)
+			resources_give(e, n);
+		pool_give(e, w);
+		return;
+	}
 	struct step_build *b = xcalloc(1, sizeof(*b));
 	int64_t previous = n->token;
 	if (n->iteration == 0)
@@ -224,6 +232,7 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 	n->next_ms = 0;
 	n->log_bytes = n->log_lines = 0;
 	breakpoint_tail(n, NULL);
+	space_enter(n);
 	node_move(e, n, NODE_RUNNING, &(struct note){ .actor = ACTOR_ENGINE });
 	n->worker = w;
 	n->counted = true;
@@ -252,6 +261,7 @@ static void free_place(struct engine *e, struct node *n)
 		n->worker = NULL;
 	}
 	n->orphan = false;
+	space_leave(n);
 	timer_clear(e, &n->timer);
 	if (n->counted) {
 		n->counted = false;
@@ -387,6 +397,8 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 		return;
 	}
 	breakpoint_tail(n, r.tail);
+	if (r.class == CLASS_NONE && space_hold(e, n, given))
+		return;
 	free(n->outputs);
 	n->outputs = end.outputs.len ? str_take(&end.outputs) : NULL;
 	n->interrupts = 0;

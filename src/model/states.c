@@ -83,6 +83,7 @@ static const struct state_move moves[] = {
 	{ ENTITY_RUN, RUN_PREPARING, RUN_RUNNING,   N_("the workspace is there") },
 	{ ENTITY_RUN, RUN_PREPARING, RUN_PAUSED,    N_("the workspace is there, and it was submitted paused") },
 	{ ENTITY_RUN, RUN_PREPARING, RUN_FAILED,    N_("the workspace could not be made") },
+	{ ENTITY_RUN, RUN_PREPARING, RUN_CANCELING, N_("cancel") },
 	{ ENTITY_RUN, RUN_RUNNING,   RUN_PAUSING,   N_("pause, or a target or step is done, while nodes run") },
 	{ ENTITY_RUN, RUN_RUNNING,   RUN_PAUSED,    N_("pause, or a target or step is done") },
 	{ ENTITY_RUN, RUN_RUNNING,   RUN_FROZEN,    N_("freeze") },
@@ -160,6 +161,7 @@ static const struct state_move moves[] = {
 
 #define S(x) (1U << (x))
 #define RUN_LIVE (S(RUN_RUNNING) | S(RUN_PAUSING) | S(RUN_PAUSED) | S(RUN_FROZEN) | S(RUN_WAITING))
+#define RUN_ENDABLE (RUN_LIVE | S(RUN_PREPARING))
 #define RUN_FINAL (S(RUN_SUCCEEDED) | S(RUN_FAILED) | S(RUN_CANCELED))
 #define ORDER_WAITS (S(ORDER_QUEUED) | S(ORDER_HELD) | S(ORDER_BLOCKED))
 static const struct {
@@ -178,7 +180,7 @@ static const struct {
 	[VERB_STEP]    = { "step",    ENTITY_RUN, S(RUN_PAUSED), S(RUN_SUCCEEDED), N_("run one ready node, then pause") },
 	[VERB_UNTIL]   = { "until",   ENTITY_RUN, S(RUN_PAUSED) | S(RUN_RUNNING), 0,
 			   N_("go on, and pause after a node") },
-	[VERB_CANCEL]  = { "cancel",  ENTITY_RUN, RUN_LIVE | S(RUN_CANCELING), S(RUN_CANCELED),
+	[VERB_CANCEL]  = { "cancel",  ENTITY_RUN, RUN_ENDABLE | S(RUN_CANCELING), S(RUN_CANCELED),
 			   N_("end it; again: at once") },
 	[VERB_RETRY]   = { "retry",   ENTITY_RUN, S(RUN_PAUSED) | S(RUN_FAILED) | S(RUN_CANCELED), 0,
 			   N_("run again what failed, and what follows from it") },

@@ -141,15 +141,20 @@ static bool has_branch(const struct git *git, const char *branch)
 	return git_capture(git, args, -1, 4 * KIB, NULL, NULL) == ERR_OK;
 }
 
-static enum err_code add_worktree(const struct git *git, const struct worktree *t, struct err *err)
+static enum err_code add_worktree(const struct git *git, const struct worktree *t, bool branch_there, struct err *err)
 {
+	const char *const there[] = { "worktree", "add", "--quiet", "--no-guess-remote", t->folder, t->branch, NULL };
+	if (branch_there)
+		return git_capture(git, there, -1, ANSWER_MAX, NULL, err);
 	const char *const args[] = { "worktree", "add",	    "--quiet", "--no-guess-remote", "--no-track", "-b",
 				     t->branch,	 t->folder, t->base,   NULL };
 	return git_capture(git, args, -1, ANSWER_MAX, NULL, err);
 }
 
-enum err_code worktree_acquire(const char *repository, const char *folder, const char *run, const char *base,
-			       struct worktree *ret, struct err *err)
+static enum err_code clear_folder(const struct git *git, const struct worktree *t, struct err *err);
+
+static enum err_code acquire(const char *repository, const char *folder, const char *run, const char *base,
+			     bool again, struct worktree *ret, struct err *err)
 {
 	CLEANUP(worktree_done) struct worktree t = { 0 };
 	CLEANUP(unfiltered_done) struct unfiltered filters = { NULL, 0, 0 };
@@ -164,27 +169,46 @@ enum err_code worktree_acquire(const char *repository, const char *folder, const
 		return code;
 	t.folder = fs_absolute("/", folder);
 	t.branch = xasprintf("pawl/%s", run);
-	if (lstat(t.folder, &st) == 0)
+	if (!again && lstat(t.folder, &st) == 0)
 		return err_set(err, ERR_CONFLICT, _("%s exists already"), t.folder);
 	code = find_filters(t.repository, &filters, err);
 	struct git git = { .dir = t.repository, .foreign = true,
 			   .settings = (const char *const *)filters.settings };
 	if (!code)
 		code = resolve(&git, base ? base : "HEAD", t.base, err);
-	if (!code && has_branch(&git, t.branch))
+	if (!code && again)
+		code = clear_folder(&git, &t, err);
+	if (!code && again && lstat(t.folder, &st) == 0)
+		code = fs_rmtree(t.folder, err);
+	bool there = !code && has_branch(&git, t.branch);
+	if (there && !again)
 		code = err_set(err, ERR_CONFLICT, _("the branch %s exists already"), t.branch);
 	if (code)
 		return code;
-	code = add_worktree(&git, &t, err);
-	if (code) { /* what was begun is taken back; why it failed is more to the point than whether that did */
+	code = add_worktree(&git, &t, there, err);
+	if (code && !again) { /* what was begun is taken back; why it failed is more to the point than whether that did */
 		enum err_code undone = worktree_release(&t, NULL, NULL);
 		if (undone)
 			err_hint(err, _("the branch %s may be left behind; gc lists it"), t.branch);
 		return code;
 	}
+	if (code)
+		return code;
 	*ret = t;
 	t = (struct worktree){ 0 };
 	return ERR_OK;
+}
+
+enum err_code worktree_acquire(const char *repository, const char *folder, const char *run, const char *base,
+			       struct worktree *ret, struct err *err)
+{
+	return acquire(repository, folder, run, base, false, ret, err);
+}
+
+enum err_code worktree_again(const char *repository, const char *folder, const char *run, const char *base,
+			     struct worktree *ret, struct err *err)
+{
+	return acquire(repository, folder, run, base, true, ret, err);
 }
 
 /* ---- releasing ---- */
@@ -258,19 +282,25 @@ static enum err_code drop_branch(const struct git *git, const struct worktree *t
 	return code;
 }
 
-enum err_code worktree_release(const struct worktree *t, bool *ret_branch_kept, struct err *err)
+static enum err_code clear_folder(const struct git *git, const struct worktree *t, struct err *err)
 {
-	struct git git = { .dir = t->repository, .foreign = true };
 	struct search search = { t, false };
-	enum err_code code = each_worktree(&git, is_ours, &search, err);
+	enum err_code code = each_worktree(git, is_ours, &search, err);
 	const char *const args[] = { "worktree", "remove", "--force", "--force", t->folder, NULL };
 	/* First as git does it, then whatever it would not remove; a missing folder is pruned. */
-	if (!code && search.found && git_capture(&git, args, -1, ANSWER_MAX, NULL, NULL)) {
+	if (!code && search.found && git_capture(git, args, -1, ANSWER_MAX, NULL, NULL)) {
 		code = fs_rmtree(t->folder, err);
 		static const char *const prune[] = { "worktree", "prune", "--expire=now", NULL };
 		if (!code)
-			code = git_capture(&git, prune, -1, ANSWER_MAX, NULL, err);
+			code = git_capture(git, prune, -1, ANSWER_MAX, NULL, err);
 	}
+	return code;
+}
+
+enum err_code worktree_release(const struct worktree *t, bool *ret_branch_kept, struct err *err)
+{
+	struct git git = { .dir = t->repository, .foreign = true };
+	enum err_code code = clear_folder(&git, t, err);
 	return code ? code : drop_branch(&git, t, ret_branch_kept, err);
 }
 

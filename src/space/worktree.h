@@ -27,6 +27,11 @@ void worktree_done(struct worktree *worktree);
 enum err_code worktree_acquire(const char *repository, const char *folder, const char *run, const char *base,
 			       struct worktree *ret, struct err *err) MUST_CHECK;
 
+/* As worktree_acquire(), for a run that had one: on its branch, where that was kept. What a process that died
+ * had begun (`folder` is there, registered or not) is removed before, with all that is in it. */
+enum err_code worktree_again(const char *repository, const char *folder, const char *run, const char *base,
+			     struct worktree *ret, struct err *err) MUST_CHECK;
+
 /* Remove the folder and its registration. The branch stays if it carries commits that the base does not,
  * *ret_branch_kept (may be NULL) tells; else it is removed, too. What is gone already is fine, so a
  * release that was interrupted is finished by another. */

@@ -80,7 +80,7 @@ static bool is_forgotten(const struct run *r, const struct node *n)
 {
 	if (n->state != NODE_PENDING || !node_counts(n) || (r->failing && !node_goes_on(n)) || r->phase != PHASE_MAIN)
 		return false;
-	if (r->state == RUN_CANCELING || heap_has(&n->ready))
+	if (r->state == RUN_CANCELING || r->state == RUN_PREPARING || heap_has(&n->ready) || n->snapping)
 		return false;
 	if (n->parent >= 0)
 		return r->nodes[n->parent]->state == NODE_RUNNING;
@@ -96,7 +96,7 @@ static void check_node(struct simulation *s, const struct run *r, const struct n
 		violation(s, "%s waits for %d, not %d", n->name, unmet, n->unmet);
 	if (is_forgotten(r, n))
 		violation(s, "%s of %s could run, and nobody knows", n->name, id_text('r', r->id).s);
-	if (n->state == NODE_RUNNING && n->token && !n->worker && !n->orphan)
+	if (n->state == NODE_RUNNING && n->token && !n->worker && !n->orphan && !n->held)
 		violation(s, "%s runs, and nobody has it", n->name);
 	if (n->def->kind == NODE_GROUP && n->parent < 0)
 		check_group(s, r, n);

@@ -52,6 +52,8 @@ static void add_script(struct making *m, int node, const char *indent)
 		str_add(out, " stubborn");
 	if (chance(m, 5))
 		str_addf(out, " log=%d", 1 + below(m, 5000));
+	for (int i = 0; i < 3 && chance(m, m->p->files); i++)
+		str_addf(out, " writes=f%d", below(m, 6));
 	if (node >= 0 && m->writes[node])
 		str_addf(out, " out=v=%d", below(m, 3));
 	if (node >= 0 && m->lists[node]) {
@@ -158,6 +160,8 @@ static char *make_flow(struct making *m, bool child)
 	if (chance(m, 25))
 		str_addf(&m->out, "concurrency: %d\n", 1 + below(m, 3));
 	/* Each takes up to two units; capacities are the same in all workflows of a seed, unless it is uneven. */
+	if (!child && chance(m, m->p->files))
+		str_addf(&m->out, "workspace: %s\n", chance(m, 60) ? "{folder: one}" : "{folder: two, shared: true}");
 	bool narrow = m->p->uneven && chance(m, 50);
 	str_addf(&m->out, "resources: {db: %d, net: 3}\nnodes:\n", narrow ? 2 : 4);
 	for (int i = 0; i < m->nnodes; i++)
@@ -199,6 +203,7 @@ static void make_faults(struct making *m, struct sim_plan *p)
 	f->crash = chance(m, 50) ? below(m, 60) : 0;
 	f->clock_jump = chance(m, 20) ? below(m, 60) : 0;
 	f->orphans = chance(m, 50);
+	f->snapshot_fails = p->lossy && chance(m, 30) ? below(m, 300) : 0;
 	f->workspace_fails = p->lossy && chance(m, 30) ? below(m, 300) : 0;
 }
 
@@ -211,6 +216,7 @@ void plan_make(uint64_t seed, struct sim_plan *p)
 	p->workers_max = chance(&m, 30) ? 1 + below(&m, p->steps) : 0;
 	p->lossy = chance(&m, 30);
 	p->uneven = chance(&m, 10);
+	p->files = chance(&m, 50) ? 10 + below(&m, 50) : 0;
 	p->idle_ms = chance(&m, 30) ? 1 + below(&m, 2000) : 60000;
 	p->drains = chance(&m, 20);
 	int nchildren = below(&m, CHILDREN_MAX + 1);

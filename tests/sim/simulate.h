@@ -31,6 +31,7 @@ struct sim_plan {
 	int64_t idle_ms; /* of workers */
 	bool drains;  /* the engine is stopped in order, too */
 	bool lossy;   /* faults that may change an outcome: no comparison with the quiet world */
+	int files;    /* how many in 100 steps write files, or workflows have workspaces other than scratch */
 	bool uneven;  /* workflows declare different capacities of a resource */
 };
 

@@ -19,6 +19,7 @@ void script_done(struct script *s)
 {
 	free(s->outputs);
 	free(s->tail);
+	free(s->writes);
 	*s = (struct script){ .took_ms = 10 };
 }
 
@@ -50,6 +51,8 @@ static void one_word(const char *word, struct script *ret)
 		ret->stubborn = true;
 	else if (str_starts(word, "out="))
 		add_line(&ret->outputs, word + 4);
+	else if (str_starts(word, "writes="))
+		add_line(&ret->writes, word + 7);
 	else if (str_starts(word, "says="))
 		add_line(&ret->tail, word + 5);
 }
@@ -190,9 +193,20 @@ static void judge(struct sim_worker *s, struct step_result *r)
 	}
 }
 
+/* What it does to the files of its workspace. */
+static void write_files(struct sim_worker *s)
+{
+	auto_free char *names = s->script.writes ? xstrdup(s->script.writes) : NULL;
+	auto_free char *value = xasprintf("%" PRId64, s->key.token);
+	char *save = NULL;
+	for (char *name = names ? strtok_r(names, "\n", &save) : NULL; name; name = strtok_r(NULL, "\n", &save))
+		world_write(s->w, s->cwd, name, value);
+}
+
 static void finish(struct sim_worker *s)
 {
 	struct world *w = s->w;
+	write_files(s);
 	s->result = (struct step_result){ .key = s->key, .started_ms = s->wall_ms, .ended_ms = w->wall_ms };
 	judge(s, &s->result);
 	write_log(s);
@@ -235,6 +249,8 @@ static void begin(struct sim_worker *s, struct letter *l)
 	free(s->node);
 	free(s->run);
 	free(s->log_path);
+	free(s->cwd);
+	s->cwd = TAKE(l->cwd);
 	script_parse(l->script, &s->script);
 	s->node = TAKE(l->node);
 	s->run = TAKE(l->run);
@@ -429,6 +445,8 @@ void worker_kill(struct sim_worker *s)
 	struct world *w = s->w;
 	world_say(w, "worker %" PRId64 " dies", s->pid);
 	s->alive = false;
+	if (s->phase == WORKER_BUSY)
+		write_files(s);
 	if (s->phase == WORKER_BUSY && w->faults.orphans && !w->reboot) {
 		GROW(w->orphans, w->norphans, w->caporphans);
 		w->orphans[w->norphans++] = (struct sim_orphan){ s->key.token, w->boot_ms + s->left_ms, s->key.run,
@@ -453,6 +471,7 @@ void worker_free(struct sim_worker *s)
 	free(s->node);
 	free(s->run);
 	free(s->log_path);
+	free(s->cwd);
 	free(s->outputs);
 	free(s->tail);
 	free(s);

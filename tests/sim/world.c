@@ -68,6 +68,7 @@ static void letter_free(struct letter *l)
 	free(l->node);
 	free(l->run);
 	free(l->log_path);
+	free(l->cwd);
 	free(l->outputs);
 	free(l->tail);
 	free(l);
@@ -126,6 +127,7 @@ static void io_send(void *ctx, void *peer, const struct proto_message *m)
 	l->node = xstrdup(m->spec.node_name);
 	l->run = xstrdup(m->spec.run_id);
 	l->log_path = xstrdup(m->spec.log_path);
+	l->cwd = xstrdup(m->spec.cwd);
 	const struct node *n = map_get(&w->e->tokens, (uint64_t)m->spec.key.token);
 	l->try_number = m->spec.key.attempt - (n ? n->interrupted : 0);
 	l->m.spec = (struct step_spec){ .key = m->spec.key, .timeout_ms = m->spec.timeout_ms };
@@ -199,6 +201,15 @@ static enum err_code io_workspace(void *ctx, const char *path, const char *run U
 	return ERR_OK;
 }
 
+static void io_space(void *ctx, struct space_job *j)
+{
+	struct world *w = ctx;
+	if (effect(w))
+		files_job(ctx, j);
+	else
+		space_job_free(j);
+}
+
 static void io_progress(void *ctx UNUSED, int64_t token UNUSED)
 {
 }
@@ -227,6 +238,9 @@ static const struct engine_io io = {
 	.exit_records = io_exit_records,
 	.exit_record_remove = io_exit_record_remove,
 	.workspace = io_workspace,
+	.empty = files_empty,
+	.real_path = files_real_path,
+	.space = io_space,
 	.progress = io_progress,
 	.published = io_published,
 	.storage = io_storage,
@@ -267,6 +281,7 @@ static void open_engine(struct world *w)
 
 static void close_engine(struct world *w)
 {
+	files_crash(w);
 	engine_free(w->e);
 	w->e = NULL;
 	store_close(w->store);
@@ -365,6 +380,7 @@ void world_free(struct world *w)
 	}
 	for (size_t i = 0; i < w->nstarts; i++)
 		free(w->starts[i].node);
+	files_free(w);
 	free(w->workers);
 	free(w->records);
 	free(w->starts);
@@ -594,7 +610,7 @@ struct find {
 	const char *name;
 	int idx;
 	struct node_row row;
-	char *reason, *outputs;
+	char *reason, *outputs, *before;
 };
 
 static void find_instance(void *ctx, const struct instance_row *i)
@@ -611,7 +627,9 @@ static void find_row(void *ctx, const struct node_row *n)
 		return;
 	free(f->reason);
 	free(f->outputs);
+	free(f->before);
 	f->row = *n;
+	f->row.before = f->before = n->before ? xstrdup(n->before) : NULL;
 	f->row.reason = f->reason = n->reason ? xstrdup(n->reason) : NULL;
 	f->row.outputs = f->outputs = n->outputs ? xstrdup(n->outputs) : NULL;
 }
@@ -637,6 +655,7 @@ struct node_row world_node(struct world *w, id_t64 run, const char *name)
 	static struct find f; /* keeps the texts until the next call */
 	free(f.reason);
 	free(f.outputs);
+	free(f.before);
 	f = (struct find){ .name = name, .idx = world_idx(w, run, name) };
 	f.row = (struct node_row){ .state = NODE_PENDING };
 	if (f.idx < 0 || store_nodes_of(w->store, run, find_row, &f, NULL))

@@ -36,6 +36,7 @@ struct script {
 	int dies;         /* dies=N: in the first N attempts the worker dies with it */
 	bool stubborn;    /* TERM does not end it; KILL does */
 	char *outputs;    /* out=NAME=VALUE, repeated: what it writes to $PAWL_OUTPUT, one a line */
+	char *writes;     /* writes=NAME, repeated: files that it makes or changes, also when it fails; one a line */
 	char *tail;       /* says=TEXT: the end of its log, when it fails */
 	int64_t log;      /* log=N: bytes that it writes to its log */
 };
@@ -51,7 +52,7 @@ struct sim_worker {
 	enum worker_phase phase;
 	struct step_key key;
 	struct script script;
-	char *node, *run, *log_path;
+	char *node, *run, *log_path, *cwd;
 	int try_number;      /* without those that were interrupted */
 	int64_t timeout_ms, began_ms, left_ms; /* left_ms: until it ends, as of began_ms */
 	int64_t wall_ms;                       /* when it began, for people */
@@ -61,6 +62,12 @@ struct sim_worker {
 	struct step_result result;
 	char *outputs, *tail;
 	int64_t lonely_ms;
+};
+
+/* The files of a workspace, as text: "name=value" lines, sorted. Snapshots are kept by their id. */
+struct sim_files {
+	char *key; /* path or id */
+	char *text;
 };
 
 struct sim_record {
@@ -94,6 +101,7 @@ struct sim_faults {
 	int commit_fails;   /* begins a time in which nothing can be stored */
 	int crash;          /* of the engine, at the end of a turn */
 	int workspace_fails;
+	int snapshot_fails;
 	int clock_jump;     /* of the wall clock, with each letter */
 	bool orphans;       /* a step outlives its worker */
 };
@@ -116,6 +124,14 @@ struct world {
 	size_t norphans, caporphans;
 	struct sim_start *starts;
 	size_t nstarts, capstarts;
+	struct sim_files *files;     /* of folders */
+	size_t nfiles, capfiles;
+	struct sim_files *snapshots;
+	size_t nsnapshots, capsnapshots;
+	struct space_job **jobs;     /* under way */
+	size_t njobs, capjobs;
+	int njobs_done[SPACE_JOB_KINDS];
+	int fail_job;                /* this many of the next jobs fail */
 	int64_t last_pid;
 	int64_t effects_left; /* effects until the engine dies while it releases them; -1: it does not */
 	bool dying;           /* it did: nothing that it says arrives */
@@ -183,6 +199,17 @@ int world_idx(struct world *w, id_t64 run, const char *name); /* -1 if there is 
 int world_started(struct world *w, id_t64 run, const char *name); /* how often a worker began it */
 struct sim_worker *world_worker_of(struct world *w, id_t64 run, const char *name); /* NULL: none runs it */
 
+/* ---- files.c: workspaces, of which no file exists ---- */
+
+void world_write(struct world *w, const char *path, const char *name, const char *value); /* NULL: remove it */
+const char *world_files(struct world *w, const char *path); /* "a=1 b=2"; "" when there is nothing */
+const char *world_snapshot_text(struct world *w, const char *id); /* NULL: there is none */
+bool files_empty(void *ctx, const char *path);
+char *files_real_path(void *ctx, const char *path);
+void files_job(void *ctx, struct space_job *j);
+void files_crash(struct world *w); /* the engine died: its jobs get no further, or just did */
+void files_free(struct world *w);
+
 /* ---- worker.c ---- */
 
 struct letter;
@@ -208,7 +235,7 @@ struct letter {
 	struct sim_worker *s;
 	uint64_t conn; /* or the plan */
 	struct proto_message m; /* what it says; texts owned below */
-	char *script, *node, *run, *log_path, *outputs, *tail;
+	char *script, *node, *run, *log_path, *cwd, *outputs, *tail;
 	int try_number;
 	void (*call)(struct world *w, void *ctx);
 	void *ctx;

@@ -105,7 +105,7 @@ static const struct { enum verb verb; const char *fits, *done; } verbs[] = {
 	{ VERB_RESUME,   "pausing paused frozen", "running" },
 	{ VERB_STEP,     "paused", "succeeded" },
 	{ VERB_UNTIL,    "running paused", "" },
-	{ VERB_CANCEL,   "running pausing paused frozen waiting canceling", "canceled" },
+	{ VERB_CANCEL,   "preparing running pausing paused frozen waiting canceling", "canceled" },
 	{ VERB_ACKNOWLEDGE, "failed", "" },
 	{ VERB_RETRY,    "paused failed canceled", "" },
 	{ VERB_RESUME_FROM, "paused succeeded failed canceled", "" },
