@@ -3,6 +3,7 @@
 #include "work/executor.h"
 
 #include "base/utf8.h"
+#include "work/executor_rows.h"
 #include "work/http.h"
 
 #include <assert.h>
@@ -188,14 +189,14 @@ static enum err_code prepare_none(const struct step_context *c, struct step_buil
 
 /* clang-format off */
 static const struct executor rows[] = {
-	[NODE_RUN]      = { NODE_RUN,      "run",      prepare_run,  NULL,        .form = OUTPUT_LINES },
-	[NODE_HTTP]     = { NODE_HTTP,     "http",     prepare_http, finish_http, .form = OUTPUT_LINES },
-	[NODE_WORKFLOW] = { NODE_WORKFLOW, "workflow", NULL,         NULL,        .form = OUTPUT_LINES },
-	[NODE_GROUP]    = { NODE_GROUP,    "group",    NULL,         NULL,        .form = OUTPUT_LINES },
-	[NODE_AGENT]    = { NODE_AGENT,    "agent",    prepare_none, NULL,        .form = OUTPUT_REPORT },
-	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_none, NULL,        .form = OUTPUT_REPORT },
-	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", prepare_none, NULL,        .form = OUTPUT_LINES },
-	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_none, NULL,        .form = OUTPUT_LINES },
+	[NODE_RUN]      = { NODE_RUN,      "run",      prepare_run,   NULL,         .form = OUTPUT_LINES },
+	[NODE_HTTP]     = { NODE_HTTP,     "http",     prepare_http,  finish_http,  .form = OUTPUT_LINES },
+	[NODE_WORKFLOW] = { NODE_WORKFLOW, "workflow", NULL,          NULL,         .form = OUTPUT_LINES },
+	[NODE_GROUP]    = { NODE_GROUP,    "group",    NULL,          NULL,         .form = OUTPUT_LINES },
+	[NODE_AGENT]    = { NODE_AGENT,    "agent",    prepare_agent, finish_agent, .form = OUTPUT_REPORT },
+	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_none,  NULL,         .form = OUTPUT_REPORT },
+	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", prepare_none,  NULL,         .form = OUTPUT_LINES },
+	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_none,  NULL,         .form = OUTPUT_LINES },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == NODE_KIND_COUNT, "every kind of node has an executor");

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libwork.a
 libwork_a_SOURCES = \
 	src/work/cgroup.c src/work/cgroup.h \
 	src/work/executor.c src/work/executor.h \
+	src/work/executor_agent.c src/work/executor_rows.h \
 	src/work/finish.c \
 	src/work/http.h \
 	src/work/outputs.c \
@@ -37,6 +38,20 @@ pawl_http_SOURCES = \
 	src/work/http_main.c \
 	src/work/http_request.c src/work/http_request.h
 pawl_http_LDADD = libbase.a $(CJSON_LIBS) $(CURL_LIBS) $(LIBINTL) -lm
+
+pkglibexec_PROGRAMS += pawl-agent
+AGENT_SOURCES = \
+	src/work/agent.h \
+	src/work/agent_claude.c \
+	src/work/agent_codex.c \
+	src/work/agent_record.c \
+	src/work/agent_report.c \
+	src/work/agent_spec.c \
+	src/work/agent_stream.c
+pawl_agent_SOURCES = src/work/agent_main.c $(AGENT_SOURCES)
+pawl_agent_LDADD = libwork.a libjournal.a libmodel.a libbase.a $(CJSON_LIBS) $(PCRE2_LIBS) $(LIBINTL) -lm
+
+EXTRA_DIST += tests/fixtures/agent
 
 check_PROGRAMS += tests/unit/work_worker
 TESTS += tests/unit/work_worker

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Functions of those rows of executors that have a file of their own. */
+#ifndef PAWL_WORK_EXECUTOR_ROWS_H
+#define PAWL_WORK_EXECUTOR_ROWS_H
+
+#include "work/executor.h"
+
+/* executor_agent.c */
+enum err_code prepare_agent(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
+void finish_agent(const struct graph_node *node, struct step_result *r, struct step_end *end);
+
+#endif
