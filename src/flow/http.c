@@ -49,27 +49,33 @@ static bool header_name_is_good(const char *s)
 	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~") == n;
 }
 
-KEY(http_headers)
+void load_headers(struct load *l, const struct tree *v, unsigned int names, struct graph_env **headers,
+		  size_t *nheaders)
 {
-	struct node_load *nl = target;
-	struct node_http *h = &nl->work->http;
 	if (!wants_small_map(l, v))
 		return;
-	h->headers = xcalloc(v->n + 1, sizeof(*h->headers)); /* one more: see http_body() */
+	*headers = xcalloc(v->n + 1, sizeof(**headers));
 	for (const struct tree *m = v->first; m; m = m->next) {
 		size_t before = path_push(l, m->key);
 		if (!header_name_is_good(m->key)) {
 			issue_key(l, m, _("'%s' is no name of a header"), word_of(m->key).s);
 		} else {
-			struct tmpl *value = load_tmpl(l, m, nl->names);
+			struct tmpl *value = load_tmpl(l, m, names);
 			const char *text = value ? tmpl_literal(value) : NULL;
 			if (text && strpbrk(text, "\r\n"))
 				issue(l, m, _("a header is one line"));
 			if (value)
-				h->headers[h->nheaders++] = (struct graph_env){ xstrdup(m->key), value };
+				(*headers)[(*nheaders)++] = (struct graph_env){ xstrdup(m->key), value };
 		}
 		path_pop(l, before);
 	}
+}
+
+KEY(http_headers)
+{
+	struct node_load *nl = target;
+	struct node_http *h = &nl->work->http;
+	load_headers(l, v, nl->names, &h->headers, &h->nheaders); /* and room for one more: see http_body() */
 }
 
 /* A map or list is sent as JSON and says so, unless the headers say something else. */

@@ -158,10 +158,7 @@ static const char *later_key(const struct flow_table *table, const char *key)
 {
 	/* clang-format off */
 	static const struct { const char *key, *what; } later[] = {
-		{ "agent", N_("agents") }, { "llm", N_("model calls") }, { "approval", N_("approvals") },
-		{ "patch", N_("patches") }, { "publish", N_("publishing") }, { "verify", N_("verification") },
-		{ "loop", N_("loops of iterations") }, { "budget", N_("budgets") },
-		{ "environment", N_("environments") }, { "role", N_("roles") },
+		{ "patch", N_("patches") }, { "environment", N_("environments") }, { "role", N_("roles") },
 	};
 	/* clang-format on */
 	for (size_t i = 0; table == &flow_node_keys && i < COUNT(later); i++)
@@ -193,6 +190,20 @@ static const char *word_for(const struct flow_table *table, const char *key)
 		{ &flow_param_keys, "description", "help" }, { &flow_param_keys, "choices", "enum" },
 		{ &flow_param_keys, "options", "enum" }, { &flow_retry_keys, "attempts", "max_attempts" },
 		{ &flow_retry_keys, "backoff", "factor" }, { &flow_retry_keys, "delay", "initial" },
+		{ &flow_node_keys, "ai", "llm" }, { &flow_node_keys, "model", "llm" },
+		{ &flow_node_keys, "checks", "verify" }, { &flow_node_keys, "gates", "verify" },
+		{ &flow_node_keys, "gate", "approval" }, { &flow_node_keys, "manual", "approval" },
+		{ &flow_check_keys, "command", "run" }, { &flow_check_keys, "script", "run" },
+		{ &flow_agent_keys, "run", "command" }, { &flow_agent_keys, "task", "prompt" },
+		{ &flow_agent_keys, "model", "command" },
+		{ &flow_approval_keys, "question", "ask" }, { &flow_approval_keys, "message", "ask" },
+		{ &flow_approval_keys, "options", "choices" }, { &flow_approval_keys, "deadline", "timeout" },
+		{ &flow_loop_keys, "max_iterations", "max" }, { &flow_loop_keys, "command", "run" },
+		{ &flow_budget_keys, "time", "wall" }, { &flow_budget_keys, "timeout", "wall" },
+		{ &flow_budget_keys, "usd", "cost" }, { &flow_budget_keys, "money", "cost" },
+		{ &flow_provider_keys, "base_url", "url" }, { &flow_provider_keys, "api_key", "key" },
+		{ &flow_fixture_keys, "input", "stdin" }, { &flow_fixture_keys, "status", "exit" },
+		{ &flow_workspace_keys, "path", "folder" }, { &flow_workspace_keys, "branch", "base" },
 	};
 	/* clang-format on */
 	for (size_t i = 0; i < COUNT(others); i++)
@@ -206,8 +217,7 @@ static void unknown_key(struct load *l, const struct flow_table *table, const st
 	const char *later = later_key(table, m->key);
 	struct word key = word_of(m->key);
 	if (later) {
-		issue_key(l, m, _("this version of pawl does not have %s (%s:); a node has run:, http: or "
-				  "workflow:"), later, key.s);
+		issue_key(l, m, _("this version of pawl does not have %s (%s:)"), later, key.s);
 		return;
 	}
 	const char *word = word_for(table, m->key);
@@ -326,45 +336,6 @@ KEY(workflow_resources)
 	}
 }
 
-KEY(workspace_folder)
-{
-	struct graph_workspace *w = target;
-	w->kind = WORKSPACE_FOLDER;
-	w->path = load_scalar(l, v) ? load_tmpl(l, v, 0) : NULL;
-	if (w->path && v->len == 0)
-		issue(l, v, _("the path is empty; for an empty folder of the run's own write workspace: scratch"));
-}
-
-KEY(workspace_shared)
-{
-	load_bool(l, v, &((struct graph_workspace *)target)->shared);
-}
-
-KEY(workflow_workspace)
-{
-	const struct tree *repo = tree_get(v, "repo");
-	if (v->kind == TREE_TEXT && str_eq(v->text, "scratch"))
-		return;
-	if (repo)
-		issue_key(l, repo, _("git workspaces are not available yet; write {folder: PATH} or scratch"));
-	else if (v->kind == TREE_TEXT)
-		issue(l, v, _("a workspace is scratch or {folder: PATH}; did you mean {folder: %s}?"),
-		      word_of(v->text).s);
-	else if (v->kind == TREE_MAP && !tree_get(v, "folder"))
-		issue(l, v, _("which folder? write {folder: PATH}, or scratch for an empty one"));
-	else
-		load_map(l, v, &flow_workspace_keys, &l->g->streams[0].workspace);
-}
-
-KEY(workflow_snapshot)
-{
-	/* "off" is a text in YAML 1.2; false means the same to a person. */
-	bool off = (v->kind == TREE_TEXT && str_eq(v->text, "off")) ||
-		   (v->kind == TREE_BOOL && (v->text[0] | 32) == 'f');
-	if (!off)
-		issue(l, v, _("snapshots are not available yet: only snapshot: off can be written"));
-}
-
 KEY(workflow_nodes)
 {
 	load_nodes(l, v);
@@ -388,6 +359,11 @@ KEY(workflow_on_cancel)
 KEY(workflow_on_exit)
 {
 	load_handler(l, v, HANDLER_EXIT);
+}
+
+KEY(workflow_health)
+{
+	load_handler(l, v, HANDLER_HEALTH);
 }
 
 /* ---- a file ---- */
@@ -441,6 +417,7 @@ static void load_tree(struct load *l)
 	load_map(l, l->root, &flow_workflow_keys, NULL);
 	if (l->g->nnodes)
 		load_edges(l);
+	load_streams_end(l);
 	if (!l->g->name)
 		l->g->name = name_of_file(l->file);
 }

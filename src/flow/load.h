@@ -3,7 +3,9 @@
  *
  * kinds.c holds every table of keys. load.c walks tables and does the top of a file, node.c the nodes,
  * names.c the names in expressions, needs.c the edges, retry.c, http.c and group.c what their names
- * say, value.c the plain values, param.c the parameters. */
+ * say, value.c the plain values, param.c the parameters, space.c workspaces and workstreams, agent.c,
+ * llm.c and approval.c the nodes of these kinds (and publish:), verify.c the checks, loop.c loops and
+ * budgets, command.c commands and paths. */
 #ifndef PAWL_FLOW_LOAD_H
 #define PAWL_FLOW_LOAD_H
 
@@ -17,6 +19,10 @@
 #define ENTRIES_MAX 1000    /* of maps and lists that are looked through one by one */
 #define WORDS_MAX 32        /* of a shell, of causes to retry: every node may have a copy */
 #define WORD_MAX 256        /* bytes of each */
+#define STREAMS_MAX 64      /* workstreams of a workflow */
+#define PROVIDERS_MAX 32    /* of a workflow, and of one call */
+#define AGENT_KEPT_MAX (64 * MIB) /* bytes of a stream of an agent that are kept */
+#define JSON_VALUE_MAX (64 * KIB) /* a schema, a value to compare with */
 
 /* ---- tables ---- */
 
@@ -38,7 +44,10 @@ struct flow_table {
 };
 
 extern const struct flow_table flow_workflow_keys, flow_node_keys, flow_param_keys,
-	flow_workspace_keys, flow_retry_keys, flow_http_keys, flow_limits_keys;
+	flow_workspace_keys, flow_workstream_keys, flow_retry_keys, flow_http_keys, flow_limits_keys,
+	flow_budget_keys, flow_provider_keys, flow_agent_keys, flow_llm_keys, flow_approval_keys,
+	flow_publish_keys, flow_check_keys, flow_forbid_keys, flow_paths_keys, flow_fixture_keys,
+	flow_loop_keys;
 extern const struct flow_table *const flow_tables[]; /* NULL behind the last */
 
 /* Whether a key may stand in this node; reported if not. */
@@ -78,6 +87,11 @@ struct node_load {
 	int index;               /* -1 in defaults: */
 	unsigned int names;      /* enum names_flags in values of the work */
 	const char *key_of_kind; /* "run" */
+};
+
+struct check_load {
+	struct graph_check *check;
+	const char *key_of_kind; /* "files"; NULL: not said */
 };
 
 struct load {
@@ -151,11 +165,36 @@ struct expr *load_condition(struct load *l, const struct tree *v, unsigned int n
 void load_env(struct load *l, const struct tree *v, unsigned int names, struct graph_env **env,
 	      size_t *nenv);
 
+/* A script, without ${{ }}; yours. */
+char *load_script(struct load *l, const struct tree *v);
+void load_shell(struct load *l, const struct tree *v, enum shell_kind *shell, char ***argv);
+/* A list executed without a shell, each word a template. */
+void load_words(struct load *l, const struct tree *v, const struct node_load *nl, struct node_run *run);
+/* A script, or a list of words, without templates; its shell is set before. */
+void load_command(struct load *l, const struct tree *v, struct graph_command *c);
+/* Whether a path stays in the workspace. */
+bool load_path(struct load *l, const struct tree *v, const char *path);
+/* Lists of at least one, each looked at: as load_texts(). */
+char **load_paths(struct load *l, const struct tree *v, size_t *ret_n);
+char **load_globs(struct load *l, const struct tree *v, size_t *ret_n);
+char **load_patterns(struct load *l, const struct tree *v, size_t *ret_n);
+/* The value as JSON, up to JSON_VALUE_MAX; yours. */
+char *load_json(struct load *l, const struct tree *v);
+/* The same, and it is a JSON Schema. */
+char *load_schema(struct load *l, const struct tree *v);
+/* A template that is not blank. */
+struct tmpl *load_prompt(struct load *l, const struct tree *v, unsigned int names);
+/* Names and templates; there is room for one more behind them. */
+void load_headers(struct load *l, const struct tree *v, unsigned int names, struct graph_env **headers,
+		  size_t *nheaders);
+
 /* ---- parts ---- */
 
 void load_nodes(struct load *l, const struct tree *v);
 void load_handler(struct load *l, const struct tree *v, enum handler_kind which);
 void load_defaults_done(struct load *l);
+/* When all nodes are known: what the workstreams that nobody declared have. */
+void load_streams_end(struct load *l);
 /* needs: of every node; then, when all are loaded, feeds, ranks, cycles and names in expressions. */
 void load_needs(struct load *l);
 void load_edges(struct load *l);

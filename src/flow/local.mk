@@ -1,21 +1,28 @@
 noinst_LIBRARIES += libflow.a
 libflow_a_SOURCES = \
+	src/flow/agent.c \
+	src/flow/approval.c \
+	src/flow/command.c \
 	src/flow/draw.c \
 	src/flow/flow.h \
 	src/flow/group.c \
 	src/flow/http.c \
 	src/flow/keys.h \
 	src/flow/kinds.c \
+	src/flow/llm.c \
 	src/flow/load.c src/flow/load.h \
+	src/flow/loop.c \
 	src/flow/names.c \
 	src/flow/needs.c \
 	src/flow/node.c \
 	src/flow/param.c \
 	src/flow/report.c src/flow/report.h \
 	src/flow/retry.c \
+	src/flow/space.c \
 	src/flow/sub.c \
 	src/flow/tree.c src/flow/tree.h \
-	src/flow/value.c
+	src/flow/value.c \
+	src/flow/verify.c
 
 check_PROGRAMS += tests/unit/flow_load
 TESTS += tests/unit/flow_load

@@ -8,10 +8,11 @@
 /* clang-format off */
 static const char *const handler_names[] = {
 	[HANDLER_SUCCESS] = "on_success", [HANDLER_FAILURE] = "on_failure",
-	[HANDLER_CANCEL] = "on_cancel", [HANDLER_EXIT] = "on_exit",
+	[HANDLER_CANCEL] = "on_cancel", [HANDLER_EXIT] = "on_exit", [HANDLER_HEALTH] = "health",
 };
 static const struct { const char *key; enum node_kind kind; } kind_keys[] = {
-	{ "run", NODE_RUN }, { "http", NODE_HTTP }, { "workflow", NODE_WORKFLOW },
+	{ "run", NODE_RUN }, { "http", NODE_HTTP }, { "workflow", NODE_WORKFLOW }, { "agent", NODE_AGENT },
+	{ "llm", NODE_LLM }, { "approval", NODE_APPROVAL }, { "publish", NODE_PUBLISH },
 };
 /* clang-format on */
 
@@ -45,22 +46,6 @@ KEY(node_critical)
 KEY(node_allow_skipped)
 {
 	load_bool(l, v, &((struct node_load *)target)->node->allow_skipped);
-}
-
-KEY(node_workstream)
-{
-	struct node_load *nl = target;
-	struct graph *g = l->g;
-	if (!load_scalar(l, v) || !load_name(l, v, v->text, false))
-		return;
-	size_t i = 0;
-	while (i < g->nstreams && !str_eq(g->streams[i].name, v->text))
-		i++;
-	if (i == g->nstreams) {
-		g->streams = xreallocarray(g->streams, g->nstreams + 1, sizeof(*g->streams));
-		g->streams[g->nstreams++] = (struct graph_stream){ .name = xstrdup(v->text) };
-	}
-	nl->node->stream = nl->work->stream = (int)i;
 }
 
 KEY(node_env)
@@ -221,67 +206,14 @@ KEY(limits_processes)
 
 /* ---- run and shell ---- */
 
-static void custom_shell(struct load *l, const struct tree *v, struct node_run *run)
-{
-	size_t n;
-	char **words = load_texts(l, v, WORDS_MAX, &n);
-	bool good = n > 0 && words[0][0];
-	for (size_t i = 0; i < n; i++)
-		if (strlen(words[i]) > WORD_MAX)
-			issue(l, v, _("longer than %d bytes"), WORD_MAX);
-	if (!good && v->n <= WORDS_MAX)
-		issue(l, v, _("which program? write the words before the script's path, such as [perl, -w]"));
-	if (!good) {
-		for (size_t i = 0; i < n; i++)
-			free(words[i]);
-		free(words);
-		return;
-	}
-	run->shell = SHELL_CUSTOM;
-	run->shell_argv = words;
-}
-
 KEY(node_shell)
 {
-	static const char *const words[] = {
-		[SHELL_SH] = "sh", [SHELL_BASH] = "bash", [SHELL_PYTHON] = "python3"
-	};
 	struct node_run *run = &((struct node_load *)target)->work->run;
-	if (v->kind == TREE_LIST) {
-		custom_shell(l, v, run);
-		return;
-	}
-	if (!load_scalar(l, v))
-		return;
-	for (size_t i = 0; i < COUNT(words); i++)
-		if (str_eq(words[i], v->text)) {
-			run->shell = (enum shell_kind)i;
-			return;
-		}
-	issue(l, v, _("the shell is sh, bash, python3 or a list of words before the script's path; "
-		      "did you mean [%s]?"), word_of(v->text).s);
+	load_shell(l, v, &run->shell, &run->shell_argv);
 }
 
-static void load_script(struct load *l, const struct tree *v, struct node_run *run)
+void load_words(struct load *l, const struct tree *v, const struct node_load *nl, struct node_run *run)
 {
-	if (!load_scalar(l, v))
-		return;
-	const char *expression = strstr(v->text, "${{");
-	if (expression) {
-		int line, column;
-		place_in(l, v, (size_t)(expression - v->text), &line, &column);
-		issue_at(l, line, column,
-			 _("no ${{ }} in a script: a value could become a command; set it under env:, "
-			   "as in env: {VALUE: \"${{ … }}\"}, and write \"$VALUE\" here"));
-	}
-	if (strspn(v->text, " \t\r\n") == v->len)
-		issue(l, v, _("the script is empty; a node that does nothing is written run: 'true'"));
-	run->script = xstrdup(v->text);
-}
-
-static void load_words(struct load *l, const struct tree *v, struct node_load *nl)
-{
-	struct node_run *run = &nl->work->run;
 	const struct tree *shell = tree_get(nl->map, "shell");
 	if (shell)
 		issue_key(l, shell, _("a list under run: is executed without a shell; remove shell:, or write "
@@ -308,9 +240,9 @@ KEY(node_run)
 {
 	struct node_load *nl = target;
 	if (v->kind == TREE_LIST)
-		load_words(l, v, nl);
+		load_words(l, v, nl, &nl->work->run);
 	else
-		load_script(l, v, &nl->work->run);
+		nl->work->run.script = load_script(l, v);
 }
 
 /* ---- a node ---- */
@@ -327,13 +259,16 @@ bool node_key_fits(struct load *l, const struct flow_key *key, const struct tree
 		return true;
 	if (!nl->key_of_kind)
 		return false; /* what it is was not said, and that is reported */
-	const char *wanted = node_kind_name((enum node_kind)__builtin_ctz(key->kinds));
-	issue_key(l, v, _("'%s' belongs to a node with %s:; this one has %s:"), key->name, wanted,
+	auto_str wanted = STR_INIT;
+	for (size_t i = 0; i < COUNT(kind_keys); i++)
+		if (key->kinds & 1U << kind_keys[i].kind)
+			str_addf(&wanted, "%s%s:", wanted.len ? ", " : "", kind_keys[i].key);
+	issue_key(l, v, _("'%s' belongs to a node with %s; this one has %s:"), key->name, str_text(&wanted),
 		  nl->key_of_kind);
 	return false;
 }
 
-/* run, http or workflow: exactly one. */
+/* run, http, workflow …: exactly one. */
 static void find_kind(struct load *l, const struct tree *v, struct node_load *nl)
 {
 	for (size_t i = 0; i < COUNT(kind_keys); i++) {
@@ -349,10 +284,8 @@ static void find_kind(struct load *l, const struct tree *v, struct node_load *nl
 	if (nl->key_of_kind)
 		return;
 	/* When one of them is there but mistyped, or belongs to a later version, that is said of the key. */
-	static const char *const later[] = { "agent", "llm", "approval", "patch", "publish" };
-	for (size_t i = 0; i < COUNT(later); i++)
-		if (tree_get(v, later[i]))
-			return;
+	if (tree_get(v, "patch"))
+		return;
 	const char *names[COUNT(kind_keys)];
 	for (size_t i = 0; i < COUNT(kind_keys); i++)
 		names[i] = kind_keys[i].key;
@@ -360,7 +293,8 @@ static void find_kind(struct load *l, const struct tree *v, struct node_load *nl
 	for (const struct tree *m = v->first; m && looked++ < ENTRIES_MAX; m = m->next)
 		if (nearest_word(m->key, names, COUNT(names)))
 			return;
-	issue(l, v, _("what does it do? a node has one of run:, http: and workflow:"));
+	issue(l, v, _("what does it do? a node has one of run:, http:, workflow:, agent:, llm:, "
+		      "approval: and publish:"));
 }
 
 static void set_plain(struct graph_node *n)
@@ -426,13 +360,15 @@ static void apply_defaults(struct load *l, const struct tree *v, struct graph_no
 	const struct graph_node *d = l->defaults;
 	if (!d)
 		return;
+	if (work->kind == NODE_APPROVAL)
+		return;
 	if (is_left(l, v, "timeout"))
 		work->timeout_ms = d->timeout_ms;
 	if (is_left(l, v, "retry"))
 		copy_retry(&work->retry, &d->retry);
 	if (is_left(l, v, "on_crash"))
 		work->on_crash = d->on_crash;
-	if (work->kind != NODE_RUN)
+	if (work->kind != NODE_RUN && work->kind != NODE_AGENT)
 		return;
 	if (is_left(l, v, "grace"))
 		work->grace_ms = d->grace_ms;
@@ -440,7 +376,7 @@ static void apply_defaults(struct load *l, const struct tree *v, struct graph_no
 		work->limits = d->limits;
 	if (is_left(l, v, "cwd"))
 		work->cwd = tmpl_ref(d->cwd);
-	if (is_left(l, v, "shell") && work->run.shell != SHELL_NONE)
+	if (work->kind == NODE_RUN && is_left(l, v, "shell") && work->run.shell != SHELL_NONE)
 		copy_shell(&work->run, &d->run);
 }
 
@@ -469,6 +405,8 @@ static void load_one_node(struct load *l, const struct tree *v, int index, enum 
 		return;
 	make_group(l, v, &nl);
 	find_kind(l, v, &nl);
+	if (handler == HANDLER_HEALTH && nl.key_of_kind && nl.work->kind != NODE_RUN)
+		issue_key(l, v, _("a command says whether all is well: write health: {run: COMMAND}"));
 	l->current = &nl;
 	load_map(l, v, &flow_node_keys, &nl);
 	apply_defaults(l, v, nl.work);
@@ -504,8 +442,10 @@ static void name_nodes(struct load *l, const struct tree *v)
 		size_t before = path_push(l, m->key);
 		n->name = xstrdup(m->key);
 		load_name(l, m, m->key, true);
+		/* "health" is a good name for a node, as long as it is not used for both. */
 		for (size_t i = 1; i < COUNT(handler_names); i++)
-			if (str_eq(handler_names[i], m->key))
+			if (str_eq(handler_names[i], m->key) &&
+			    (i != HANDLER_HEALTH || tree_get(l->root, "health")))
 				issue_key(l, m, _("%s is a handler: it stands beside nodes:, not under it"), m->key);
 		path_pop(l, before);
 		if (!smap_get(&g->by_name, n->name))

@@ -330,7 +330,7 @@ struct graph_check {
 	size_t nfiles;
 	char **patterns; /* CHECK_FORBID: regular expressions, ^ and $ at lines */
 	size_t npatterns;
-	char **in; /* CHECK_FORBID, CHECK_SECRETS: globs of the files looked at; none: all that changed */
+	char **in; /* CHECK_FORBID: globs of the files looked at; none: all that changed */
 	size_t nin;
 	char **allow; /* CHECK_PATHS: globs; none: everything */
 	size_t nallow;

@@ -13,14 +13,16 @@ const validate = new (Ajv.default || Ajv)({ strict: false }).compile(JSON.parse(
 
 // Mistakes that only somebody who understands the workflow sees; a schema cannot tell them.
 const meaning = new RegExp([
-	'there is no (node|parameter|resource)', 'in a circle', 'means nothing here', 'did you mean params', 'is a (parameter|node): write',
+	'there is no (node|parameter|resource|provider)', 'in a circle', 'means nothing here', 'did you mean params', 'is a (parameter|node): write',
 	'expression ends', 'is expected here', 'is known only', 'may not have run', 'declares no output', 'no variable',
 	'is not known here', 'nodes cannot be named', 'name the (node|parameter|variable)', 'a node has outputs', 'of the (run|workspace) there',
 	'the workspace is not known', 'the matrix has no axis', 'can be asked in when', 'not a number; a text',
 	'there is no function', 'is called as', 'the default does not fit', 'could never start', 'is named twice', 'cannot use what it gives',
 	'the sub-workflow', 'needs the parameter', 'has no parameter', 'parameter \'.*\' wants', 'would both be', 'is shorter than the first',
 	'less than a second', 'a default is a value',
-	'an operator',
+	'an operator', 'is not secret', 'a key comes from', 'which branch', 'snapshots are off', 'one iteration may', 'which model',
+	'in the schema', 'what ends it', 'iterations are less than', 'at least [0-9]+ iterations', 'but base: is', 'tells what it does',
+	'say adapter', 'is the question itself', 'at most 64 MiB', 'the pattern', 'regular expression',
 ].join('|'));
 
 let failures = 0, count = 0, both = 0;

@@ -64,6 +64,13 @@ static struct graph *load_good(const char *text)
 #define N "nodes: {a: {run: x}}\n"
 #define P N "params:\n  p: "
 #define A "nodes:\n  a:\n    run: x\n    "
+#define AG "nodes: {a: {agent: {"
+#define LL "nodes: {a: {llm: {"
+#define CC "providers: {c: {type: ollama, model: m}}"
+#define AP "nodes: {a: {approval: {ask: q, "
+#define PU "workspace: {repo: .}\nnodes: {a: {publish: {to: git, "
+#define VE A "verify: "
+#define LO VE "[{run: x}]\n    loop: "
 
 /* clang-format off */
 /* A file, and what the report says: "line:column: path: …" must stand in it. */
@@ -96,11 +103,18 @@ static const struct { const char *text, *says; } rows[] = {
 	{ N "env: {A: \"${{ env.B }}\"}", "2:15: env.A: no variable 'B' is set here" }, { N "env: {A: [1]}", "env.A: a text is wanted here" },
 	{ N "env: {A: \"${{ nodes.a.state }}\"}", "nodes cannot be named here" },
 	{ N "resources: {db: 0}", "2:17: resources.db: '0' is not a whole number from 1" }, { N "resources: [db]", "resources: a map" }, { N "resources: {'d b': 1}", "'d b' is no name" },
-	{ N "workspace: {repo: .}", "2:13: workspace: git workspaces are not available yet" }, { N "workspace: src", "2:12: workspace: a workspace is scratch or {folder: PATH}; did you mean {folder: src}?" },
-	{ N "workspace: {shared: true}", "workspace: which folder?" }, { N "workspace: {folder: x, shred: true}", "workspace.shred: a workspace has no key 'shred'; did you mean 'shared'?" },
+	{ N "workspace: src", "2:12: workspace: a workspace is scratch, {folder: PATH} or {repo: PATH}; did you mean {folder: src}?" },
+	{ N "workspace: {shared: true}", "2:13: workspace.shared: shared: belongs to a folder:" }, { N "workspace: {}", "workspace: which folder?" },
+	{ N "workspace: {folder: a, repo: b}", "2:24: workspace.repo: a workspace is a folder: or a repo:, not both" }, { N "workspace: {base: main}", "workspace.base: base: says where the branch of a repo: begins" },
+	{ N "workspace: {repo: ., shared: true}", "shared: belongs to a folder:" }, { N "workspace: {repo: ., base: 'a b'}", "'a b' is no branch" }, { N "workspace: {path: x}", "it is called folder here" },
+	{ N "workstreams: {main: {workspace: scratch}}", "2:15: workstreams.main: main is there by itself" }, { N "workstreams: {docs: {workspace: {shared: true}}}", "workstreams.docs.workspace.shared: shared: belongs" },
+	{ N "workstreams: {docs: x}", "workstreams.docs: a map" }, { N "workstreams: {docs: {work: x}}", "a workstream has no key 'work'; it has workspace" }, { N "workspace: {folder: x, shred: true}", "workspace.shred: a workspace has no key 'shred'; did you mean 'shared'?" },
 	{ N "workspace: {folder: ''}", "the path is empty" }, { N "workspace: {folder: \"${{ workspace.path }}\"}", "the workspace is not known here yet" },
 	{ N "workspace: {folder: x, shared: yes}", "'yes' is neither true nor false" }, { N "workspace: 5", "a map of keys and values is wanted" },
-	{ N "snapshot: nodes", "2:11: snapshot: snapshots are not available yet" },
+	{ N "snapshot: node", "2:11: snapshot: 'node' is not one of: nodes, gates, off; did you mean 'nodes'?" }, { N "snapshot: true", "'true' is not one of" },
+	{ N "workspace: {folder: x, shared: true}\nsnapshot: gates", "3:11: snapshot: other runs write into a shared folder, too" }, { N "snapshot: off\n" "health: {http: 'http://h'}", "3:1: health: a command says whether all is well" },
+	{ "nodes: {a: {run: x, checkpoint: true}}\nsnapshot: off", "1:21: nodes.a.checkpoint: snapshots are off" }, { N "on_exit: {run: x, checkpoint: true}", "nobody goes back to a handler" },
+	{ "nodes: {health: {run: x}}\nhealth: {run: x}", "1:9: nodes.health: health is a handler" }, { N "health: {run: x, needs: a}", "needs none" },
 	/* parameters */
 	{ P "{type: strin}", "3:13: params.p.type: 'strin' is not one of: string, int, number, bool, enum, list; did you mean 'string'?" },
 	{ P "{typ: int}", "3:7: params.p.typ: a parameter has no key 'typ'; did you mean 'type'?" }, { P "text", "3:6: params.p: a map" },
@@ -119,8 +133,53 @@ static const struct { const char *text, *says; } rows[] = {
 	{ "nodes: {a: {run: x, http: 'http://h'}}", "1:21: nodes.a: a node does one thing, and this one has run: already" },
 	{ "nodes: {a: {rum: x}}", "1:13: nodes.a.rum: a node has no key 'rum'; did you mean 'run'?" }, { "nodes: {a b: {run: x}}", "1:9: nodes.a b: 'a b' is no name" },
 	{ "nodes: {on_exit: {run: x}}", "on_exit is a handler: it stands beside nodes:" },
-	{ "nodes: {a: {agent: {}}}", "nodes.a.agent: this version of pawl does not have agents (agent:)" }, { "nodes: {a: {llm: {}}}", "model calls (llm:)" },
-	{ "nodes: {a: {approval: {}}}", "approvals" }, { "nodes: {a: {patch: {}}}", "patches" }, { "nodes: {a: {publish: {}}}", "publishing" },
+	{ "nodes: {a: {patch: {}}}", "nodes.a.patch: this version of pawl does not have patches (patch:)" },
+	/* agents */
+	{ "nodes: {a: {agent: {}}}", "1:20: nodes.a.agent: which program?" }, { "nodes: {a: {agent: {command: x}}}", "1:20: nodes.a.agent: what is it to do?" }, { "nodes: {a: {agent: x}}", "an agent is a map" },
+	{ AG "command: 'x ${{ run.id }}', prompt: p}}}", "1:33: nodes.a.agent.command: no ${{ }} in a script" }, { AG "command: x, prompt: ' '}}}", "the prompt is empty" }, { AG "command: x, prompt: \"${{ params.q }}\"}}}", "there is no parameter 'q'" },
+	{ AG "command: [\"${{ run.id }}\"], prompt: p}}}", "say adapter: claude, codex or text" }, { AG "command: 'A=1 exec /usr/bin/claude -p', prompt: p}}}", "1:30: nodes.a.agent.command: claude tells what it does only when it is asked to: write claude -p --output-format" },
+	{ AG "command: [codex, exec], prompt: p}}}", "write codex exec --json; or say adapter: text" }, { AG "command: x, prompt: p, adapter: gemini}}}", "'gemini' is not one of: text, claude, codex" },
+	{ AG "command: x, prompt: p, prompt_via: pipe}}}", "'pipe' is not one of: stdin, argument, file" }, { AG "command: x, prompt: p, max_stdout: 1GB}}}", "at most 64 MiB" }, { AG "command: x, promt: p}}}", "agent: has no key 'promt'; did you mean 'prompt'?" },
+	{ AG "command: x, prompt: p, tool_calls: 1}}}", "neither true nor false" }, { AG "command: x, prompt: p}, shell: sh}}", "'shell' belongs to a node with run:; this one has agent:" }, { AG "run: x, prompt: p}}}", "it is called command here" },
+	/* providers and calls of models */
+	{ N "providers: {c: {type: claude}}", "'claude' is not one of: anthropic, ollama, openai" }, { N "providers: {c: {}}", "2:16: providers.c: what does it speak?" }, { N "providers: {c: {type: anthropic}}", "https://api.anthropic.com wants a key: write key_env: NAME" },
+	{ N "providers: {c: {type: openai, key: sk-123}}", "2:36: providers.c.key: a key comes from a secret parameter" }, { N "providers: {c: {type: openai, key: \"${{ params.k }}\"}}\nparams: {k: {}}", "parameter 'k' is not secret" },
+	{ N "providers: {c: {type: openai, key: \"${{ env.HOME }}\"}}", "a key comes from a secret parameter" }, { N "providers: {c: {type: openai, key_env: K, key: \"${{ params.k }}\"}}\nparams: {k: {secret: true}}", "2:43: providers.c.key: a provider has a key: or a key_env:, not both" },
+	{ N "providers: {c: {type: openai, key_env: 'A B'}}", "no name of a variable" }, { N "providers: {c: {type: ollama, url: 'ftp://x'}}", "no address of a web server" }, { N "providers: {c: {type: ollama, timeout: 0}}", "no time at all" },
+	{ N "providers: {c: {type: ollama, model: \"${{ nodes.a.state }}\"}}", "nodes cannot be named here" }, { N "providers: {c: {type: ollama, headers: {'a b': 1}}}", "no name of a header" }, { N "providers: {c: {type: ollama, retry: often}}", "'often' is not one of" },
+	{ LL "providers: claud, prompt: p}}}\nproviders: {claude: {type: ollama, model: m}}", "1:30: nodes.a.llm.providers: there is no provider 'claud'; did you mean 'claude'?" }, { LL "providers: [c], prompt: p}}}", "there is no provider 'c'; declare it under providers:" },
+	{ LL "prompt: p}}}", "who is asked?" }, { LL "providers: c}}}\n" CC, "what is asked?" }, { LL "providers: [c, c], prompt: p}}}\n" CC, "'c' is named twice" }, { LL "providers: [], prompt: p}}}", "1 to 32 providers" },
+	{ LL "providers: c, prompt: p}}}\nproviders: {c: {type: ollama}}", "which model? write model: here, or with the provider 'c'" }, { LL "providers: c, prompt: p, temperature: 3}}}\n" CC, "a number from 0 to 2" },
+	{ LL "providers: c, prompt: p, schema: [1]}}}\n" CC, "a map of keys and values is wanted" }, { LL "providers: c, prompt: p, schema: {type: strin}}}}\n" CC, "nodes.a.llm.schema: " }, { LL "providers: c, prompt: p, max_tokens: 0}}}\n" CC, "whole number from 1" },
+	{ "nodes: {a: {llm: hello}}", "a call of a model is a map" },
+	/* approvals */
+	{ "nodes: {a: {approval: {}}}", "what is the question?" }, { "nodes: {a: {approval: ''}}", "the question is empty" }, { AP "choices: [go]}}}", "'go' is not one of: continue, retry, skip, redirect, abort" }, { AP "choices: []}}}", "the list is empty; without it there are" },
+	{ AP "choices: [skip, skip]}}}", "'skip' is named twice" }, { AP "choices: [redirect]}}}", "redirect to where?" }, { AP "choices: [skip], to: [b]}, needs: b}, b: {run: x}}", "redirect is not among the choices" },
+	{ AP "to: [c]}}}", "there is no node 'c'" }, { AP "to: a}}}", "this is the question itself" }, { AP "on_timeout: skip}}}", "without timeout: it waits for ever" }, { AP "timeout: 1h, on_timeout: redirect}}}", "where to go is for a person to say" },
+	{ AP "roles: ['a b']}}}", "'a b' is no name" }, { AP "question: x}}}", "it is called ask here" }, { "nodes: {a: {approval: x, timeout: 1h}}", "'timeout' belongs to a node with run:, http:, workflow:, agent:, llm:, publish:; this one has approval:" },
+	{ "nodes: {a: {approval: x, foreach: [1]}}", "one question is asked once" }, { N "on_exit: {approval: x}", "a handler asks nobody" },
+	/* publishing */
+	{ "nodes: {a: {publish: {}}}", "where? write to: git" }, { "nodes: {a: {publish: git}}", "publish: is a map: {to: git}" }, { "nodes: {a: {publish: {to: github}}}", "1:27: nodes.a.publish.to: 'github' is not available: only git exists in this version" },
+	{ "nodes: {a: {publish: {to: git}}}", "which branch?" }, { PU "remote: 'https://me:pass@h/x.git'}}}", "no password or token in an address" }, { PU "remote: --upload-pack=x}}}", "neither the name nor the address" }, { PU "push: false, remote: origin}}}", "a remote is not needed" },
+	{ PU "mode: never}}}", "'never' is not one of: disabled, best_effort, fail_fast" }, { "nodes: {a: {publish: {to: git, branch: 'a..b'}}}", "'a..b' is no name of a branch" }, { PU "message: ''}}}", "the message is empty" },
+	/* verification */
+	{ VE "x", "nodes.a.verify: a list of 1 to 64 checks" }, { VE "[]", "a list of 1 to 64 checks" }, { VE "[{}]", "nodes.a.verify[0]: what does it check? it has one of files:, forbid:, paths:, secrets:, run:, fixture:" },
+	{ VE "[{run: x, files: a}]", "4:15: nodes.a.verify[0]: a check looks at one thing, and this one has files: already" }, { VE "[{run: x, level: L4}]", "'L4' is not one of: L0, L1, L2, L3" }, { VE "[{run: x, nam: y}]", "a check has no key 'nam'; did you mean 'name'?" },
+	{ VE "[{run: x, name: t}, {run: y, name: t}]", "nodes.a.verify[1]: 't' is named twice" }, { VE "[{run: 'echo ${{ run.id }}'}]", "no ${{ }} in a script" }, { VE "[{run: [echo, \"${{ run.id }}\"]}]", "no ${{ }} here" },
+	{ VE "[{run: [x], shell: bash}]", "executed without a shell" }, { VE "[{files: a, timeout: 5s}]", "'timeout' belongs to a check with run: or fixture:; this one has files:" }, { VE "[{fixture: {run: x}, parse: gcc}]", "'parse' belongs to a check with run:; this one has fixture:" },
+	{ VE "[{run: x, parse: clang}]", "'clang' is not one of: auto, gcc" }, { VE "[{run: x, report: /tmp/x}]", "a path is relative to the workspace" }, { VE "[{files: [ok, ../x]}]", "nodes.a.verify[0].files[1]: a path is relative" }, { VE "[{files: []}]", "the list is empty" },
+	{ VE "[{forbid: {in: '*.c'}}]", "what is forbidden?" }, { VE "[{forbid: {patterns: ['(']}}]", "nodes.a.verify[0].forbid.patterns[0]: " }, { VE "[{forbid: {patterns: x, in: 'a[b'}}]", "'a[b' is no pattern of paths" }, { VE "[{forbid: {patterns: ''}}]", "would match everything" },
+	{ VE "[{paths: {}}]", "which paths?" }, { VE "[{paths: {allow: [/etc/**]}}]", "nodes.a.verify[0].paths.allow[0]: a path is relative" }, { VE "[{paths: {max_file: big}}]", "a size is wanted" }, { VE "[{secrets: false}]", "a check that looks for nothing" },
+	{ VE "[{fixture: {stdin: x}}]", "which program?" }, { VE "[{fixture: {run: x, exit: 256}}]", "from 0 to 255" }, { VE "[{fixture: {run: x, contains: ['']}}]", "stands in every output" }, { VE "[{fixture: {run: x, matches: '['}}]", "fixture.matches: " },
+	{ VE "[{fixture: {run: x, schema: {type: 5}}}]", "fixture.schema: " }, { VE "[{fixture: {run: x, file: {a: /b}}}]", "fixture.file.a: a path is relative" }, { VE "[{fixture: {run: x, file: {../a: b}}}]", "a path is relative" }, { VE "[{fixture: {run: x, input: y}}]", "it is called stdin here" },
+	{ A "verify_skip: [L3]", "nodes.a.verify_skip: there is no verify:" }, { VE "[{run: x}]\n    verify_skip: [L5]", "nodes.a.verify_skip[0]: 'L5' is not one of" }, { "nodes: {a: {http: 'http://h', verify: [{run: x}]}}", "'verify' belongs to a node with run:, agent:, llm:; this one has http:" },
+	/* loops and budgets */
+	{ A "loop: fixed", "what ends it?" }, { LO "greedy", "'greedy' is not one of: fixed, hybrid, ralph, custom" }, { LO "[]", "a map of keys and values" }, { LO "{strategy: fixed, base: 2}", "5:29: nodes.a.loop.base: this belongs to strategy: hybrid; here it is fixed" },
+	{ LO "{strategy: custom}", "who decides?" }, { LO "{run: x}", "this belongs to strategy: custom; here it is hybrid" }, { LO "{max: 0}", "whole number from 1 to 1000" }, { LO "{base: 4, max: 3}", "at most 3, but base: is 4" }, { LO "{strategy: fixed, min: 4}", "at least 4 iterations, but at most 3" },
+	{ LO "{threshold: 2}", "a number from 0 to 1" }, { LO "{signals: ['']}", "one whole line" }, { LO "{window: 1}", "from 2 to 1000" }, { LO "{max_iterations: 3}", "it is called max here" }, { LO "{strategy: custom, run: ''}", "the script is empty" },
+	{ A "budget: {cost: 5}", "nodes.a.budget.cost: '5' is no amount of money; write it as \"5 USD\"" }, { A "budget: {cost: 5 EUR}", "no amount of money" }, { A "budget: {cost: 0 USD}", "no amount" }, { A "budget: {cost: 1.1234567 USD}", "no amount" }, { N "budget: {tokens: 0}", "whole number from 1" },
+	{ A "budget: {wall: 1m, iteration: 2m}", "nodes.a.budget: one iteration may take longer" }, { N "budget: {tokens: 5, tokens_per_iteration: 6}", "2:9: budget: one iteration may use more" }, { A "budget: {usd: 5}", "it is called cost here" }, { A "budget: {disk: x}", "a size is wanted" },
+	{ LO "{min: 3}\n    budget: {iterations: 2}", "2 iterations are less than the min: 3 of the loop" }, { "nodes: {a: {http: 'http://h', budget: {wall: 1h}}}", "'budget' belongs to a node with run:" },
 	{ A "if: true", "4:5: nodes.a.if: a node has no key 'if'; it is called when here" }, { N "jobs: {}", "it is called nodes here" },
 	{ A "timout: 5", "4:5: nodes.a.timout: a node has no key 'timout'; did you mean 'timeout'?" }, { A "timeout: soon", "4:14: nodes.a.timeout: 'soon' is not a time" },
 	{ A "timeout: 400d", "not a time" }, { A "timeout: []", "a time such as 90s" }, { A "grace: -1", "not a time" }, { A "critical: maybe", "neither true nor false" },
@@ -205,7 +264,8 @@ START_TEST(all_mistakes_at_once_in_order)
 			 "f.yaml:2:1: concurency: a workflow has no key 'concurency'; did you mean 'concurrency'?\n"
 			 "f.yaml:4:24: nodes.a.timeout: 'z' is not a time; write it as 90s, 30m, 1h30m, 2d or "
 			 "250ms, at most 366d\n"
-			 "f.yaml:5:6: nodes.b: what does it do? a node has one of run:, http: and workflow:\n"
+			 "f.yaml:5:6: nodes.b: what does it do? a node has one of run:, http:, workflow:, "
+			 "agent:, llm:, approval: and publish:\n"
 			 "f.yaml:5:14: nodes.b.needs: there is no node 'c'\n");
 }
 END_TEST
@@ -325,6 +385,100 @@ START_TEST(a_whole_workflow)
 	const struct graph_node *failure = &g->nodes[graph_find(g, "on_failure")];
 	ck_assert_int_eq(failure->handler, HANDLER_FAILURE);
 	ck_assert_int_eq(g->nodes[7].handler, HANDLER_EXIT);
+	graph_free(g);
+}
+END_TEST
+
+START_TEST(agents_models_and_people)
+{
+	struct graph *g = load_good(
+		"params: {key: {secret: true}, model: {default: m1}}\n"
+		"workspace: {repo: ., base: main, include_ignored: true}\n"
+		"workstreams: {docs: {workspace: {folder: /d}}}\nsnapshot: gates\n"
+		"budget: {wall: 2h, cost: 0.25 USD, tokens: 1000000, disk: 1GB, memory: 2GiB}\n"
+		"providers:\n"
+		"  claude: {type: anthropic, model: \"${{ params.model }}\", key: \"${{ params.key }}\", timeout: 30s, retry: {max_attempts: 2}, headers: {x-a: b}}\n"
+		"  local: {type: ollama, url: 'http://h:1', max_tokens: 99}\n"
+		"nodes:\n"
+		"  plan: {llm: {providers: [claude, local], model: big, prompt: Plan., schema: {type: object}, stream: false, temperature: 0.5}}\n"
+		"  fix:\n    needs: plan\n    checkpoint: true\n"
+		"    agent: {command: 'exec claude -p --output-format stream-json --verbose', prompt: \"${{ nodes.plan.outputs.text }}\"}\n"
+		"    verify:\n      - {run: make check, parse: tap}\n      - {files: [a, b/c]}\n      - {run: [make, lint], level: L3, name: lint, skip: true, timeout: 5s, report: out.xml}\n"
+		"      - {files: d}\n      - {paths: {allow: ['src/**'], max_file: 1MB}}\n      - {forbid: {patterns: ['abort$', printf], in: ['**/*.c']}}\n      - {secrets: true}\n"
+		"      - {fixture: {run: ./p, stdin: in, exit: 3, contains: [x, y], matches: '^z', json: {a: [1]}, schema: {type: object}, file: {out: want}}}\n"
+		"    verify_skip: [L3]\n    loop: {base: 4, bonus: 1, signals: [DONE]}\n    budget: {wall: 1h, iteration: 10m, tokens_per_iteration: 5, iterations: 4, cost: 5 USD}\n"
+		"  try: {agent: {command: [\"${{ params.model }}\"], adapter: codex, prompt: x, prompt_via: file, max_stdout: 5, tool_calls: false}, workstream: docs}\n"
+		"  say: {agent: {command: 'A=1 ./mine', prompt: x}, workstream: lane, matrix: {n: [1]}, loop: {strategy: ralph, signals: END}}\n"
+		"  own: {run: x, verify: [{run: y}], loop: {strategy: custom, run: [./judge]}}\n"
+		"  ask: {needs: fix, approval: {ask: \"Ship ${{ run.id }}?\", roles: [operator], timeout: 4h, on_timeout: skip, to: plan}}\n"
+		"  ship: {needs: ask, publish: {to: git, message: m, mode: best_effort}}\n"
+		"  plain: {approval: Go on?}\n  health: {run: x}\n");
+	ck_assert_uint_eq(g->nstreams, 3);
+	ck_assert_int_eq(g->streams[0].workspace.kind, WORKSPACE_REPO);
+	ck_assert(g->streams[0].workspace.include_ignored);
+	ck_assert_str_eq(tmpl_literal(g->streams[0].workspace.base), "main");
+	ck_assert(g->streams[1].declared && g->streams[1].workspace.kind == WORKSPACE_FOLDER);
+	ck_assert(!g->streams[2].declared && g->streams[2].workspace.kind == WORKSPACE_REPO);
+	ck_assert_int_eq(g->snapshot, SNAPSHOT_GATES);
+	ck_assert_int_eq(g->budget.cost_micro_usd, 250000);
+	ck_assert_int_eq(g->budget.wall_ms, 7200000);
+	ck_assert_int_eq(g->budget.memory_bytes, 2LL << 30);
+
+	const struct graph_provider *claude = &g->providers[0];
+	ck_assert_int_eq(claude->type, PROVIDER_ANTHROPIC);
+	ck_assert_int_eq(claude->timeout_ms, 30000);
+	ck_assert_int_eq(claude->retry.max_attempts, 2);
+	ck_assert_uint_eq(claude->nheaders, 1);
+	ck_assert_int_eq(claude->max_tokens, 4096);
+	ck_assert_int_eq(g->providers[1].max_tokens, 99);
+
+	const struct graph_node *plan = &g->nodes[graph_find(g, "plan")];
+	ck_assert_int_eq(plan->kind, NODE_LLM);
+	ck_assert_uint_eq(plan->llm.nproviders, 2);
+	ck_assert_int_eq(plan->llm.providers[1], 1);
+	ck_assert_str_eq(plan->llm.schema_json, "{\"type\":\"object\"}");
+	ck_assert(!plan->llm.stream && plan->llm.temperature > 0.4);
+
+	const struct graph_node *fix = &g->nodes[graph_find(g, "fix")];
+	ck_assert_int_eq(fix->agent.adapter, ADAPTER_CLAUDE);
+	ck_assert_int_eq(fix->agent.command.shell, SHELL_SH);
+	ck_assert(fix->checkpoint && fix->agent.tool_calls && fix->agent.max_stdout == 1000000);
+	auto_str names = STR_INIT;
+	for (size_t i = 0; i < fix->nchecks; i++)
+		str_addf(&names, "%s/%s ", verify_level_name(fix->checks[i].level), fix->checks[i].name);
+	ck_assert_str_eq(str_text(&names), "L0/files L0/files-2 L0/paths L0/forbid L0/secrets L1/run L2/fixture L3/lint ");
+	ck_assert_uint_eq(fix->checks[3].npatterns, 2);
+	ck_assert_int_eq(fix->checks[2].max_file, 1000000);
+	const struct check_fixture *f = fix->checks[6].fixture;
+	ck_assert_str_eq(f->json, "{\"a\":[1]}");
+	ck_assert_int_eq(f->exit_code, 3);
+	ck_assert_str_eq(f->files[0].expected, "want");
+	ck_assert(fix->checks[7].skip && fix->checks[7].timeout_ms == 5000 && fix->checks[7].command.nargv == 2);
+	ck_assert_int_eq(fix->checks[5].timeout_ms, 600000);
+	ck_assert_uint_eq(fix->verify_skip, 1U << LEVEL_L3);
+	ck_assert_int_eq(fix->loop->max, 5);
+	ck_assert_uint_eq(fix->loop->nsignals, 1);
+	ck_assert_int_eq(fix->budget.cost_micro_usd, 5000000);
+	ck_assert_int_eq(fix->budget.iterations, 4);
+
+	const struct graph_node *try = &g->nodes[graph_find(g, "try")];
+	ck_assert_int_eq(try->agent.adapter, ADAPTER_CODEX);
+	ck_assert_int_eq(try->agent.prompt_via, PROMPT_FILE);
+	ck_assert_int_eq(try->stream, 1);
+	const struct graph_node *say = &g->nodes[graph_find(g, "say")];
+	ck_assert_int_eq(say->stream, 2);
+	ck_assert_int_eq(say->group.body->stream, 2);
+	ck_assert_int_eq(say->group.body->agent.adapter, ADAPTER_TEXT);
+	ck_assert_int_eq(say->group.body->loop->strategy, LOOP_RALPH);
+	ck_assert_int_eq(g->nodes[graph_find(g, "own")].loop->command.shell, SHELL_NONE);
+
+	const struct node_approval *ask = &g->nodes[graph_find(g, "ask")].approval;
+	ck_assert_uint_eq(ask->choices, (1U << APPROVAL_CHOICE_COUNT) - 1);
+	ck_assert_int_eq(ask->to[0], graph_find(g, "plan"));
+	ck_assert_int_eq(ask->on_timeout, APPROVAL_SKIP);
+	ck_assert_uint_eq(g->nodes[graph_find(g, "plain")].approval.choices & 1U << APPROVAL_REDIRECT, 0);
+	const struct graph_node *ship = &g->nodes[graph_find(g, "ship")];
+	ck_assert(ship->publish.push && ship->publish.mode == PUBLISH_BEST_EFFORT && !ship->publish.branch);
 	graph_free(g);
 }
 END_TEST
@@ -452,6 +606,7 @@ int main(void)
 	tcase_add_test(t, very_many_mistakes_are_counted);
 	tcase_add_test(t, terminal_controls_do_not_get_through);
 	tcase_add_test(t, a_whole_workflow);
+	tcase_add_test(t, agents_models_and_people);
 	tcase_add_test(t, json_is_read_too);
 	tcase_add_test(t, the_hash_covers_sub_workflows);
 	tcase_add_test(t, names_may_be_known_through_others);
