@@ -71,6 +71,33 @@ static void add_conditions(const struct graph *g, const struct graph_node *n, st
 				 g->nodes[n->needs[i].node].name);
 }
 
+/* What does the work, when it is no command. */
+static void add_kind(const struct graph *g, const struct graph_node *work, struct str *s)
+{
+	if (work->kind == NODE_HTTP || work->kind == NODE_APPROVAL)
+		str_addf(s, ", %s", node_kind_name(work->kind));
+	if (work->kind == NODE_WORKFLOW)
+		str_addf(s, ", workflow %s", work->workflow.file);
+	if (work->kind == NODE_AGENT)
+		str_add(s, ", agent");
+	if (work->kind == NODE_AGENT && work->agent.adapter != ADAPTER_TEXT)
+		str_addf(s, " %s", agent_adapter_name(work->agent.adapter));
+	if (work->kind == NODE_PUBLISH)
+		str_add(s, ", publish to git");
+	for (size_t i = 0; work->kind == NODE_LLM && i < work->llm.nproviders; i++)
+		str_addf(s, "%s %s", i ? "," : ", llm", g->providers[work->llm.providers[i]].name);
+}
+
+/* How its work is checked and done again: ", verify L0 L1, loop hybrid up to 5". */
+static void add_checks(const struct graph_node *work, struct str *s)
+{
+	for (size_t i = 0; i < work->nchecks; i++)
+		if (!i || work->checks[i].level != work->checks[i - 1].level)
+			str_addf(s, "%s %s", i ? "" : ", verify", verify_level_name(work->checks[i].level));
+	if (work->loop)
+		str_addf(s, _(", loop %s up to %d"), loop_strategy_name(work->loop->strategy), work->loop->max);
+}
+
 static void add_note(const struct graph *g, const struct graph_node *n, struct str *s)
 {
 	const struct graph_node *work = n->kind == NODE_GROUP ? n->group.body : n;
@@ -79,10 +106,10 @@ static void add_note(const struct graph *g, const struct graph_node *n, struct s
 		for (size_t i = 0; i < n->group.naxes; i++)
 			str_addf(s, " %s", n->group.axes[i].name);
 	}
-	if (work->kind == NODE_HTTP)
-		str_add(s, ", http");
-	if (work->kind == NODE_WORKFLOW)
-		str_addf(s, ", workflow %s", work->workflow.file);
+	add_kind(g, work, s);
+	add_checks(work, s);
+	if (n->stream)
+		str_addf(s, _(", workstream %s"), g->streams[n->stream].name);
 	if (n->when)
 		str_add(s, _(", has a condition"));
 	if (!n->critical)
@@ -327,7 +354,8 @@ static void draw_dot(const struct graph *g, struct str *out)
 	str_addf(out, "digraph \"%s\" {\n\trankdir=LR;\n\tnode [shape=box, style=rounded];\n", g->name);
 	for (size_t i = 0; i < g->nnodes; i++) {
 		const struct graph_node *n = &g->nodes[i];
-		const char *look = n->handler ? " [style=dashed]" : n->kind == NODE_GROUP ? " [peripheries=2]" : "";
+		const char *look = n->handler ? " [style=dashed]" : n->kind == NODE_GROUP ? " [peripheries=2]" :
+				   n->kind == NODE_APPROVAL ? " [shape=diamond]" : "";
 		str_addf(out, "\t\"%s\"%s;\n", n->name, look);
 	}
 	for (size_t i = 0; i < g->nnodes; i++)
@@ -346,8 +374,10 @@ static void draw_mermaid(const struct graph *g, struct str *out)
 	str_add(out, "flowchart LR\n");
 	for (size_t i = 0; i < g->nnodes; i++) {
 		const struct graph_node *n = &g->nodes[i];
-		const char *open = n->handler ? "([" : n->kind == NODE_GROUP ? "[[" : "[";
-		const char *close = n->handler ? "])" : n->kind == NODE_GROUP ? "]]" : "]";
+		const char *open = n->handler ? "([" : n->kind == NODE_GROUP ? "[[" :
+				   n->kind == NODE_APPROVAL ? "{" : "[";
+		const char *close = n->handler ? "])" : n->kind == NODE_GROUP ? "]]" :
+				    n->kind == NODE_APPROVAL ? "}" : "]";
 		str_addf(out, "    n%zu%s\"%s\"%s\n", i, open, n->name, close);
 	}
 	for (size_t i = 0; i < g->nnodes; i++)

@@ -93,6 +93,27 @@ START_TEST(a_list_when_rails_do_not_fit)
 }
 END_TEST
 
+START_TEST(what_does_the_work_stands_beside_it)
+{
+	struct graph *g = load("providers: {a: {type: ollama, model: m}, b: {type: ollama, model: m}}\n"
+			       "workspace: {repo: .}\nnodes:\n"
+			       "  plan: {llm: {providers: [a, b], prompt: p}}\n"
+			       "  fix: {needs: plan, agent: {command: codex exec --json, prompt: p}, verify: [{run: x}, {files: y}, {run: z}], loop: hybrid}\n"
+			       "  say: {needs: fix, agent: {command: mine, prompt: p}, workstream: docs}\n"
+			       "  ask: {needs: say, approval: q}\n  ship: {needs: ask, publish: {to: git}}\n");
+	auto_str s = STR_INIT, dot = STR_INIT, mermaid = STR_INIT;
+	flow_draw(g, FLOW_TERMINAL, 80, false, NULL, &s);
+	ck_assert_str_eq(str_text(&s), "* plan  (llm a, b)\n"
+				       "* fix  (agent codex, verify L0 L1, loop hybrid up to 5)\n"
+				       "* say  (agent, workstream docs)\n* ask  (approval)\n* ship  (publish to git)\n");
+	flow_draw(g, FLOW_DOT, 0, true, NULL, &dot);
+	ck_assert_ptr_nonnull(strstr(str_text(&dot), "\"ask\" [shape=diamond];"));
+	flow_draw(g, FLOW_MERMAID, 0, true, NULL, &mermaid);
+	ck_assert_ptr_nonnull(strstr(str_text(&mermaid), "n3{\"ask\"}"));
+	graph_free(g);
+}
+END_TEST
+
 START_TEST(files_for_other_programs)
 {
 	struct graph *g = load("nodes: {a: {run: x}, b: {run: x, needs: {a: done}}, c: {run: x, needs: b}}\n"
@@ -148,6 +169,7 @@ int main(void)
 	TCase *t = tcase_create("draw");
 	tcase_add_test(t, rails);
 	tcase_add_test(t, a_list_when_rails_do_not_fit);
+	tcase_add_test(t, what_does_the_work_stands_beside_it);
 	tcase_add_test(t, files_for_other_programs);
 	tcase_add_loop_test(t, every_drawing_is_whole, 0, 100);
 	suite_add_tcase(s, t);
