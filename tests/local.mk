@@ -44,10 +44,12 @@ EXTRA_PROGRAMS += tests/bench/ideal
 CLEANFILES += tests/bench/ideal
 tests_bench_ideal_SOURCES = tests/bench/ideal.c
 tests_bench_ideal_LDADD = $(SQLITE_LIBS)
-dist_noinst_SCRIPTS += tests/bench/run
+dist_noinst_SCRIPTS += tests/bench/run tests/bench/console
 bench: all tests/bench/ideal
 	$(srcdir)/tests/bench/run --build $(builddir) $(BENCH)
-.PHONY: bench
+bench-console: all
+	$(srcdir)/tests/bench/console --build $(builddir) $(BENCH)
+.PHONY: bench bench-console
 
 # ---- crash suite: real engines in homes of their own ----
 check_DATA += tests/crash/clockshift.so

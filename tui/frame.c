@@ -148,15 +148,17 @@ static void add_engine(const struct console *c, struct str *s)
 {
 	const struct model *m = &c->model;
 	if (model_down(m)) {
+		/* In steps and without a countdown: an outage may last, and costs a link no more than the clock. */
+		int64_t down_ms = c->wall_ms - m->down_since_ms;
 		str_add(s, _("ENGINE DOWN "));
-		add_took(s, (c->wall_ms - m->down_since_ms) / 1000 * 1000);
+		add_took(s, down_ms / (down_ms < 5000 ? 1000 : 5000) * (down_ms < 5000 ? 1000 : 5000));
 		if (m->engine.pid)
-			str_addf(s, _("  pid %lld, last heard "), (long long)m->engine.pid);
-		if (m->was_up)
+			str_addf(s, "  pid %lld", (long long)m->engine.pid);
+		if (m->was_up) {
+			str_add(s, _("  heard "));
 			add_when(s, m->heard_ms, c->wall_ms);
-		int64_t wait_us = m->retry_at_us - c->mono_us;
-		if (wait_us > 0)
-			str_addf(s, _("  again in %llds (^R now)"), (long long)(wait_us / 1000000 + 1));
+		}
+		str_add(s, _("  ^R tries now"));
 		return;
 	}
 	if (!m->was_up) {

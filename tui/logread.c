@@ -172,6 +172,17 @@ static void on_window(struct logview *v, const struct json *body)
 
 /* ---- search ---- */
 
+#define GUTTER_ROOM 20 /* columns that number and time of a line take, at most */
+
+/* Scroll sideways so that a match is in sight; bytes stand for columns, which is near enough. */
+static void bring_in_sight(struct logview *v, int64_t start, int64_t end)
+{
+	int64_t width = MAX(v->columns - GUTTER_ROOM, 10);
+	if (v->wrap || (start >= v->left && end <= v->left + width))
+		return;
+	v->left = end <= width ? 0 : MAX(start - width / 3, (int64_t)0);
+}
+
 static void on_search(struct logview *v, const struct json *body, bool for_error)
 {
 	const struct json *hit = json_first(json_get(body, "hits"));
@@ -182,6 +193,8 @@ static void on_search(struct logview *v, const struct json *body, bool for_error
 	if (line) {
 		if (!for_error)
 			v->match_line = line;
+		if (!for_error && v->wrapped)
+			logview_say(v, xstrdup(up ? _("from the end on") : _("from the top on")));
 		if (v->filter && !for_error) {
 			logview_go_line(v, line);
 		} else {
@@ -189,6 +202,7 @@ static void on_search(struct logview *v, const struct json *body, bool for_error
 				logview_unfilter(v);
 			logview_go(v, line);
 		}
+		bring_in_sight(v, json_get_int(hit, "start", 0), json_get_int(hit, "end", 0));
 		return;
 	}
 	if (next > 0) { /* the engine stopped after its slice of time: go on from there */
@@ -198,11 +212,16 @@ static void on_search(struct logview *v, const struct json *body, bool for_error
 			log_ask_search(v, next, up);
 		return;
 	}
-	logview_say(v, xasprintf(for_error ? up ? _("no error line above line %lld") :
-						  _("no error line below line %lld") :
-				 up	   ? _("no match above line %lld") :
-					     _("no match below line %lld"),
-				 (long long)logview_number(v, v->cursor)));
+	if (for_error) {
+		logview_say(v, xasprintf(up ? _("no error line above line %lld") :
+					      _("no error line below line %lld"),
+					 (long long)logview_number(v, v->cursor)));
+	} else if (!v->wrapped && v->match_count != 0) {
+		v->wrapped = true; /* nothing up to the end: the rest of the log */
+		log_ask_search(v, up ? v->lines : 1, up);
+	} else {
+		logview_say(v, xstrdup(_("no line matches")));
+	}
 }
 
 /* Lines around a hit that are not read yet: they have a number and no text. */

@@ -340,7 +340,11 @@ void logview_next(struct logview *v, bool backwards)
 	bool up = v->backwards != backwards;
 	int64_t from = logview_number(v, v->cursor);
 	bool on_match = v->match_line == from;
-	log_ask_search(v, up ? from - (on_match ? 1 : 0) : from + (on_match ? 1 : 0), up);
+	from += !on_match ? 0 : up ? -1 : 1;
+	v->wrapped = from < 1 || from > v->lines;
+	if (v->wrapped)
+		from = up ? v->lines : 1;
+	log_ask_search(v, from, up);
 }
 
 void logview_next_error(struct logview *v, bool backwards)

@@ -70,6 +70,7 @@ struct logview {
 	char *pattern;
 	struct regex *re;
 	bool negate, caseless, backwards;
+	bool wrapped;            /* the search went on at the other end */
 	int64_t match_line, match_count; /* count -1: not known yet */
 	int64_t searched_to;     /* line up to which a search has come, 0: none is running */
 	int64_t error_count;     /* lines that look like errors, -1: not known */

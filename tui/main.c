@@ -459,6 +459,15 @@ static int read_options(struct console_options *o, int argc, char **argv, const 
 	return -1;
 }
 
+/* The screen takes texts as UTF-8, or as ASCII where no more can be shown: a language is then written in ASCII if it
+ * can be, else English is. */
+static void choose_texts(bool ascii)
+{
+	(void)bind_textdomain_codeset(PACKAGE, ascii ? "ASCII" : "UTF-8");
+	if (ascii && (strchr(_("RUNS"), '?') || strchr(_("QUEUE"), '?')))
+		(void)setlocale(LC_MESSAGES, "C");
+}
+
 int tui_main(int argc, char **argv)
 {
 	(void)setlocale(LC_ALL, "");
@@ -475,6 +484,7 @@ int tui_main(int argc, char **argv)
 		return status;
 	}
 	c->options.ascii = c->options.ascii || (glyphs && str_eq(glyphs, "ascii"));
+	choose_texts(c->options.ascii || MB_CUR_MAX == 1);
 	c->options.no_color = c->options.no_color || (no_color && *no_color);
 	c->options.token = getenv("PAWL_TOKEN");
 	enum err_code code = ERR_OK;

@@ -310,11 +310,11 @@ static void on_event(void *ctx, const struct stream_event *e)
 static void on_stream(void *ctx, enum stream_state state, const struct err *err, int64_t retry_in_ms)
 {
 	struct model *m = ctx;
+	(void)retry_in_ms;
 	m->link = state;
 	if (state == STREAM_LIVE) {
 		heard(m);
 	} else if (state == STREAM_DOWN) {
-		m->retry_at_us = m->mono_us + retry_in_ms * 1000;
 		lost(m, err);
 	}
 }

@@ -66,7 +66,6 @@ struct model {
 	bool was_up;             /* an engine answered at least once */
 	int64_t down_since_ms;   /* wall clock; 0: up */
 	int64_t heard_ms;        /* wall clock of the last word from the engine */
-	int64_t retry_at_us;
 	int64_t wall_ms, mono_us; /* now, set by model_turn() */
 };
 

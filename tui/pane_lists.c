@@ -398,10 +398,10 @@ static void it_why(const struct row *row, const struct list_context *c, struct s
 	*role = row->state == STATE_FAILED || row->state == STATE_TIMED_OUT ? ROLE_TEXT : ROLE_DIM;
 	if (r->superseded)
 		str_add(out, _("superseded "));
-	if (r->why)
-		str_add(out, r->why);
-	else if (r->exit_code > 0)
+	if (r->exit_code > 0 && (!r->why || str_starts(r->why, "exit code ")))
 		str_addf(out, _("exit %lld"), (long long)r->exit_code);
+	else if (r->why)
+		str_add(out, r->why);
 }
 
 static void it_log(const struct row *row, const struct list_context *c, struct str *out,

@@ -352,6 +352,8 @@ bool screen_flush(struct screen *s)
 		put_row(s, row);
 		memcpy(shown, want, row_size);
 	}
+	/* A cursor that is not seen need not be moved: on a slow link that counts. */
+	(void)leaveok(stdscr, s->cursor_row < 0);
 	(void)curs_set(s->cursor_row >= 0);
 	if (s->cursor_row >= 0)
 		(void)wmove(stdscr, s->cursor_row, MIN(s->cursor_column, s->cells.columns - 1));

@@ -222,6 +222,8 @@ static void line_text(int n, struct str *s)
 	else if (n == 120)
 		str_add(s, "\033[32mgreen\033[0m and \033[1;33mbold yellow\033[0m \xe6\x97\xa5\xe6\x9c\xac "
 			   "NEEDLE one");
+	else if (n == 3000)
+		str_addf(s, "I far off: %0300d FARAWAY", n);
 	else if (n == 4000)
 		str_add(s, "E first error: NEEDLE two");
 	else

@@ -178,6 +178,7 @@ static const struct { const char *name; int rows, columns; const char *env, *key
 	{ "log-colors-80x24",   24,  80, utf8,  "4 : 122 <Enter>" },
 	{ "log-wrap-80x24",     24,  80, utf8,  "4 w : 122 <Enter>" },
 	{ "log-search-80x24",   24,  80, utf8,  "4 / needle <Enter> N" },
+	{ "log-sideways-80x24", 24,  80, utf8,  "4 / FARAWAY <Enter>" },
 	{ "log-filter-80x24",   24,  80, utf8,  "4 & NEEDLE|assertion <Enter>" },
 	{ "log-context-80x24",  24,  80, utf8,  "4 & NEEDLE|assertion <Enter> + +" },
 	{ "log-utc-80x24",      24,  80, utf8,  "4 t t" },
