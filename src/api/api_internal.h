@@ -213,6 +213,7 @@ ROUTE(api_run_definition);
 ROUTE(api_run_verb);
 ROUTE(api_node_verb);
 ROUTE(api_breakpoints);
+ROUTE(api_why);
 ROUTE(api_break);
 ROUTE(api_unbreak);
 ROUTE(api_nodes);

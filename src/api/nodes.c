@@ -124,6 +124,19 @@ enum err_code api_node(struct request *r, struct err *err)
 	return fill(&l, err);
 }
 
+enum err_code api_why(struct request *r, struct err *err)
+{
+	id_t64 run;
+	int idx;
+	engine_settle(r->api->engine);
+	enum err_code code = node_of(r, &run, &idx, err);
+	if (!code)
+		code = engine_why(r->api->engine, run, r->args[1], &r->out, err);
+	if (code)
+		str_clear(&r->out);
+	return code;
+}
+
 struct attempt_list {
 	struct api *api;
 	struct jw w;

@@ -29,7 +29,8 @@ libcli_a_SOURCES = \
 	src/cli/table.c \
 	src/cli/target.c \
 	src/cli/reset.c \
-	src/cli/verbs.c
+	src/cli/verbs.c \
+	src/cli/why.c
 
 check_PROGRAMS += tests/unit/cli_table
 TESTS += tests/unit/cli_table

@@ -217,13 +217,9 @@ static enum err_code remove_some(struct engine *e, struct run *r, int number, co
 
 enum err_code run_break(struct engine *e, const struct command *c, const struct note *n, struct err *err)
 {
-	struct run *r = map_get(&e->runs, (uint64_t)c->id);
-	enum err_code code = ERR_OK;
-	bool loaded = !r;
-	if (r && r->dead)
-		return err_set(err, ERR_CONFLICT, _("the run is just ending; ask again"));
-	if (!r)
-		code = run_load(e, c->id, &r, err);
+	struct run *r;
+	bool loaded;
+	enum err_code code = run_look(e, c->id, &r, &loaded, err);
 	if (code)
 		return code;
 	if (c->verb == VERB_UNBREAK) {
@@ -238,11 +234,7 @@ enum err_code run_break(struct engine *e, const struct command *c, const struct 
 		if (!code)
 			add(e, r, c->breakpoint, n);
 	}
-	if (loaded) {
-		(void)map_del(&e->runs, (uint64_t)r->id);
-		r->dead = true;
-		run_free(e, r);
-	}
+	run_look_done(e, r, loaded);
 	return code;
 }
 

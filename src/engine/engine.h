@@ -245,6 +245,9 @@ bool engine_run_progress(const struct engine *e, id_t64 run, struct run_progress
 int engine_node_state(const struct engine *e, id_t64 run, int idx);
 /* Why a live node does not run yet, as a sentence; "" if there is nothing to say. */
 void engine_node_why(const struct engine *e, id_t64 run, int idx, struct str *out);
+/* The same at length, also of a run that has ended: a JSON object with a list of reasons and the history. */
+enum err_code engine_why(struct engine *e, id_t64 run, const char *node, struct str *out,
+			 struct err *err) MUST_CHECK;
 /* Bytes and lines of a running attempt's log, as last heard; false when it does not run. */
 bool engine_attempt_log(const struct engine *e, int64_t token, int64_t *ret_bytes, int64_t *ret_lines);
 /* The graph of a run or of a stored definition, from a cache; valid until the next call. `sub` as in run_row. */

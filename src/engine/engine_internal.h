@@ -377,6 +377,9 @@ bool node_is_handler(const struct node *n);
 /* It asks for a failure (or is a handler), so that it runs, with its tries, although the run is failing. */
 bool node_goes_on(const struct node *n);
 bool node_completed(const struct node *n); /* it ran to an end */
+/* `needed` has ended as the edge wants. */
+bool node_edge_holds(const struct graph_edge *edge, const struct node *needed);
+bool node_anything_failed(const struct node *n); /* of what it needs */
 /* Write the row of a node that moves to `to`, and its event. */
 void node_move(struct engine *e, struct node *n, enum node_state to, const struct note *note);
 void node_store(struct engine *e, const struct node *n, int64_t seq); /* its row, as it is now */
@@ -494,6 +497,11 @@ void breakpoint_stop(struct engine *e, struct run *r);
 /* The end of its output is looked at, even if it succeeds. */
 bool breakpoint_wants_tail(const struct node *n);
 void breakpoint_tail(struct node *n, const char *tail); /* NULL: there is none */
+
+/* ---- why.c ---- */
+/* A run to look at: one that ended is read for it, and forgotten by run_look_done(). */
+enum err_code run_look(struct engine *e, id_t64 id, struct run **ret, bool *ret_loaded, struct err *err);
+void run_look_done(struct engine *e, struct run *r, bool loaded);
 
 /* ---- mark.c: skip and mark ---- */
 enum err_code run_mark(struct engine *e, const struct command *c, const struct note *n, struct err *err);

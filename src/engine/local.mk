@@ -24,7 +24,8 @@ libengine_a_SOURCES = \
 	src/engine/space.c \
 	src/engine/space_work.c \
 	src/engine/step.c \
-	src/engine/verbs.c
+	src/engine/verbs.c \
+	src/engine/why.c
 
 ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery \
 	tests/unit/engine_fsck tests/unit/engine_reset tests/unit/engine_decide \
@@ -49,3 +50,10 @@ tests_unit_engine_recovery_SOURCES = tests/unit/engine_recovery.c tests/unit/eng
 tests_unit_engine_recovery_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_fsck_SOURCES = tests/unit/engine_fsck.c tests/unit/engine_world.h
 tests_unit_engine_fsck_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+
+# ---- steering by nodes ----
+STEER_TESTS = tests/unit/engine_why
+check_PROGRAMS += $(STEER_TESTS)
+TESTS += $(STEER_TESTS)
+tests_unit_engine_why_SOURCES = tests/unit/engine_why.c tests/unit/engine_world.h
+tests_unit_engine_why_LDADD = $(LIB_WORLD) $(CHECK_LIBS)

@@ -189,7 +189,7 @@ void node_park(struct node *n, struct heap *where)
 	move_to(n, where);
 }
 
-static bool edge_holds(const struct graph_edge *edge, const struct node *needed)
+bool node_edge_holds(const struct graph_edge *edge, const struct node *needed)
 {
 	switch (edge->when) {
 	case EDGE_SUCCESS:
@@ -205,7 +205,7 @@ static bool edge_holds(const struct graph_edge *edge, const struct node *needed)
 	return true;
 }
 
-static bool anything_failed(const struct node *n)
+bool node_anything_failed(const struct node *n)
 {
 	for (size_t i = 0; i < n->def->nneeds; i++) {
 		enum node_state s = n->run->nodes[n->def->needs[i].node]->state;
@@ -244,7 +244,7 @@ void node_consider(struct engine *e, struct node *n)
 	if (n->parent < 0 && !node_is_handler(n)) {
 		for (size_t i = 0; i < n->def->nneeds && !asks; i++) {
 			const struct node *m = r->nodes[n->def->needs[i].node];
-			if (edge_holds(&n->def->needs[i], m))
+			if (node_edge_holds(&n->def->needs[i], m))
 				continue;
 			auto_free char *why = xasprintf("needs %s, which %s", m->name,
 							m->state == NODE_SUCCEEDED ? "succeeded" :
@@ -259,7 +259,7 @@ void node_consider(struct engine *e, struct node *n)
 	if (n->def->when) {
 		struct scope_ctx ctx = { e, n, r, NULL, 0 };
 		struct expr_scope scope = node_scope(&ctx);
-		scope.any_failed = r->failing || anything_failed(n);
+		scope.any_failed = r->failing || node_anything_failed(n);
 		scope.canceled = r->state == RUN_CANCELING;
 		bool yes;
 		struct err err;

@@ -442,6 +442,11 @@ INSERT INTO order_breakpoints(id, v) VALUES (?1, ?2)
 -- ORDER_BREAKPOINTS_GET: … when it begins
 SELECT v FROM order_breakpoints WHERE id = ?1
 
+-- NODE_GENERATIONS: a node in every generation
+SELECT run, idx, generation, state, iteration, attempt, token, class, reason, outputs, child, started_ms, ended_ms, next_ms,
+	stale, seq, version, began, before
+FROM node WHERE run = ?1 AND idx = ?2 ORDER BY generation DESC
+
 -- HOLD_PUT: somebody stands in an attempt, still does, or did
 INSERT INTO hold(run, number, idx, token, who, began_ms, until_ms, ended_ms, exit_code, outcome)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

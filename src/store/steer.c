@@ -88,3 +88,18 @@ enum err_code store_holds_of(struct store *st, id_t64 run, void (*fn)(void *ctx,
 	}
 	return code;
 }
+
+enum err_code store_node_generations(struct store *st, id_t64 run, int idx,
+				     void (*fn)(void *ctx, const struct node_row *n), void *ctx,
+				     struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_NODE_GENERATIONS);
+	stmt_bind(s, "ii", run, (int64_t)idx);
+	enum err_code code = ERR_OK;
+	while (stmt_row(st, s, &code, err)) {
+		struct node_row n;
+		node_from_stmt(s, &n);
+		fn(ctx, &n);
+	}
+	return code;
+}

@@ -25,6 +25,11 @@ void store_order_breakpoints_put(struct store *st, id_t64 order, const char *jso
 /* Yours; NULL if it has none. */
 char *store_order_breakpoints_get(struct store *st, id_t64 order);
 
+/* The rows of a node, the newest generation first. */
+enum err_code store_node_generations(struct store *st, id_t64 run, int idx,
+				     void (*fn)(void *ctx, const struct node_row *n), void *ctx,
+				     struct err *err) MUST_CHECK;
+
 struct hold_row {
 	id_t64 run;
 	int number, idx;

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Steering a run by its nodes: skip and mark."""
 
+import json
+
 import engine
 from engine import Engine, wait
 
@@ -88,6 +90,40 @@ def test_breakpoints():
     e.post("/v1/orders", {"workflow": CHAIN, "breakpoints": "d"}, 400)
     e.post(f"/v1/runs/{run}/cancel")
     assert e.post("/v1/fsck")["ok"]
+
+
+def why(run, node, **wanted):
+    """The reasons of a kind, by kind."""
+    r = e.get(f"/v1/runs/{run}/nodes/{node}/why").json
+    for key, value in wanted.items():
+        assert r[key] == value, r
+    return {x["kind"]: x for x in r["reasons"]}
+
+
+def test_why():
+    source = ("name: why\nparams:\n  key: {type: string, secret: true}\n"
+              "nodes:\n  a: {run: 'echo v=1 >> $PAWL_OUTPUT'}\n  b: {needs: a, run: exit 3}\n"
+              "  c: {needs: b, run: 'true'}\n"
+              "  d: {needs: a, when: \"nodes.a.outputs.v == '2' && params.key != ''\", run: 'true'}\n")
+    run = e.finish(e.submit(source, params={"key": "hush"})["id"])
+    k = why(run, "a", verdict="ran", state="succeeded")
+    assert k["end"]["holds"] and k["again"]["before"] == 0
+    k = why(run, "b", verdict="ran", state="failed")
+    assert "no more" in k["retry"]["text"] and k["again"]["retry"] and k["need"]["holds"], k
+    k = why(run, "c", verdict="did_not_run", state="skipped")
+    assert k["need"] == k["need"] | {"node": "b", "state": "failed", "holds": False}, k
+    k = why(run, "d", verdict="did_not_run", state="skipped")
+    assert not k["condition"]["holds"]
+    assert k["condition"]["values"] == [{"name": "nodes.a.outputs.v", "value": "1"},
+                                        {"name": "params.key", "value": "***"}], k
+    assert "hush" not in json.dumps(k)
+    e.post(f"/v1/runs/{run}/nodes/b/mark", {"reason": "by hand"})
+    state(run, "succeeded")
+    r = e.get(f"/v1/runs/{run}/nodes/b/why").json
+    assert [(h["generation"], h["state"]) for h in r["history"]] == [(2, "succeeded"), (1, "failed")], r
+    k = why(run, "b", verdict="did_not_run")
+    assert "by hand" in k["operator"]["text"], k
+    e.get(f"/v1/runs/{run}/nodes/zzz/why", 404)
 
 
 engine.main(globals())

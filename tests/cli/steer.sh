@@ -34,6 +34,12 @@ run 0 skip "$failed/breaks" --reason 'not needed' --json
 says '"generation":2'
 until_says ' succeeded' show "$failed"
 
+run 0 why "$failed" breaks
+says 'breaks skipped: it did not run' '! it is skipped: skipped by the operator: not needed' 'earlier generations' 'g1 failed'
+run 0 why "$failed/last" --json
+says '"kind":"need","holds":true,"node":"breaks"'
+run 4 why "$failed" nothing
+
 # ---- breakpoints, several targets, the first failure ----
 cat >"$tmp/chain.yaml" <<'X'
 name: chain
