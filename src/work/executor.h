@@ -28,6 +28,10 @@ struct step_context {
 	const char *libexec;     /* folder of pawl-http and pawl's other programs */
 	int iteration;           /* from 1 */
 	const char *feedback;    /* what the last iteration's checks say, for the next prompt; NULL: nothing */
+	/* Until when (wall clock) the breaker of this name ("llm:claude") lets nothing through; 0: it does, -1: until
+	 * somebody changes it. NULL: there are no breakers. */
+	int64_t (*breaker_until)(void *ctx, const char *name);
+	void *breaker_ctx;
 };
 
 /* What came of a step besides its result. */

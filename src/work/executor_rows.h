@@ -9,4 +9,7 @@
 enum err_code prepare_agent(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 void finish_agent(const struct graph_node *node, struct step_result *r, struct step_end *end);
 
+/* executor_llm.c */
+enum err_code prepare_llm(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
+
 #endif

@@ -27,17 +27,25 @@ static bool is_header_value(const char *s)
 	return true;
 }
 
+enum err_code http_header_check(const char *name, const char *value, struct err *err)
+{
+	if (!is_token(name))
+		return err_set(err, ERR_INVALID, _("\"%.60s\" cannot be the name of a header"), name);
+	if (!is_header_value(value))
+		return err_set(err, ERR_INVALID, _("the value of the header %s holds a line break or control character"),
+			       name);
+	return ERR_OK;
+}
+
 static enum err_code take_headers(struct http_request *q, struct err *err)
 {
 	const struct json *list = json_get(q->document, "headers");
 	q->headers = xcalloc(json_count(list), sizeof(*q->headers));
 	for (const struct json *h = json_first(list); h; h = json_next(h)) {
 		const char *name = json_get_str(h, "name", ""), *value = json_get_str(h, "value", "");
-		if (!is_token(name))
-			return err_set(err, ERR_INVALID, _("\"%.60s\" cannot be the name of a header"), name);
-		if (!is_header_value(value))
-			return err_set(err, ERR_INVALID,
-				       _("the value of the header %s holds a line break or control character"), name);
+		enum err_code code = http_header_check(name, value, err);
+		if (code)
+			return code;
 		q->headers[q->nheaders++] = (struct http_header){ name, value };
 	}
 	return ERR_OK;

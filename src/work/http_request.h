@@ -28,6 +28,8 @@ struct http_request {
 enum err_code http_request_parse(const char *text, size_t len, struct http_request *ret,
 				 struct err *err) MUST_CHECK;
 void http_request_done(struct http_request *q);
+/* Whether these can be a header: the name a token, no line break in the value. */
+enum err_code http_header_check(const char *name, const char *value, struct err *err) MUST_CHECK;
 bool http_request_expects(const struct http_request *q, long status);
 
 /* The value at a path such as "data.items[0].id" as text: strings as they are, the rest as JSON. The
