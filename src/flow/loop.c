@@ -81,6 +81,8 @@ KEY(loop_similarity)
 KEY(loop_signals)
 {
 	struct graph_loop *loop = target;
+	if (!of_strategy(l, v, loop, LOOP_RALPH))
+		return;
 	loop->signals = load_texts(l, v, WORDS_MAX, &loop->nsignals);
 	for (size_t i = 0; i < loop->nsignals; i++) {
 		const char *s = loop->signals[i];
@@ -108,10 +110,10 @@ static void set_max(struct load *l, const struct tree *v, struct graph_loop *loo
 		issue(l, v, _("at least %d iterations, but at most %d"), loop->min, loop->max);
 }
 
-/* A loop ends when the checks pass, when the answer says so, or when the command says so. */
+/* A loop ends when the checks pass, when the answer says so (ralph), or when the command says so. */
 static bool has_an_end(const struct node_load *nl, const struct graph_loop *loop)
 {
-	return loop->strategy == LOOP_CUSTOM || loop->nsignals || tree_get(nl->map, "verify");
+	return loop->strategy == LOOP_CUSTOM || loop->strategy == LOOP_RALPH || tree_get(nl->map, "verify");
 }
 
 KEY(node_loop)

@@ -360,7 +360,7 @@ struct graph_loop {
 	int min;          /* iterations that are done in any case; default 1 */
 	int window;        /* how many are looked at for circles; default 3 */
 	double similarity; /* from where on two results are the same; 0.95 */
-	char **signals;    /* whole lines of the agent's answer that say that it is done; none: none */
+	char **signals;    /* ralph: whole lines of the answer that say that it is done; none: see loop_signal() */
 	size_t nsignals;
 	struct graph_command command; /* LOOP_CUSTOM */
 };

@@ -176,7 +176,7 @@ static const struct { const char *text, *says; } rows[] = {
 	/* loops and budgets */
 	{ A "loop: fixed", "what ends it?" }, { LO "greedy", "'greedy' is not one of: fixed, hybrid, ralph, custom" }, { LO "[]", "a map of keys and values" }, { LO "{strategy: fixed, base: 2}", "5:29: nodes.a.loop.base: this belongs to strategy: hybrid; here it is fixed" },
 	{ LO "{strategy: custom}", "who decides?" }, { LO "{run: x}", "this belongs to strategy: custom; here it is hybrid" }, { LO "{max: 0}", "whole number from 1 to 1000" }, { LO "{base: 4, max: 3}", "at most 3, but base: is 4" }, { LO "{strategy: fixed, min: 4}", "at least 4 iterations, but at most 3" },
-	{ LO "{threshold: 2}", "a number from 0 to 1" }, { LO "{signals: ['']}", "one whole line" }, { LO "{window: 1}", "from 2 to 1000" }, { LO "{max_iterations: 3}", "it is called max here" }, { LO "{strategy: custom, run: ''}", "the script is empty" },
+	{ LO "{threshold: 2}", "a number from 0 to 1" }, { LO "{strategy: ralph, signals: ['']}", "one whole line" }, { LO "{signals: [X]}", "belongs to strategy: ralph; here it is hybrid" }, { LO "{window: 1}", "from 2 to 1000" }, { LO "{max_iterations: 3}", "it is called max here" }, { LO "{strategy: custom, run: ''}", "the script is empty" },
 	{ A "budget: {cost: 5}", "nodes.a.budget.cost: '5' is no amount of money; write it as \"5 USD\"" }, { A "budget: {cost: 5 EUR}", "no amount of money" }, { A "budget: {cost: 0 USD}", "no amount" }, { A "budget: {cost: 1.1234567 USD}", "no amount" }, { N "budget: {tokens: 0}", "whole number from 1" },
 	{ A "budget: {wall: 1m, iteration: 2m}", "nodes.a.budget: one iteration may take longer" }, { N "budget: {tokens: 5, tokens_per_iteration: 6}", "2:9: budget: one iteration may use more" }, { A "budget: {usd: 5}", "it is called cost here" }, { A "budget: {disk: x}", "a size is wanted" },
 	{ LO "{min: 3}\n    budget: {iterations: 2}", "2 iterations are less than the min: 3 of the loop" }, { "nodes: {a: {http: 'http://h', budget: {wall: 1h}}}", "'budget' belongs to a node with run:" },
@@ -406,7 +406,7 @@ START_TEST(agents_models_and_people)
 		"    verify:\n      - {run: make check, parse: tap}\n      - {files: [a, b/c]}\n      - {run: [make, lint], level: L3, name: lint, skip: true, timeout: 5s, report: out.xml}\n"
 		"      - {files: d}\n      - {paths: {allow: ['src/**'], max_file: 1MB}}\n      - {forbid: {patterns: ['abort$', printf], in: ['**/*.c']}}\n      - {secrets: true}\n"
 		"      - {fixture: {run: ./p, stdin: in, exit: 3, contains: [x, y], matches: '^z', json: {a: [1]}, schema: {type: object}, file: {out: want}}}\n"
-		"    verify_skip: [L3]\n    loop: {base: 4, bonus: 1, signals: [DONE]}\n    budget: {wall: 1h, iteration: 10m, tokens_per_iteration: 5, iterations: 4, cost: 5 USD}\n"
+		"    verify_skip: [L3]\n    loop: {base: 4, bonus: 1}\n    budget: {wall: 1h, iteration: 10m, tokens_per_iteration: 5, iterations: 4, cost: 5 USD}\n"
 		"  try: {agent: {command: [\"${{ params.model }}\"], adapter: codex, prompt: x, prompt_via: file, max_stdout: 5, tool_calls: false}, workstream: docs}\n"
 		"  say: {agent: {command: 'A=1 ./mine', prompt: x}, workstream: lane, matrix: {n: [1]}, loop: {strategy: ralph, signals: END}}\n"
 		"  own: {run: x, verify: [{run: y}], loop: {strategy: custom, run: [./judge]}}\n"
@@ -457,7 +457,6 @@ START_TEST(agents_models_and_people)
 	ck_assert_int_eq(fix->checks[5].timeout_ms, 600000);
 	ck_assert_uint_eq(fix->verify_skip, 1U << LEVEL_L3);
 	ck_assert_int_eq(fix->loop->max, 5);
-	ck_assert_uint_eq(fix->loop->nsignals, 1);
 	ck_assert_int_eq(fix->budget.cost_micro_usd, 5000000);
 	ck_assert_int_eq(fix->budget.iterations, 4);
 
@@ -470,6 +469,7 @@ START_TEST(agents_models_and_people)
 	ck_assert_int_eq(say->group.body->stream, 2);
 	ck_assert_int_eq(say->group.body->agent.adapter, ADAPTER_TEXT);
 	ck_assert_int_eq(say->group.body->loop->strategy, LOOP_RALPH);
+	ck_assert_uint_eq(say->group.body->loop->nsignals, 1);
 	ck_assert_int_eq(g->nodes[graph_find(g, "own")].loop->command.shell, SHELL_NONE);
 
 	const struct node_approval *ask = &g->nodes[graph_find(g, "ask")].approval;

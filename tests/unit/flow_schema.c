@@ -3,6 +3,7 @@
  * are valid. */
 #include "base/fs.h"
 #include "flow/load.h"
+#include "model/error.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -97,6 +98,19 @@ START_TEST(manual_has_the_keys)
 }
 END_TEST
 
+START_TEST(manual_has_the_classes)
+{
+	size_t len;
+	auto_free char *text = read_source("doc/pawl-agents.7", &len);
+	for (int c = CLASS_NONE + 1; c < CLASS_COUNT; c++) {
+		const char *name = error_class_name((enum error_class)c);
+		auto_free char *item = xasprintf(".It Li %s\n", name), *listed = xasprintf(" %s ,", name);
+		auto_free char *last = xasprintf(" , %s\n", name);
+		ck_assert_msg(strstr(text, item) || strstr(text, listed) || strstr(text, last), "%s", name);
+	}
+}
+END_TEST
+
 START_TEST(manual_has_the_functions)
 {
 	size_t len;
@@ -141,6 +155,7 @@ int main(void)
 	tcase_add_loop_test(t, schema_has_the_keys, 0, (int)count_tables());
 	tcase_add_test(t, defaults_have_the_shared_keys);
 	tcase_add_loop_test(t, manual_has_the_keys, 0, (int)count_tables());
+	tcase_add_test(t, manual_has_the_classes);
 	tcase_add_test(t, manual_has_the_functions);
 	tcase_add_loop_test(t, examples_are_valid, 0, (int)COUNT(examples));
 	suite_add_tcase(s, t);
