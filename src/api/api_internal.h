@@ -139,6 +139,7 @@ void show_iteration(struct api *a, struct jw *w, const char *key, const struct a
                     int newest);
 void show_attempt(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
                   int newest);
+void show_approval(struct api *a, struct jw *w, const char *key, const struct approval_row *row);
 void show_event(struct api *a, struct jw *w, const char *key, const struct event_row *e);
 /* `row` NULL: it is read when it is needed. */
 void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int idx, int64_t token,
@@ -223,6 +224,8 @@ ROUTE(api_iterations);
 ROUTE(api_partial);
 ROUTE(api_checkpoints);
 ROUTE(api_preview);
+ROUTE(api_approvals);
+ROUTE(api_decide);
 ROUTE(api_events);
 ROUTE(api_event_stream);
 ROUTE(api_log);

@@ -4,6 +4,7 @@ libapi_a_SOURCES = \
 	src/api/api_internal.h \
 	src/api/breakpoints.c \
 	src/api/command.c \
+	src/api/approvals.c src/api/command.c \
 	src/api/config.c src/api/config.h \
 	src/api/conn.c \
 	src/api/errors.c \

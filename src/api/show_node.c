@@ -156,6 +156,12 @@ void show_node(struct api *a, struct jw *w, const char *key, const struct node_s
 	show_graph_part(w, g, n, gn);
 	show_row_part(w, n->row, state);
 	jw_str(w, "reason", reason && *reason ? reason : NULL);
+	struct approval_row asked;
+	if (state == NODE_WAITING && n->row &&
+	    !store_approval_get(a->store, n->run, n->idx, n->row->generation, n->row->iteration, &asked, NULL))
+		show_approval(a, w, "approval", &asked);
+	else
+		jw_null(w, "approval");
 	if (state == NODE_FAILED || state == NODE_RETRYING)
 		show_failure(a, w, "failure", n->run, n->idx, n->row ? n->row->token : 0, n->row);
 	else

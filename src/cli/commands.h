@@ -19,6 +19,7 @@ extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_unt
     cmd_ack, cmd_hold, cmd_release, cmd_priority, cmd_front, cmd_back;          /* verbs.c */
 extern const struct command cmd_why;               /* why.c */
 extern const struct command cmd_break;             /* breakpoints.c */
+extern const struct command cmd_approve, cmd_approvals; /* approve.c */
 extern const struct command cmd_skip, cmd_mark;    /* decide.c */
 extern const struct command cmd_validate, cmd_graph;                            /* files.c */
 extern const struct command cmd_engine, cmd_fsck;                               /* engine.c */

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcli.a
 libcli_a_SOURCES = \
+	src/cli/approve.c \
 	src/cli/args.c \
 	src/cli/breakpoints.c \
 	src/cli/card.c \

@@ -114,6 +114,8 @@ struct command {
 	const struct breakpoint_spec *breakpoint; /* break */
 	int number;                /* unbreak: which; 0: all */
 	const struct json *outputs; /* mark: an object of strings, or NULL */
+	int choice;                /* decide: enum approval_choice */
+	const char *role, *target, *feedback; /* decide; may be NULL */
 	const char *reason, *who;
 	const struct submission *submit;
 	const char *idempotency_key; /* NULL: none */

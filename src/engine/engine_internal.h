@@ -120,6 +120,7 @@ struct node {
 	int expansion;   /* instances: the iteration of the group that made it */
 	bool superseded; /* instances: the group was or will be expanded anew */
 	bool stale;      /* what it was made from was made anew since */
+	bool asked;      /* a question of it waits for an answer */
 	enum node_state state;
 	int unmet;       /* needed nodes that have not ended */
 	int generation, iteration, attempt;
@@ -453,7 +454,23 @@ void step_interrupted(struct engine *e, struct node *n, const char *why);
 char *log_path_in(const char *home, id_t64 run, int idx, int generation, int iteration, int attempt);
 void step_base_env(struct engine *e, struct run *r);
 
+/* ---- approval.c ---- */
+struct answer_row { /* of an approval */
+	int choice; /* enum approval_choice; -1: none */
+	const char *target, *who, *role, *reason, *feedback; /* may be NULL, but for role */
+};
+void approval_start(struct engine *e, struct node *n);
+/* The node waits from now on, with a question; `a` may be NULL: nobody in particular, no deadline. */
+void ask_person(struct engine *e, struct node *n, const char *question, const struct node_approval *a,
+		  unsigned int choices);
+void approval_load(struct engine *e, struct node *n); /* after a start */
+/* Nobody needs the answer any more; nothing happens when nobody was asked. */
+void approval_withdraw(struct engine *e, struct node *n);
+enum err_code run_decide(struct engine *e, struct run *r, const struct command *c, struct err *err);
+
 /* ---- group.c ---- */
+/* The engine itself begins with the node: its attempt, which no worker has. */
+void own_begin(struct engine *e, struct node *n);
 void group_start(struct engine *e, struct node *n);
 void group_instance_ended(struct engine *e, struct node *group, struct node *instance);
 void workflow_start(struct engine *e, struct node *n);

@@ -6,7 +6,7 @@
 
 #define INSTANCES_MAX 10000
 
-static void start_own_row(struct engine *e, struct node *n)
+void own_begin(struct engine *e, struct node *n)
 {
 	if (n->iteration == 0)
 		n->iteration = 1;
@@ -173,7 +173,7 @@ void group_start(struct engine *e, struct node *g)
 	struct scope_ctx ctx = { e, g, g->run, NULL, 0 };
 	struct expr_scope scope = node_scope(&ctx);
 	struct err err;
-	start_own_row(e, g);
+	own_begin(e, g);
 	enum err_code code = ERR_OK;
 	if (g->ninstances == 0)
 		code = g->def->group.foreach ? expand_foreach(e, g, &scope, &err) : expand_matrix(e, g, &scope, &err);
@@ -266,7 +266,7 @@ void group_instance_ended(struct engine *e, struct node *g, struct node *n)
 	if (failed && g->def->group.fail_fast && g->instances_failed == 1) {
 		for (int i = 0; i < g->ninstances; i++) {
 			struct node *m = r->nodes[g->first_instance + i];
-			if (m->state == NODE_PENDING || m->state == NODE_RETRYING)
+			if (m->state == NODE_PENDING || m->state == NODE_RETRYING || m->state == NODE_WAITING)
 				node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "another instance failed");
 		}
 		if (state_final(ENTITY_NODE, (int)g->state))
@@ -307,7 +307,7 @@ void workflow_start(struct engine *e, struct node *n)
 	struct expr_scope scope = node_scope(&ctx);
 	auto_free char *params = NULL;
 	struct err err;
-	start_own_row(e, n);
+	own_begin(e, n);
 	enum err_code code = child_params(n, &scope, &params, &err);
 	struct run *c = code ? NULL : run_start_child(e, n, params, &err);
 	if (!c) {

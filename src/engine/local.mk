@@ -2,6 +2,7 @@ noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
 	src/engine/breakpoint.c \
 	src/engine/checkpoint.c \
+	src/engine/approval.c \
 	src/engine/definition.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
 	src/engine/fsck.c src/engine/fsck_internal.h \
@@ -57,3 +58,8 @@ check_PROGRAMS += $(STEER_TESTS)
 TESTS += $(STEER_TESTS)
 tests_unit_engine_why_SOURCES = tests/unit/engine_why.c tests/unit/engine_world.h
 tests_unit_engine_why_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+LOOP_TESTS = tests/unit/engine_approval
+check_PROGRAMS += $(LOOP_TESTS)
+TESTS += $(LOOP_TESTS)
+tests_unit_engine_approval_SOURCES = tests/unit/engine_approval.c tests/unit/engine_world.h
+tests_unit_engine_approval_LDADD = $(LIB_WORLD) $(CHECK_LIBS)

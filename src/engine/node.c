@@ -148,7 +148,7 @@ void node_move(struct engine *e, struct node *n, enum node_state to, const struc
 
 bool node_is_own(const struct node *n)
 {
-	return n->def->kind == NODE_GROUP || n->def->kind == NODE_WORKFLOW;
+	return n->def->kind == NODE_GROUP || n->def->kind == NODE_WORKFLOW || n->def->kind == NODE_APPROVAL;
 }
 
 static bool is_parked(const struct node *n)
@@ -297,6 +297,8 @@ static void start_failing(struct engine *e, struct run *r, struct node *n)
 			continue;
 		if (m->state == NODE_RETRYING)
 			node_end(e, m, NODE_FAILED, m->class, m->reason);
+		else if (m->state == NODE_WAITING)
+			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "a critical node failed");
 		else if (m->state == NODE_RUNNING && m->def->kind == NODE_GROUP && m->instances_active == 0)
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "a critical node failed");
 	}
@@ -334,6 +336,7 @@ void node_end_by(struct engine *e, struct node *n, enum node_state to, enum erro
 	if (n->started_ms)
 		r->finished_work_ms += n->ended_ms - n->started_ms;
 	timer_clear(e, &n->timer);
+	approval_withdraw(e, n);
 	if (heap_has(&n->ready))
 		node_unready(e, n);
 	if (n->taken)
@@ -345,7 +348,7 @@ void node_end_by(struct engine *e, struct node *n, enum node_state to, enum erro
 		return;
 	for (int i = 0; i < n->ninstances; i++) {
 		struct node *m = r->nodes[n->first_instance + i];
-		if (m->state == NODE_PENDING || m->state == NODE_RETRYING)
+		if (m->state == NODE_PENDING || m->state == NODE_RETRYING || m->state == NODE_WAITING)
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "its group ended");
 	}
 	bool fatal = to == NODE_FAILED && n->def->critical && n->parent < 0;

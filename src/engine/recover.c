@@ -387,6 +387,8 @@ static void resume_node(struct engine *e, struct node *n)
 		if (n->class == CLASS_INTERRUPTED)
 			effect_add(e, EFFECT_KILL_TOKEN)->token = n->token;
 		node_retry_later(e, n, retry_wait_left(e, n));
+	} else if (n->state == NODE_WAITING) {
+		approval_load(e, n);
 	} else if (n->state == NODE_RUNNING && n->def->kind == NODE_WORKFLOW && !n->child) {
 		/* Its run was made in the same commit as this state, so it has ended in one: cannot be. */
 		node_end(e, n, NODE_FAILED, CLASS_SYSTEM, _("its run is missing"));

@@ -111,6 +111,7 @@ static void back_to_pending(struct engine *e, struct node *n, bool new_iteration
 		return;
 	struct run *r = n->run;
 	timer_clear(e, &n->timer);
+	approval_withdraw(e, n);
 	if (heap_has(&n->ready))
 		node_unready(e, n);
 	n->generation = r->generation;

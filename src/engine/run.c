@@ -502,7 +502,8 @@ static void settle_handlers(struct engine *e, struct run *r)
 {
 	for (size_t i = r->graph->nnodes - r->graph->nhandlers; i < r->graph->nnodes; i++) {
 		enum node_state s = r->nodes[i]->state;
-		if (s == NODE_RUNNING || s == NODE_RETRYING || heap_has(&r->nodes[i]->ready))
+		if (s == NODE_RUNNING || s == NODE_RETRYING || s == NODE_WAITING || s == NODE_VALIDATING ||
+		    heap_has(&r->nodes[i]->ready))
 			return;
 	}
 	struct node *n = next_handler(r);
@@ -544,10 +545,26 @@ static void settle_pause(struct engine *e, struct run *r)
 	run_move(e, r, RUN_PAUSED, &n);
 }
 
+/* Nothing goes on before somebody decides. A group whose instances wait only waits, too. */
+static bool only_asks(const struct run *r)
+{
+	if (r->counts[NODE_WAITING] == 0 || r->ready.n + r->own.n > 0 || r->parked > 0 || r->steps > 0)
+		return false;
+	int running = r->counts[NODE_RUNNING] + r->counts[NODE_RETRYING] + r->counts[NODE_VALIDATING];
+	for (size_t i = 0; i < r->graph->nnodes && running > 0; i++)
+		running -= r->nodes[i]->state == NODE_RUNNING && r->nodes[i]->def->kind == NODE_GROUP;
+	return running == 0;
+}
+
 void run_settle(struct engine *e, struct run *r)
 {
 	if (r->state == RUN_PREPARING || r->state == RUN_PAUSED || r->state == RUN_FROZEN)
 		return;
+	bool asks = r->phase == PHASE_MAIN && only_asks(r);
+	if (r->state == RUN_WAITING && asks)
+		return;
+	if (r->state == RUN_WAITING)
+		run_move(e, r, RUN_RUNNING, &BY_ENGINE);
 	if (r->state == RUN_PAUSING) {
 		settle_pause(e, r);
 		return;
@@ -581,6 +598,8 @@ void run_settle(struct engine *e, struct run *r)
 		return;
 	}
 	if (!nothing_left(r)) {
+		if (asks && r->state == RUN_RUNNING)
+			run_move(e, r, RUN_WAITING, &(struct note){ .actor = ACTOR_ENGINE, .reason = "approval" });
 		run_schedule(e, r);
 		return;
 	}
@@ -669,7 +688,7 @@ void run_cancel(struct engine *e, struct run *r, bool force, const struct note *
 		struct node *m = r->nodes[i];
 		if (heap_has(&m->ready))
 			node_unready(e, m);
-		if (m->state == NODE_RETRYING)
+		if (m->state == NODE_RETRYING || m->state == NODE_WAITING)
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, NULL);
 	}
 	for (size_t i = 0; i < r->nnodes; i++) {

@@ -230,7 +230,10 @@ static bool start_own(struct engine *e, struct run *r)
 			continue;
 		}
 		take_step(e, r, n);
-		workflow_start(e, n);
+		if (n->def->kind == NODE_APPROVAL)
+			approval_start(e, n);
+		else
+			workflow_start(e, n);
 	}
 	return any;
 }

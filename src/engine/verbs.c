@@ -221,6 +221,7 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 		order_ended(e, o);
 		break;
 	case VERB_SUBMIT:
+	case VERB_DECIDE:
 	case VERB_RETRY:
 	case VERB_RESUME_FROM:
 	case VERB_PAUSE:
@@ -409,6 +410,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_RUN_PRIORITY:
 		set_priority(e, r, c->priority, &n);
 		break;
+	case VERB_DECIDE:
+		return run_decide(e, r, c, err);
 	case VERB_RETRY:
 	case VERB_RESUME_FROM:
 	case VERB_SKIP:

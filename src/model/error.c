@@ -36,6 +36,7 @@ static const struct {
 	[CLASS_BUDGET]        = { "budget",              N_("a limit of time, tokens, cost or space is used up") },
 	[CLASS_LOOP]          = { "loop",                N_("the iterations go in circles, or none is left") },
 	[CLASS_PUBLISH]       = { "publish",             N_("the work could not be published") },
+	[CLASS_APPROVAL]      = { "approval",            N_("a person decided against it, or nobody decided in time") },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == CLASS_COUNT, "every class has a row");

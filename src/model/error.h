@@ -36,6 +36,7 @@ enum error_class {
 	CLASS_BUDGET,        /* a limit of time, tokens, cost or space is used up */
 	CLASS_LOOP,          /* iterations go in circles, or there are no more */
 	CLASS_PUBLISH,       /* the work could not be handed on: branch, commit, push */
+	CLASS_APPROVAL,      /* a person decided against it, or nobody decided in time */
 	CLASS_COUNT
 };
 

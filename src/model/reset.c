@@ -41,7 +41,7 @@ static void first_verdict(const struct graph_node *n, enum node_state state, str
 	*row = (struct reset_row){ VERDICT_KEPT, WHY_UNAFFECTED, -1 };
 	if (n->handler != HANDLER_NONE)
 		*row = (struct reset_row){ state == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN, WHY_HANDLER, -1 };
-	else if (!state_final(ENTITY_NODE, (int)state) && state != NODE_RETRYING)
+	else if (!state_final(ENTITY_NODE, (int)state) && state != NODE_RETRYING && state != NODE_WAITING)
 		*row = (struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
 }
 

@@ -195,7 +195,7 @@ static const struct executor rows[] = {
 	[NODE_GROUP]    = { NODE_GROUP,    "group",    NULL,          NULL,         .form = OUTPUT_LINES },
 	[NODE_AGENT]    = { NODE_AGENT,    "agent",    prepare_agent, finish_agent, .form = OUTPUT_REPORT },
 	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_llm,   NULL,         .form = OUTPUT_REPORT },
-	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", prepare_none,  NULL,         .form = OUTPUT_LINES },
+	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", NULL,          NULL,         .form = OUTPUT_LINES },
 	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_none,  NULL,         .form = OUTPUT_LINES },
 };
 /* clang-format on */
