@@ -174,6 +174,8 @@ static void take_result(struct agent *a, const struct json *event)
 	a->result_seen = true;
 	a->success = good && !json_get_bool(event, "is_error", false);
 	a->api_failed = good && !a->success; /* the service's error stands where the answer would */
+	if (a->api_failed)
+		agent_set(&a->subtype, "is_error");
 	a->turns = agent_count(event, "num_turns");
 	a->api_ms = agent_count(event, "duration_api_ms");
 	a->denials = (int64_t)json_count(json_get(event, "permission_denials"));

@@ -184,12 +184,15 @@ static void flush_log(struct session *s)
 		(void)!fs_write_all(STDOUT_FILENO, clean.p, clean.len); /* nobody reads: the work goes on */
 }
 
-static void show_usage(struct session *s)
+static void show_usage(struct session *s, int64_t now_us)
 {
 	auto_str text = STR_INIT;
+	if (now_us < s->usage_us)
+		return;
 	agent_add_usage(&s->agent, &text);
 	if (!text.len || (s->usage_shown.len && str_eq(s->usage_shown.p, text.p)))
 		return;
+	s->usage_us = now_us + USAGE_US;
 	agent_say(&s->agent, MARK_USAGE, text.p, text.len);
 	str_clear(&s->usage_shown);
 	str_add(&s->usage_shown, text.p);
@@ -401,10 +404,7 @@ static bool is_over(const struct session *s, int64_t now_us)
 static void tick(struct session *s, int64_t now_us)
 {
 	s->end.duration_ms = (now_us - s->began_us) / 1000;
-	if (now_us >= s->usage_us) {
-		show_usage(s);
-		s->usage_us = now_us + USAGE_US;
-	}
+	show_usage(s, now_us);
 	flush_log(s);
 	bool report = s->changed && now_us >= s->report_us, result = now_us >= s->result_us;
 	if (!report && !result)
@@ -459,6 +459,17 @@ static int open_signals(void)
 	return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* The worker makes the folder of the log with its first line; these files may be earlier. */
+static void make_folder(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	if (!slash || slash == path)
+		return;
+	auto_free char *folder = xstrndup(path, (size_t)(slash - path));
+	if (!fs_exists(folder))
+		(void)!fs_mkdirs(folder, 0700, NULL); /* who opens the file says what is wrong */
+}
+
 static void open_session(struct session *s)
 {
 	const struct agent_spec *spec = &s->spec;
@@ -478,6 +489,9 @@ static void open_session(struct session *s)
 	s->signals = open_signals();
 	s->end.began_ms = clock_wall_ms();
 	s->began_us = clock_mono_us();
+	make_folder(spec->stream);
+	make_folder(spec->result);
+	make_folder(spec->prompt_file);
 	open_stream(s);
 	if (spec->prompt_file)
 		(void)write_masked(s, spec->prompt_file, spec->prompt, strlen(spec->prompt));
@@ -503,7 +517,7 @@ static void conclude(struct session *s)
 	s->end.duration_ms = (s->ended_us - s->began_us) / 1000;
 	s->end.last_stderr = str_text(&s->last_err);
 	agent_judge(&s->agent, &s->spec, &s->end);
-	show_usage(s);
+	show_usage(s, INT64_MAX - USAGE_US);
 	if (s->agent.row->structured && s->end.class == CLASS_NONE)
 		agent_sayf(&s->agent, MARK_NOTE, "%s", _("the agent succeeded"));
 	else if (s->end.class != CLASS_NONE)

@@ -53,6 +53,16 @@ pawl_agent_LDADD = libwork.a libjournal.a libmodel.a libbase.a $(CJSON_LIBS) $(P
 
 EXTRA_DIST += tests/fixtures/agent
 
+check_PROGRAMS += tests/unit/work_agent_run
+TESTS += tests/unit/work_agent_run
+tests_unit_work_agent_run_SOURCES = tests/unit/work_agent_run.c tests/unit/work_engine.h
+tests_unit_work_agent_run_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/work_agent
+TESTS += tests/unit/work_agent
+tests_unit_work_agent_SOURCES = tests/unit/work_agent.c $(AGENT_SOURCES)
+tests_unit_work_agent_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/unit/work_worker
 TESTS += tests/unit/work_worker
 tests_unit_work_worker_SOURCES = tests/unit/work_worker.c tests/unit/work_engine.h
