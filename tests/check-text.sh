@@ -10,7 +10,8 @@ max_lines=1000
 files() { # tree-relative paths of what people wrote
 	find src tui tests data doc po .ci bootstrap configure.ac Makefile.am README NEWS -type f \
 		! -path 'data/build-aux/*' ! -name '*.gmo' ! -name '*.pot' ! -name '*.o' ! -name '*~' \
-		! -path 'tests/fuzz/corpus/*' ! -path 'tests/golden/*' 2>/dev/null | sort
+		! -path 'tests/fuzz/corpus/*' ! -path 'tests/golden/*' \
+		! -path 'tests/fixtures/*.out' ! -path 'tests/fixtures/*.jsonl' 2>/dev/null | sort
 }
 
 licence() {

@@ -1,5 +1,14 @@
 noinst_LIBRARIES += libmodel.a
 libmodel_a_SOURCES = \
+	src/model/classify.c src/model/classify.h \
+	src/model/diagnostic.c src/model/diagnostic.h src/model/diagnostic_rules.h \
+	src/model/diagnostic_compiler.c \
+	src/model/diagnostic_go.c \
+	src/model/diagnostic_junit.c \
+	src/model/diagnostic_python.c \
+	src/model/diagnostic_script.c \
+	src/model/diagnostic_tap.c \
+	src/model/diagnostic_test.c \
 	src/model/breaker.c src/model/breaker.h \
 	src/model/budget.c src/model/budget.h \
 	src/model/error.c src/model/error.h \
@@ -52,3 +61,14 @@ check_PROGRAMS += tests/unit/model_price
 TESTS += tests/unit/model_price
 tests_unit_model_price_SOURCES = tests/unit/model_price.c
 tests_unit_model_price_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/model_outputs
+TESTS += tests/unit/model_outputs
+tests_unit_model_outputs_SOURCES = tests/unit/model_outputs.c
+tests_unit_model_outputs_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+EXTRA_DIST += tests/fixtures/outputs
+
+check_PROGRAMS += tests/unit/model_diagnostic
+TESTS += tests/unit/model_diagnostic
+tests_unit_model_diagnostic_SOURCES = tests/unit/model_diagnostic.c
+tests_unit_model_diagnostic_LDADD = $(LIB_MODEL) $(CHECK_LIBS)

@@ -6,6 +6,10 @@ tests_fuzz_run_workflow_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_workflow.c
 tests_fuzz_run_workflow_LDADD = $(LIB_FLOW)
 tests_fuzz_run_expr_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_expr.c tests/fuzz/fuzz.h
 tests_fuzz_run_expr_LDADD = $(LIB_MODEL)
+check_PROGRAMS += tests/fuzz/run_diagnostic
+TESTS += tests/fuzz/run_diagnostic
+tests_fuzz_run_diagnostic_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_diagnostic.c tests/fuzz/fuzz.h
+tests_fuzz_run_diagnostic_LDADD = $(LIB_MODEL)
 EXTRA_DIST += tests/fuzz/workflow.dict tests/fuzz/corpus
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_workflow tests/fuzz/fuzz_expr
@@ -15,4 +19,8 @@ tests_fuzz_fuzz_workflow_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_fuzz_expr_SOURCES = tests/fuzz/fuzz_expr.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_expr_LDADD = $(LIB_MODEL)
 tests_fuzz_fuzz_expr_LDFLAGS = -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz_diagnostic
+tests_fuzz_fuzz_diagnostic_SOURCES = tests/fuzz/fuzz_diagnostic.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_diagnostic_LDADD = $(LIB_MODEL)
+tests_fuzz_fuzz_diagnostic_LDFLAGS = -fsanitize=fuzzer
 endif
