@@ -2,12 +2,15 @@
 dist_pkgdata_DATA = data/openapi.json data/prices.example.json data/workflow.schema.json
 examplesdir = $(pkgdatadir)/examples
 dist_examples_DATA = \
+	data/examples/back.yaml \
+	data/examples/charter.yaml \
 	data/examples/fails.yaml \
 	data/examples/foreach.yaml \
 	data/examples/handlers.yaml \
 	data/examples/hello.yaml \
 	data/examples/http.yaml \
 	data/examples/matrix.yaml \
+	data/examples/mend.yaml \
 	data/examples/params.yaml \
 	data/examples/retries.yaml \
 	data/examples/self-build.yaml \

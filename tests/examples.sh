@@ -40,6 +40,8 @@ END
 
 run 0 'hello from the left, hello from the right' "$examples/hello.yaml"
 run 0 'left:  hello, Ada' "$examples/hello.yaml" -p who=Ada
+run 1 'site/about.html is gone, nothing is published' "$examples/back.yaml"
+run 0 'packed 2 pages' "$examples/back.yaml" -p careful=true
 run 1 'NOT OK  pear costs 4, expected 5' "$examples/fails.yaml"
 run 0 'needed 3 attempts' "$examples/retries.yaml"
 run 0 '6 sums' "$examples/matrix.yaml"
