@@ -285,6 +285,20 @@ static void add_base64(struct str *s, const unsigned char *p, size_t n)
 	}
 }
 
+/* NUL is what a strict reader of JSON does not take, not even escaped. */
+static void write_text(struct jw *w, const char *key, const struct str *text)
+{
+	auto_str clean = STR_INIT;
+	const char *p = str_text(text), *end = p + text->len, *nul;
+	while ((nul = memchr(p, '\0', (size_t)(end - p)))) {
+		str_add_len(&clean, p, (size_t)(nul - p));
+		str_add(&clean, "\xef\xbf\xbd");
+		p = nul + 1;
+	}
+	str_add_len(&clean, p, (size_t)(end - p));
+	jw_strn(w, key, str_text(&clean), clean.len);
+}
+
 /* NAME, NAME_bytes, NAME_truncated, and NAME_base64 when the bytes are no text that JSON can hold exactly. */
 static void write_stream(struct jw *w, const char *name, const struct agent_kept *k)
 {
@@ -299,7 +313,7 @@ static void write_stream(struct jw *w, const char *name, const struct agent_kept
 		str_add_char(&text, '\n');
 		add_marker(&text, (size_t)k->max);
 	}
-	jw_strn(w, name, str_text(&text), text.len);
+	write_text(w, name, &text);
 	jw_int(w, bytes, k->size);
 	jw_bool(w, cut, truncated);
 	if (utf8_valid(p, len, NULL) && !memchr(p, '\0', len))
@@ -432,7 +446,7 @@ void agent_add_result(const struct agent *a, const struct agent_spec *spec, cons
 	jw_str(&w, "session_id", a->session_id ? a->session_id : "unknown");
 	jw_str(&w, "model", main_model(a, spec));
 	write_end(&w, a, end);
-	jw_strn(&w, "final_text", str_text(&final), final.len);
+	write_text(&w, "final_text", &final);
 	write_structured(&w, "structured_output", a, AGENT_LINE_MAX);
 	write_tokens(&w, a);
 	jw_raw(&w, "usage", usage);
@@ -479,7 +493,7 @@ static void write_outputs(struct jw *w, const struct agent *a, const struct agen
 	int64_t cost;
 	struct agent_tokens t = agent_total(a, &cost);
 	jw_obj(w, "outputs");
-	jw_strn(w, "text", str_text(final), final->len);
+	write_text(w, "text", final);
 	write_text_output(w, "session_id", a->session_id);
 	write_text_output(w, "model", main_model(a, spec));
 	if (with_structured)
@@ -533,7 +547,7 @@ static void write_report(struct jw *w, const struct agent *a, const struct agent
 	jw_str(w, "model", main_model(a, spec));
 	jw_str(w, "provider", a->row->provider);
 	write_end(w, a, end);
-	jw_strn(w, "final_text", str_text(final), final->len);
+	write_text(w, "final_text", final);
 	write_count(w, "turns", a->turns);
 	write_count(w, "tool_calls", a->row->structured ? a->tools_seen : UNKNOWN);
 	jw_int(w, "retries", a->retries);

@@ -53,6 +53,18 @@ pawl_agent_LDADD = libwork.a libjournal.a libmodel.a libbase.a $(CJSON_LIBS) $(P
 
 EXTRA_DIST += tests/fixtures/agent
 
+# Agents' output as a fuzz target, as those of tests/fuzz/local.mk.
+check_PROGRAMS += tests/fuzz/run_agent
+TESTS += tests/fuzz/run_agent
+tests_fuzz_run_agent_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_agent.c tests/fuzz/fuzz.h $(AGENT_SOURCES)
+tests_fuzz_run_agent_LDADD = $(LIB_WORK)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_agent
+tests_fuzz_fuzz_agent_SOURCES = tests/fuzz/fuzz_agent.c tests/fuzz/fuzz.h $(AGENT_SOURCES)
+tests_fuzz_fuzz_agent_LDADD = $(LIB_WORK)
+tests_fuzz_fuzz_agent_LDFLAGS = -fsanitize=fuzzer
+endif
+
 check_PROGRAMS += tests/unit/work_agent_run
 TESTS += tests/unit/work_agent_run
 tests_unit_work_agent_run_SOURCES = tests/unit/work_agent_run.c tests/unit/work_engine.h

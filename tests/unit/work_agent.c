@@ -409,6 +409,7 @@ static const struct {
 	{ "修好了", 9, 9, "修好了", NULL, false },
 	{ "abc", 3, 0, "\n[TRUNCATED - exceeded 0 bytes]", NULL, true },
 	{ "a\xff" "b", 3, 100, "a\\xffb", "Yf9i", false },
+	{ "a\0b", 3, 100, "a\xef\xbf\xbd" "b", "YQBi", false },
 	{ "with letmein-123 in it", 22, 100, "with *** in it", NULL, false },
 	{ "with letmein-123 in it", 22, 10, "with *** i\n[TRUNCATED - exceeded 10 bytes]", NULL, true },
 };
