@@ -215,6 +215,7 @@ ROUTE(api_run_verb);
 ROUTE(api_node_verb);
 ROUTE(api_breakpoints);
 ROUTE(api_why);
+ROUTE(api_compare);
 ROUTE(api_break);
 ROUTE(api_unbreak);
 ROUTE(api_nodes);

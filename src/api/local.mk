@@ -2,9 +2,10 @@
 noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	src/api/api_internal.h \
+	src/api/approvals.c \
 	src/api/breakpoints.c \
 	src/api/command.c \
-	src/api/approvals.c src/api/command.c \
+	src/api/compare.c \
 	src/api/config.c src/api/config.h \
 	src/api/conn.c \
 	src/api/errors.c \

@@ -88,6 +88,8 @@ const struct route routes[] = {
 	{ "POST", "/v1/runs/{run}/nodes/{node}/mark", PERM_OPERATE, api_node_verb, N_("say that a node is done"),
 	  .fields = "outputs reason", .body_max = BODY_MAX, .verb = VERB_MARK },
 	{ "GET", "/v1/runs/{run}/nodes/{node}/why", PERM_READ, api_why, N_("why it ran, waits or did not run") },
+	{ "GET", "/v1/runs/{run}/nodes/{node}/compare", PERM_READ, api_compare, N_("two attempts beside each other"),
+	  .query = "a b context all" },
 	{ "GET", "/v1/runs/{run}/breakpoints", PERM_READ, api_breakpoints, N_("where it is to stop") },
 	{ "POST", "/v1/runs/{run}/breakpoints", PERM_OPERATE, api_break, N_("stop at a node"),
 	  .fields = "node when hits reason", .body_max = BODY_MAX, .verb = VERB_BREAK },

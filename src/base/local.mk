@@ -10,6 +10,7 @@ libbase_a_SOURCES = \
 	src/base/heap.c src/base/heap.h \
 	src/base/id.c src/base/id.h \
 	src/base/json.c src/base/json.h src/base/json_write.c \
+	src/base/linediff.c src/base/linediff.h \
 	src/base/map.c src/base/map.h \
 	src/base/proc.c src/base/proc.h \
 	src/base/nearest.c src/base/nearest.h \
@@ -32,3 +33,8 @@ check_PROGRAMS += tests/unit/base_regex
 TESTS += tests/unit/base_regex
 tests_unit_base_regex_SOURCES = tests/unit/base_regex.c
 tests_unit_base_regex_LDADD = $(LIB_BASE) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/base_linediff
+TESTS += tests/unit/base_linediff
+tests_unit_base_linediff_SOURCES = tests/unit/base_linediff.c
+tests_unit_base_linediff_LDADD = $(LIB_BASE) $(CHECK_LIBS)

@@ -11,6 +11,7 @@ libcli_a_SOURCES = \
 	src/cli/console.c \
 	src/cli/decide.c \
 	src/cli/demo.c \
+	src/cli/diff.c \
 	src/cli/doctor.c \
 	src/cli/engine.c \
 	src/cli/events.c \

@@ -250,6 +250,18 @@ void engine_node_why(const struct engine *e, id_t64 run, int idx, struct str *ou
 /* The same at length, also of a run that has ended: a JSON object with a list of reasons and the history. */
 enum err_code engine_why(struct engine *e, id_t64 run, const char *node, struct str *out,
 			 struct err *err) MUST_CHECK;
+/* Where an attempt stood (or one would stand now), made again from the run as it is. Valid during the call. */
+struct stand {
+	const char *cwd;
+	const char *const *env;     /* "NAME=value" */
+	size_t nenv;
+	const char *const *secrets; /* NULL-terminated; may be NULL */
+	int64_t memory_bytes, cpu_s, file_bytes; /* 0: no limit */
+	int open_files, processes;
+};
+/* `a` may be NULL: the node as it is. */
+enum err_code engine_stand(struct engine *e, id_t64 run, const char *node, const struct attempt_row *a,
+			   void (*fn)(void *ctx, const struct stand *s), void *ctx, struct err *err) MUST_CHECK;
 /* Bytes and lines of a running attempt's log, as last heard; false when it does not run. */
 bool engine_attempt_log(const struct engine *e, int64_t token, int64_t *ret_bytes, int64_t *ret_lines);
 /* The graph of a run or of a stored definition, from a cache; valid until the next call. `sub` as in run_row. */

@@ -450,6 +450,8 @@ struct expr_scope node_scope(struct scope_ctx *ctx);
 void step_start(struct engine *e, struct node *n, struct worker *w);
 void step_result(struct engine *e, struct node *n, const struct step_result *r);
 void step_interrupted(struct engine *e, struct node *n, const char *why);
+/* Where a step stands, without what it does: environment, folder, limits, secrets. */
+enum err_code step_surroundings(struct engine *e, const struct node *n, struct step_build *b, struct err *err);
 /* Path of the log of an attempt; yours. */
 char *log_path_in(const char *home, id_t64 run, int idx, int generation, int iteration, int attempt);
 void step_base_env(struct engine *e, struct run *r);

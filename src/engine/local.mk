@@ -24,6 +24,7 @@ libengine_a_SOURCES = \
 	src/engine/scope.c \
 	src/engine/space.c \
 	src/engine/space_work.c \
+	src/engine/stand.c \
 	src/engine/step.c \
 	src/engine/verbs.c \
 	src/engine/why.c

@@ -156,13 +156,10 @@ static void fill_secrets(const struct node *n, struct step_build *b)
 	b->secrets = v;
 }
 
-static enum err_code build_step(struct engine *e, const struct node *n, struct step_build *b, struct err *err)
+enum err_code step_surroundings(struct engine *e, const struct node *n, struct step_build *b, struct err *err)
 {
 	struct scope_ctx ctx = { e, n, n->run, b, 0 };
 	struct expr_scope scope = node_scope(&ctx);
-	struct step_context c = { .graph = n->run->graph, .node = n->def, .scope = &scope,
-				  .workspace = node_workspace(n), .libexec = e->libexec,
-				  .iteration = n->iteration };
 	struct step_spec *s = &b->spec;
 	s->key = node_key(n);
 	s->run_id = step_keep(b, id_text('r', n->run->id).s, ID_LEN);
@@ -184,11 +181,22 @@ static enum err_code build_step(struct engine *e, const struct node *n, struct s
 	enum err_code code = fill_env(e, n, b, &scope, err);
 	if (!code)
 		code = fill_cwd(n, b, &scope, err);
+	return code;
+}
+
+static enum err_code build_step(struct engine *e, const struct node *n, struct step_build *b, struct err *err)
+{
+	struct scope_ctx ctx = { e, n, n->run, b, 0 };
+	struct expr_scope scope = node_scope(&ctx);
+	struct step_context c = { .graph = n->run->graph, .node = n->def, .scope = &scope,
+				  .workspace = node_workspace(n), .libexec = e->libexec,
+				  .iteration = n->iteration };
+	enum err_code code = step_surroundings(e, n, b, err);
 	if (!code)
 		code = executor_for(n->def->kind)->prepare(&c, b, err);
 	GROW(b->env, b->nenv, b->capenv);
 	b->env[b->nenv] = NULL;
-	s->env = b->env;
+	b->spec.env = b->env;
 	return code;
 }
 

@@ -1,7 +1,9 @@
 noinst_LIBRARIES += libjournal.a
 libjournal_a_SOURCES = \
+	src/journal/compare.c src/journal/compare.h \
 	src/journal/index.c src/journal/index.h \
 	src/journal/journal.h \
+	src/journal/mask.c \
 	src/journal/reader.c src/journal/reader.h \
 	src/journal/reader_index.c \
 	src/journal/redact.c src/journal/redact.h \
@@ -39,3 +41,8 @@ EXTRA_PROGRAMS += tests/bench/bench_journal
 CLEANFILES += tests/bench/bench_journal
 tests_bench_bench_journal_SOURCES = tests/bench/bench_journal.c
 tests_bench_bench_journal_LDADD = $(LIB_JOURNAL)
+
+check_PROGRAMS += tests/unit/journal_compare
+TESTS += tests/unit/journal_compare
+tests_unit_journal_compare_SOURCES = tests/unit/journal_compare.c
+tests_unit_journal_compare_LDADD = $(LIB_JOURNAL) $(CHECK_LIBS)

@@ -126,4 +126,38 @@ def test_why():
     e.get(f"/v1/runs/{run}/nodes/zzz/why", 404)
 
 
+PAIR = ("name: pair\nparams:\n  broken: {type: bool, default: false}\n  key: {type: string, secret: true, required: true}\n"
+        "nodes:\n  t:\n    env: {MODE: \"${{ params.broken ? 'bad' : 'good' }}\"}\n"
+        "    run: |\n      date +%H:%M:%S\n      echo \"pid $$ begins\"\n      echo out=$MODE >> $PAWL_OUTPUT\n"
+        "      if [ $MODE = bad ]; then echo 'error: no such thing'; exit 4; fi\n      echo fine\n")
+
+
+def test_compare():
+    only = e.finish(e.submit(PAIR, params={"key": "hush1"})["id"])
+    e.get(f"/v1/runs/{only}/nodes/t/compare", 404)  # one attempt, and none before it
+    run = e.finish(e.submit(PAIR, params={"key": "hush2", "broken": True})["id"])
+    r = e.get(f"/v1/runs/{run}/nodes/t/compare").json
+    assert (r["a"]["run"], r["a"]["state"], r["b"]["run"], r["b"]["state"]) == (only, "succeeded", run, "failed"), r
+    assert r["b"]["exit_code"] == 4
+    lines = [(x["op"], x["text"]) for x in r["log"]["hunks"][0]["lines"]]
+    assert [x for x in lines if x[0] != "same"] == [("remove", "fine"), ("add", "error: no such thing")], lines
+    assert r["log"]["same"] == 2, r["log"]
+    assert r["params"] == [{"name": "broken", "a": False, "b": True}], r["params"]
+    env = {x["name"]: (x["a"], x["b"]) for x in r["environment"]}
+    assert env == {"MODE": ("good", "bad"), "PARAM_BROKEN": ("false", "true")}, env
+    assert r["outputs"] == [{"name": "out", "a": "good", "b": "bad"}], r["outputs"]
+    assert r["definition"] is None and "hush" not in json.dumps(r)
+    e.post(f"/v1/runs/{run}/retry")
+    state(run, "failed")
+    r = e.get(f"/v1/runs/{run}/nodes/t/compare?a=1.1.1&b=2.2.1&all=1").json
+    assert (r["a"]["generation"], r["b"]["generation"]) == (1, 2) and r["log"]["removed"] == r["log"]["added"] == 0, r
+    other = e.finish(e.submit(PAIR.replace("echo fine", "echo better"), params={"key": "k"})["id"])
+    r = e.get(f"/v1/runs/{other}/nodes/t/compare?a={run}/2.2.1&b=1").json
+    assert [x["text"] for h in r["definition"]["hunks"] for x in h["lines"] if x["op"] == "add"] == ["      echo better"], r
+    e.get(f"/v1/runs/{run}/nodes/t/compare?a=9.9.9", 404)
+    e.get(f"/v1/runs/{run}/nodes/t/compare?a=x", 400)
+    e.get(f"/v1/runs/{run}/nodes/t/compare?a=1.1.1.1", 400)
+    e.get(f"/v1/runs/{run}/nodes/zz/compare", 404)
+
+
 engine.main(globals())

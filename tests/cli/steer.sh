@@ -40,6 +40,26 @@ run 0 why "$failed/last" --json
 says '"kind":"need","holds":true,"node":"breaks"'
 run 4 why "$failed" nothing
 
+# ---- two attempts beside each other ----
+cat >"$tmp/flaky.yaml" <<'X'
+name: flaky
+nodes:
+  t: {run: 'date; echo "took $$ ms"; [ -e ok ] || { echo broken; exit 3; }; echo good'}
+X
+run 1 run "$tmp/flaky.yaml" --json
+flaky=$(first_id)
+workspace=$(json workspace)
+run 4 diff "$flaky" t
+touch "$workspace/ok"
+run 0 retry "$flaky"
+until_says '"state":"succeeded"' show "$flaky" --json
+run 0 diff "$flaky" t 2.2.1 1.1.1
+says '^--- .*2\.2\.1 succeeded' '^\+\+\+ .*1\.1\.1 failed, exit, exit code 3' '^-good' '^\+broken' '2 lines are the same, 1 removed, 1 added'
+run 0 diff "$flaky/t" 1.1.1 2.2.1 -U 0 --json
+says '"op":"remove"' '"text":"broken"'
+run 2 diff "$flaky" t 1 2 3
+run 2 diff "$flaky" t nonsense
+
 # ---- breakpoints, several targets, the first failure ----
 cat >"$tmp/chain.yaml" <<'X'
 name: chain
