@@ -14,3 +14,21 @@ LIB_LLM = libllm.a $(LIB_WORK) $(CURL_LIBS)
 pkglibexec_PROGRAMS += pawl-llm
 pawl_llm_SOURCES = src/work/llm_main.c
 pawl_llm_LDADD = $(LIB_LLM)
+
+check_PROGRAMS += tests/unit/work_llm tests/fuzz/run_llm
+TESTS += tests/unit/work_llm tests/fuzz/run_llm
+tests_unit_work_llm_SOURCES = tests/unit/work_llm.c
+tests_unit_work_llm_LDADD = $(LIB_LLM) $(CHECK_LIBS)
+tests_fuzz_run_llm_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_llm.c tests/fuzz/fuzz.h
+tests_fuzz_run_llm_LDADD = $(LIB_LLM)
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_llm
+tests_fuzz_fuzz_llm_SOURCES = tests/fuzz/fuzz_llm.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_llm_LDADD = $(LIB_LLM)
+tests_fuzz_fuzz_llm_LDFLAGS = -fsanitize=fuzzer
+endif
+
+# A real pawl-llm against a server that has every manner, good and bad.
+TESTS += tests/llm/manners.py
+dist_check_SCRIPTS += tests/llm/manners.py
+EXTRA_DIST += tests/llm/lib.py tests/standin/provider.py

@@ -15,10 +15,12 @@
 
 #define CONNECT_MS 30000
 #define ERROR_BODY_MAX (64 * KIB)
-#define STOOD_STILL_MS 3000 /* libcurl looks about each second; a longer gap means that the process was stopped */
+#define LOOK_MS 100         /* how soon a signal and the time limit are seen */
+#define STOOD_STILL_MS 2000 /* a longer gap between two looks means that the process was frozen */
 #define REQUEST_ID_MAX 100
 
 struct llm_caller {
+	CURLM *multi; /* keeps the connections */
 	CURL *curl;
 };
 
@@ -42,16 +44,19 @@ struct exchange {
 struct llm_caller *llm_caller_new(void)
 {
 	struct llm_caller *c = xcalloc(1, sizeof(*c));
+	c->multi = curl_multi_init();
 	c->curl = curl_easy_init();
-	if (!c->curl)
+	if (!c->curl || !c->multi)
 		abort();
 	return c;
 }
 
 void llm_caller_free(struct llm_caller *c)
 {
-	if (c)
-		curl_easy_cleanup(c->curl);
+	if (!c)
+		return;
+	curl_easy_cleanup(c->curl);
+	(void)curl_multi_cleanup(c->multi);
 	free(c);
 }
 
@@ -190,18 +195,6 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *ctx)
 	return x->t->answer.too_large ? 0 : len;
 }
 
-/* The time limit is kept here, so that the time for which the step was frozen does not count. */
-static int look_about(void *ctx, curl_off_t a UNUSED, curl_off_t b UNUSED, curl_off_t c UNUSED, curl_off_t d UNUSED)
-{
-	struct exchange *x = ctx;
-	int64_t now = clock_mono_us() / 1000;
-	if (x->deadline_ms && now - x->looked_ms > STOOD_STILL_MS)
-		x->deadline_ms += now - x->looked_ms;
-	x->looked_ms = now;
-	x->late = x->deadline_ms && now >= x->deadline_ms;
-	return *x->stopped || x->late;
-}
-
 static void add_header(void *ctx, const char *line)
 {
 	struct exchange *x = ctx;
@@ -214,7 +207,7 @@ static void add_header(void *ctx, const char *line)
 static void set_options(struct exchange *x, const char *url, const struct str *body)
 {
 	CURL *c = x->curl;
-	curl_easy_reset(c); /* keeps the connections */
+	curl_easy_reset(c);
 	(void)curl_easy_setopt(c, CURLOPT_URL, url);
 	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->curl_error);
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -226,9 +219,6 @@ static void set_options(struct exchange *x, const char *url, const struct str *b
 	(void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
 	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
-	(void)curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-	(void)curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, look_about);
-	(void)curl_easy_setopt(c, CURLOPT_XFERINFODATA, x);
 	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
 #if LIBCURL_VERSION_NUM >= 0x075500
 	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -238,6 +228,36 @@ static void set_options(struct exchange *x, const char *url, const struct str *b
 }
 
 /* ---- the exchange ---- */
+
+/* The time limit is kept here, so that the time for which the step was frozen does not count. */
+static bool is_over(struct exchange *x)
+{
+	int64_t now = clock_mono_us() / 1000;
+	if (x->deadline_ms && now - x->looked_ms > STOOD_STILL_MS)
+		x->deadline_ms += now - x->looked_ms;
+	x->looked_ms = now;
+	x->late = x->deadline_ms && now >= x->deadline_ms;
+	return *x->stopped || x->late;
+}
+
+static CURLcode perform(struct exchange *x, CURLM *multi)
+{
+	CURLcode rc = CURLE_ABORTED_BY_CALLBACK;
+	int running = 1, left;
+	if (curl_multi_add_handle(multi, x->curl) != CURLM_OK)
+		return CURLE_FAILED_INIT;
+	while (running) {
+		if (curl_multi_perform(multi, &running) != CURLM_OK || (running && is_over(x)))
+			break;
+		if (running)
+			(void)curl_multi_poll(multi, NULL, 0, LOOK_MS, NULL);
+	}
+	for (CURLMsg *m; (m = curl_multi_info_read(multi, &left));)
+		if (m->msg == CURLMSG_DONE)
+			rc = m->data.result;
+	(void)curl_multi_remove_handle(multi, x->curl);
+	return rc;
+}
 
 static const char *answer_header(CURL *c, const char *name)
 {
@@ -297,7 +317,7 @@ void llm_call(struct llm_caller *c, const struct llm_spec *s, const struct llm_t
 	x.looked_ms = began_us / 1000;
 	x.deadline_ms = t->provider->timeout_ms > 0 ? x.looked_ms + t->provider->timeout_ms : 0;
 	set_options(&x, url.p, &body);
-	conclude(&x, curl_easy_perform(c->curl));
+	conclude(&x, perform(&x, c->multi));
 	t->latency_ms = (clock_mono_us() - began_us) / 1000;
 	for (struct curl_slist *h = x.headers; h; h = h->next)
 		explicit_bzero(h->data, strlen(h->data));

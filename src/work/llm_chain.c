@@ -106,9 +106,9 @@ static double unit_random(void)
 /* False when it was cut short by a signal. */
 static bool wait_ms(const struct llm_run *r, int64_t ms)
 {
-	int64_t until = clock_mono_us() / 1000 + ms, left;
-	while (!*r->stopped && (left = until - clock_mono_us() / 1000) > 0)
-		(void)poll(NULL, 0, (int)MIN(left, (int64_t)SLICE_MS));
+	int64_t until = clock_mono_us() + ms * 1000, left;
+	while (!*r->stopped && (left = until - clock_mono_us()) > 0)
+		(void)poll(NULL, 0, (int)MIN(left / 1000 + 1, (int64_t)SLICE_MS));
 	return !*r->stopped;
 }
 
@@ -241,8 +241,8 @@ static void tell_breaker(struct llm_run *r, const struct llm_try *t)
 		return;
 	if (!ok && !in_answer && !breaker_status_counts((int)t->http_status))
 		return;
-	if (!ok && str_eq(t->status, "spend_limit"))
-		return;
+	if (!ok && (str_eq(t->status, "spend_limit") || str_eq(t->status, "redirect")))
+		return; /* the account's, and the address's */
 	r->breakers[r->nbreakers].provider = t->provider->name;
 	r->breakers[r->nbreakers++].ok = ok;
 }

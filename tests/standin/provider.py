@@ -237,7 +237,7 @@ SCENARIOS = {
     "409-once": refuse(409, times=1), "408-once": refuse(408, times=1),
     "429-once": refuse(429, times=1),
     "429-after-once": refuse(429, {"Retry-After": "1"}, times=1),
-    "429-ms-once": refuse(429, {"retry-after-ms": "700"}, times=1),
+    "429-ms-once": refuse(429, {"retry-after-ms": "300"}, times=1),
     "429-date-once": {"refuse": 429, "headers": {}, "date_s": 2, "kind": None, "message": "not today", "times": 1},
     "429-tomorrow": refuse(429, {"Retry-After": "86400"}),
     "529-twice": refuse(529, times=2),
