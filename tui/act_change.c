@@ -3,28 +3,22 @@
 #include "tui/action.h"
 #include "tui/verb.h"
 
-static void begin(struct console *c, const char *name, int64_t value, const char *argument)
+static void begin(struct console *c, const char *name, int64_t value)
 {
-	auto_free const char **ids = NULL;
-	size_t n = 0;
-	const struct verb_row *v = verb_of_selection(c, name, &ids, &n);
-	if (v && n)
-		verb_begin(c, v, ids, n, value, argument);
-	else
-		console_say(c, ROLE_DIM, _("nothing is selected"));
+	verb_do(c, name, &(struct verb_with){ .value = value });
 }
 
 void act_verb(struct console *c, const struct action *a, int letter)
 {
 	(void)letter;
-	begin(c, a->verb, 0, NULL);
+	begin(c, a->verb, 0);
 }
 
 void act_hold(struct console *c, const struct action *a, int letter)
 {
 	(void)a, (void)letter;
 	const struct row *row = list_selected(&c->list[PANE_QUEUE]);
-	begin(c, row && row->state == STATE_HELD ? "release" : "hold", 0, NULL);
+	begin(c, row && row->state == STATE_HELD ? "release" : "hold", 0);
 }
 
 void act_pause(struct console *c, const struct action *a, int letter)
@@ -39,13 +33,13 @@ void act_pause(struct console *c, const struct action *a, int letter)
 	bool stopped = run && state_is(run->row.state, STATE_BIT(STATE_PAUSED) |
 							       STATE_BIT(STATE_PAUSING) |
 							       STATE_BIT(STATE_FROZEN));
-	begin(c, stopped ? "resume" : "pause", 0, NULL);
+	begin(c, stopped ? "resume" : "pause", 0);
 }
 
 void act_queue_pause(struct console *c, const struct action *a, int letter)
 {
 	(void)a, (void)letter;
-	begin(c, c->model.engine.queue_paused ? "queue_resume" : "queue_pause", 0, NULL);
+	begin(c, c->model.engine.queue_paused ? "queue_resume" : "queue_pause", 0);
 }
 
 static int64_t selected_priority(struct console *c)
@@ -61,22 +55,65 @@ static int64_t selected_priority(struct console *c)
 void act_priority(struct console *c, const struct action *a, int letter)
 {
 	(void)letter;
-	begin(c, "priority", selected_priority(c) + a->value, NULL);
+	begin(c, "priority", selected_priority(c) + a->value);
 }
 
 void act_undo(struct console *c, const struct action *a, int letter)
 {
 	(void)a, (void)letter;
-	if (!c->nundo) {
-		console_say(c, ROLE_DIM, _("nothing to undo"));
+	if (!c->nundo) { /* nothing from here: what anybody did last to the run */
+		verb_do(c, "undo", &(struct verb_with){ 0 });
 		return;
 	}
 	struct undo u = c->undo[--c->nundo];
 	const char *ids[] = { u.id ? u.id : "" };
 	c->undoing = true; /* asked for by its own key: no second question, and nothing to undo again */
-	verb_begin(c, u.verb, ids, 1, u.value, NULL);
+	verb_begin(c, u.verb, ids, 1, &(struct verb_with){ .value = u.value });
 	c->undoing = false;
 	free(u.id);
+}
+
+/* ---- about one node ---- */
+
+void act_node_prompt(struct console *c, const struct action *a, int letter)
+{
+	(void)letter;
+	const char *node = console_node(c);
+	if (!c->model.run || !node) {
+		console_say(c, ROLE_DIM, _("nothing is selected"));
+		return;
+	}
+	prompt_open(&c->prompt, (enum prompt_kind)a->value, NULL);
+	c->prompt.about = xstrdup(node);
+	c->dirty = true;
+}
+
+void act_fork(struct console *c, const struct action *a, int letter)
+{
+	(void)letter;
+	const struct row *row = list_selected(&c->list[PANE_CHECKPOINTS]);
+	if (row)
+		verb_do(c, a->verb, &(struct verb_with){ .argument = row->id });
+	else
+		console_say(c, ROLE_DIM, _("nothing is selected"));
+}
+
+void act_break(struct console *c, const struct action *a, int letter)
+{
+	(void)letter;
+	const char *node = console_node(c);
+	const struct rows *all = &c->model.breakpoints;
+	for (size_t i = 0; node && i < all->n; i++) {
+		const struct break_row *b = (const struct break_row *)all->v[i];
+		if (!b->node || !str_eq(b->node, node))
+			continue;
+		verb_do(c, "unbreak", &(struct verb_with){ .argument = b->row.id });
+		return;
+	}
+	if (node)
+		verb_do(c, a->verb, &(struct verb_with){ .argument = node });
+	else
+		console_say(c, ROLE_DIM, _("nothing is selected"));
 }
 
 char *action_why_not(struct console *c, const struct action *a)
@@ -86,8 +123,8 @@ char *action_why_not(struct console *c, const struct action *a)
 	const char *name = a->verb;
 	if (a->run == act_pause)
 		name = c->view == PANE_QUEUE ? NULL : "pause";
-	if (a->run == act_undo && !c->nundo)
-		return xstrdup(_("nothing to undo"));
+	if (a->run == act_undo)
+		name = c->nundo ? NULL : "undo";
 	if (!name)
 		return NULL;
 	auto_free const char **ids = NULL;

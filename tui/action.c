@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/action.h"
 
-#define IN_CHILD (IN_ALL & ~(IN(PANE_LOG) | IN(PANE_GRAPH)))
+#include "tui/textview.h"
+
+#define IN_CHILD (IN_ALL & ~(IN(PANE_LOG) | IN(PANE_GRAPH) | IN(PANE_TEXT)))
 
 /* Keys that change something are plain letters or signs; no Ctrl key and no Backspace or Delete does. */
 /* clang-format off */
@@ -16,7 +18,7 @@ const struct action actions[] = {
 	{ "log-page",     { "Space" },            IN(PANE_LOG), act_page, N_("go down one page"), .value = 2 },
 	{ "first",        { "g", "Home" },        IN_ALL,   act_ends,  N_("go to the first row"), .value = -1 },
 	{ "last",         { "G", "End" },         IN_ALL,   act_ends,  N_("go to the last row"), .value = 1 },
-	{ "open",         { "Enter" },            IN_ALL,   act_enter, N_("open what is selected: run, iteration, log") },
+	{ "open",         { "Enter" },            IN_ALL & ~IN(PANE_CHECKPOINTS),   act_enter, N_("open what is selected: run, iteration, log") },
 	{ "child",        { "l", "Right" },       IN_CHILD, act_enter, N_("go into what is selected") },
 	{ "parent",       { "h", "Left" },        IN_CHILD, act_leave, N_("go back to what it belongs to") },
 	{ "graph-left",   { "h", "Left" },        IN(PANE_GRAPH), act_across, N_("go to the node on the left"), .value = -1 },
@@ -34,8 +36,8 @@ const struct action actions[] = {
 	{ "split-down",   { ">" },                IN_PANES, act_split, N_("make the lists larger"), .value = 1 },
 	/* failures */
 	{ "failure-newest",   { "f" },            IN_WORK,  act_failure, N_("go to the newest failure that nobody acknowledged"), N_("newest fail"), .value = 0 },
-	{ "failure-previous", { "[" },            IN_WORK,  act_failure, N_("go to the failure before (newer)"), .value = -1 },
-	{ "failure-next",     { "]" },            IN_WORK,  act_failure, N_("go to the next failure (older)"), N_("next fail"), .value = 1 },
+	{ "failure-previous", { "[" },            IN_WORK & ~IN(PANE_TEXT),  act_failure, N_("go to the failure before (newer)"), .value = -1 },
+	{ "failure-next",     { "]" },            IN_WORK & ~IN(PANE_TEXT),  act_failure, N_("go to the next failure (older)"), N_("next fail"), .value = 1 },
 	{ "error-next",       { "e" },            IN(PANE_LOG), act_next_error, N_("go to the next error line"), N_("next error"), .value = 1 },
 	{ "error-previous",   { "E" },            IN(PANE_LOG), act_next_error, N_("go to the previous error line"), .value = -1 },
 	/* changing */
@@ -48,6 +50,11 @@ const struct action actions[] = {
 	{ "until-failure", { NULL },              IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("run, and pause when a node fails"), .verb = "until_failure", .changes = true },
 	{ "retry",        { "r" },                IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("run again what failed, and what follows from it"), N_("retry"), .verb = "retry", .changes = true },
 	{ "resume-from",  { "R" },                IN_WORK & ~IN(PANE_QUEUE), act_prompt, N_("run a node again, and everything after it"), N_("resume-from"), .value = PROMPT_FROM, .changes = true },
+	{ "skip",         { "x" },                IN(PANE_ITERATIONS) | IN(PANE_GRAPH), act_node_prompt, N_("do without the node; asks for the reason"), .verb = "skip", .value = PROMPT_SKIP, .changes = true },
+	{ "mark-done",    { "c" },                IN(PANE_ITERATIONS) | IN(PANE_GRAPH), act_node_prompt, N_("count the node as done; asks for the reason"), .verb = "mark", .value = PROMPT_MARK, .changes = true },
+	{ "break",        { "b" },                IN_NODE,  act_break, N_("stop the run before the node, or stop there no more"), N_("break"), .verb = "break", .changes = true },
+	{ "fork",         { "F" },                IN(PANE_CHECKPOINTS), act_fork, N_("begin a new run from the checkpoint"), N_("fork"), .verb = "fork", .changes = true },
+	{ "rollback",     { "Enter" },            IN(PANE_CHECKPOINTS), act_enter, N_("send the run back to the checkpoint; asks for its id"), N_("roll back"), .verb = "rollback", .changes = true },
 	{ "cancel",       { "X" },                IN_WORK,  act_verb,  N_("cancel the run or order; again: force it"), N_("cancel"), .verb = "cancel", .changes = true },
 	{ "acknowledge",  { "a" },                IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("say that the failure was seen"), N_("acknowledge"), .verb = "acknowledge", .changes = true },
 	{ "queue-pause",  { "P" },                IN_WORK,  act_queue_pause, N_("let no order start, or start again"), N_("pause queue"), .changes = true },
@@ -98,6 +105,10 @@ const struct action actions[] = {
 	/* views */
 	{ "graph",        { "D" },                IN_PANES | IN(PANE_GRAPH), act_graph, N_("graph of the run: strip, whole screen, off"), N_("graph") },
 	{ "inspect",      { "i" },                IN_PANES | IN(PANE_GRAPH), act_view, N_("inspect: definition, environment, outputs, attempts, events"), N_("inspect"), .value = PANE_INSPECT },
+	{ "why",          { "W" },                IN_NODE,  act_text,  N_("why the node ran, waits or did not run"), N_("why"), .value = TEXT_WHY },
+	{ "checkpoints",  { "B" },                IN_WORK & ~IN(PANE_QUEUE), act_view, N_("checkpoints of the run: Enter rolls back to one"), N_("checkpoints"), .value = PANE_CHECKPOINTS },
+	{ "change-next",  { "n", "]" },           IN(PANE_TEXT), act_next_change, N_("go to the next change"), N_("next change"), .value = 1 },
+	{ "change-previous", { "N", "[" },        IN(PANE_TEXT), act_next_change, N_("go to the previous change"), .value = -1 },
 	{ "events",       { "L" },                IN_PANES | IN(PANE_GRAPH), act_view, N_("what happened: all events"), N_("events"), .value = PANE_EVENTS },
 	{ "help",         { "?", "F1" },          IN_ALL & ~IN(PANE_HELP), act_view, N_("all keys; Enter runs what is selected"), N_("keys"), .value = PANE_HELP },
 	{ "palette",      { ":" },                IN_ALL,   act_prompt, N_("find a command by its name"), N_("command"), .value = PROMPT_PALETTE },

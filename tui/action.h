@@ -8,9 +8,13 @@
 
 #define IN(pane) (1U << (pane))
 #define IN_LISTS                                                                                   \
-	(IN(PANE_QUEUE) | IN(PANE_RUNS) | IN(PANE_ITERATIONS) | IN(PANE_EVENTS) | IN(PANE_HELP))
+	(IN(PANE_QUEUE) | IN(PANE_RUNS) | IN(PANE_ITERATIONS) | IN(PANE_EVENTS) |           \
+	 IN(PANE_CHECKPOINTS) | IN(PANE_HELP))
 #define IN_PANES (IN(PANE_QUEUE) | IN(PANE_RUNS) | IN(PANE_ITERATIONS) | IN(PANE_LOG))
-#define IN_VIEWS (IN(PANE_GRAPH) | IN(PANE_INSPECT) | IN(PANE_EVENTS) | IN(PANE_HELP))
+#define IN_VIEWS                                                                                   \
+	(IN(PANE_GRAPH) | IN(PANE_INSPECT) | IN(PANE_EVENTS) | IN(PANE_CHECKPOINTS) |              \
+	 IN(PANE_TEXT) | IN(PANE_HELP))
+#define IN_NODE (IN(PANE_ITERATIONS) | IN(PANE_LOG) | IN(PANE_GRAPH)) /* where a node is selected */
 #define IN_ALL (IN_PANES | IN_VIEWS)
 #define IN_WORK (IN_ALL & ~IN(PANE_HELP)) /* where a run or an order is selected */
 
@@ -116,6 +120,11 @@ void act_pause(struct console *c, const struct action *a, int letter);
 void act_queue_pause(struct console *c, const struct action *a, int letter);
 void act_hold(struct console *c, const struct action *a, int letter);
 void act_priority(struct console *c, const struct action *a, int letter);
+void act_node_prompt(struct console *c, const struct action *a, int letter);
+void act_break(struct console *c, const struct action *a, int letter);
+void act_fork(struct console *c, const struct action *a, int letter);
+void act_text(struct console *c, const struct action *a, int letter);
+void act_next_change(struct console *c, const struct action *a, int letter);
 void act_undo(struct console *c, const struct action *a, int letter);
 
 #endif

@@ -21,7 +21,8 @@ static const struct pane_ops *const panes[] = {
 	[PANE_ITERATIONS] = &pane_iterations, [PANE_LOG] = &pane_log,
 	[PANE_GRAPH] = &pane_graph,     [PANE_INSPECT] = &pane_inspect,
 	[PANE_EVENTS] = &pane_events,   [PANE_HELP] = &pane_help,
-	[PANE_SUBMIT] = &pane_submit,
+	[PANE_SUBMIT] = &pane_submit,   [PANE_CHECKPOINTS] = &pane_checkpoints,
+	[PANE_TEXT] = &pane_text,
 };
 static_assert(COUNT(panes) == PANE_COUNT, "every pane has its functions");
 
@@ -33,7 +34,7 @@ const struct pane_ops *pane_ops(enum pane pane)
 bool console_list_pane(enum pane pane)
 {
 	return pane == PANE_QUEUE || pane == PANE_RUNS || pane == PANE_ITERATIONS ||
-	       pane == PANE_EVENTS || pane == PANE_HELP;
+	       pane == PANE_EVENTS || pane == PANE_HELP || pane == PANE_CHECKPOINTS;
 }
 
 struct list *console_list(struct console *c)
@@ -77,6 +78,12 @@ void console_view(struct console *c, enum pane pane)
 	if (pane == PANE_EVENTS) {
 		c->model.watched |= TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_EVENTS_MORE);
 		model_stale(&c->model, TOPIC_BIT(TOPIC_EVENTS));
+	}
+	if (pane == PANE_CHECKPOINTS) {
+		c->model.watched |= TOPIC_BIT(TOPIC_CHECKPOINTS);
+		model_ask_anew(&c->model, TOPIC_CHECKPOINTS);
+	} else if (c->view == PANE_CHECKPOINTS && pane < PANES_MAIN) {
+		c->model.watched &= ~TOPIC_BIT(TOPIC_CHECKPOINTS);
 	}
 	if (c->view == PANE_EVENTS && pane != PANE_EVENTS)
 		c->model.watched &= ~(TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_EVENTS_MORE));
@@ -327,6 +334,8 @@ void console_update(struct console *c)
 		list_refresh(&c->list[PANE_RUNS]);
 	if (changed & (TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_EVENTS_MORE)))
 		list_refresh(&c->list[PANE_EVENTS]);
+	if (changed & TOPIC_BIT(TOPIC_CHECKPOINTS))
+		list_refresh(&c->list[PANE_CHECKPOINTS]);
 	if (!c->started)
 		start(c);
 	else if (changed & TOPIC_BIT(TOPIC_RUNS))
@@ -370,14 +379,9 @@ static void accept_filter(struct console *c)
 	console_selected(c, c->view);
 }
 
-static void accept_verb(struct console *c, const char *name, const char *argument)
+static void accept_node(struct console *c, const char *name, const char *node)
 {
-	auto_free const char **ids = NULL;
-	size_t n = 0;
-	int64_t value = strtoll(argument, NULL, 10);
-	const struct verb_row *v = verb_of_selection(c, name, &ids, &n);
-	if (v && n)
-		verb_begin(c, v, ids, n, value, str_eq(name, "priority") ? NULL : argument);
+	verb_do(c, name, &(struct verb_with){ .argument = node });
 }
 
 static bool is_integer(const char *s)
@@ -392,6 +396,7 @@ static bool accept(struct console *c)
 {
 	struct err err = { 0 };
 	auto_free char *text = xstrdup(c->prompt.text);
+	auto_free char *about = c->prompt.about ? xstrdup(c->prompt.about) : NULL;
 	switch (c->prompt.kind) {
 	case PROMPT_FILTER:
 		accept_filter(c);
@@ -414,7 +419,7 @@ static bool accept(struct console *c)
 		return true;
 	case PROMPT_PRIORITY:
 		if (is_integer(text)) {
-			accept_verb(c, "priority", text);
+			verb_do(c, "priority", &(struct verb_with){ .value = strtoll(text, NULL, 10) });
 			return true;
 		}
 		err_note(&err, ERR_USAGE, _("a priority is a whole number"));
@@ -423,11 +428,20 @@ static bool accept(struct console *c)
 	case PROMPT_STEP:
 	case PROMPT_FROM:
 		if (rows_find(&c->model.nodes, text)) {
-			accept_verb(c, c->prompt.kind == PROMPT_UNTIL ? "until" :
+			accept_node(c, c->prompt.kind == PROMPT_UNTIL ? "until" :
 				       c->prompt.kind == PROMPT_STEP  ? "step" : "resume_from", text);
 			return true;
 		}
 		err_note(&err, ERR_NOT_FOUND, _("the run has no node '%.60s'"), text);
+		break;
+	case PROMPT_SKIP:
+	case PROMPT_MARK:
+		if (*text) {
+			verb_do(c, c->prompt.kind == PROMPT_SKIP ? "skip" : "mark",
+				&(struct verb_with){ .argument = about, .reason = text });
+			return true;
+		}
+		err_note(&err, ERR_USAGE, _("a reason is needed: it is kept in the history"));
 		break;
 	case PROMPT_PALETTE:
 		prompt_remember(&c->prompt);

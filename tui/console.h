@@ -21,6 +21,8 @@ enum pane {
 	PANE_EVENTS,
 	PANE_HELP,
 	PANE_SUBMIT,
+	PANE_CHECKPOINTS,
+	PANE_TEXT,
 	PANE_COUNT
 };
 #define PANES_MAIN 4 /* the first ones are on the main screen */
@@ -30,6 +32,7 @@ enum graph_mode { GRAPH_STRIP, GRAPH_FULL, GRAPH_OFF };
 struct verb_row;
 struct keymap;
 struct inspect;
+struct textview;
 struct submit;
 struct session;
 
@@ -41,7 +44,9 @@ struct confirm {
 	char **ids;               /* what it is done to; owned */
 	size_t nids;
 	int64_t value;            /* priority */
-	char *argument;           /* node; NULL: none */
+	char *argument;           /* node or checkpoint; NULL: none */
+	char *reason;             /* NULL: none */
+	char typed[48];           /* what was typed of the run's id */
 	/* what exactly it would do, for verbs that can tell */
 	unsigned int preview_request;
 	char **preview;           /* lines; the first one sums up */
@@ -90,6 +95,7 @@ struct console {
 	char *graph_node;         /* cursor in the graph */
 	struct inspect *inspect;
 	struct submit *submit;
+	struct textview *text;
 	/* where the keys go */
 	struct prompt prompt;
 	struct confirm confirm;
@@ -139,7 +145,7 @@ struct pane_ops {
 	enum pane parent;                  /* where Esc goes */
 };
 extern const struct pane_ops pane_queue, pane_runs, pane_iterations, pane_log, pane_graph,
-	pane_inspect, pane_events, pane_help, pane_submit;
+	pane_inspect, pane_events, pane_help, pane_submit, pane_checkpoints, pane_text;
 const struct pane_ops *pane_ops(enum pane pane);
 
 /* ---- console.c ---- */
@@ -156,6 +162,8 @@ void console_update(struct console *c);
 void console_say(struct console *c, enum role role, const char *fmt, ...) PRINTF_LIKE(3, 4);
 struct run_row *console_run(const struct console *c);  /* that the screen is about; NULL: none */
 struct iteration_row *console_iteration(const struct console *c);
+/* The node that the view is about: under the cursor of the graph, else that of the iteration; NULL: none. */
+const char *console_node(const struct console *c);
 /* Go to a run: select it and the iteration that failed, or its newest. */
 void console_go_run(struct console *c, const char *run, bool to_failure);
 bool console_list_pane(enum pane pane); /* whether it is a list */

@@ -191,7 +191,7 @@ struct count {
 	enum role role;
 };
 
-static int draw_counts(struct console *c, int row, int at, int end, bool wide)
+static int draw_counts(struct console *c, int row, int at, int end, int columns)
 {
 	const struct engine_info *e = &c->model.engine;
 	const struct count counts[] = {
@@ -203,7 +203,10 @@ static int draw_counts(struct console *c, int row, int at, int end, bool wide)
 		{ N_("ask"), e->runs[STATE_WAITING], ROLE_RETRY },
 	};
 	for (size_t i = 0; i < COUNT(counts); i++) {
-		if (!counts[i].n && (i > 2 || (i == 2 && !wide)))
+		if (!counts[i].n && (i > 2 || (i == 2 && columns < WIDE)))
+			continue;
+		/* Where there is no room for all, failures matter most. */
+		if (i < 2 && columns < 60 && e->runs[STATE_FAILED])
 			continue;
 		enum role role = counts[i].n ? counts[i].role : ROLE_DIM;
 		auto_free char *text = xasprintf("%s %lld", _(counts[i].label), (long long)counts[i].n);
@@ -244,7 +247,7 @@ static void draw_header(struct console *c, struct rect r)
 		at += 2 + cells_putf(c->cells, r.row, at - 1, end - at, ROLE_DIM, "pid %lld",
 				     (long long)c->model.engine.pid);
 	if (c->model.was_up && at < end)
-		(void)draw_counts(c, r.row, at, end - 1, r.columns >= WIDE);
+		(void)draw_counts(c, r.row, at, end - 1, r.columns);
 	cells_put_right(c->cells, r.row, end, r.columns - end, ROLE_HEADER, str_text(&right));
 	if (down)
 		cells_add_style(c->cells, r.row, 0, r.columns, STYLE_DIM);
@@ -280,6 +283,10 @@ static void add_failure(struct console *c, const struct run_row *run, struct str
 {
 	const struct failure *f = &run->failure;
 	str_addf(s, _("%s it %lld failed "), f->node, (long long)f->iteration);
+	const struct iteration_row *it = console_iteration(c);
+	if (it && it->node && str_eq(it->node, f->node) && it->max_attempts > 1)
+		str_addf(s, _("(try %lld/%lld) "), (long long)it->attempts,
+			 (long long)it->max_attempts);
 	if (run->ended_at_ms) {
 		add_took(s, MAX(c->wall_ms - run->ended_at_ms, (int64_t)0) / 5000 * 5000);
 		str_add(s, _(" ago: "));
@@ -303,6 +310,17 @@ static void add_iteration(const struct iteration_row *it, struct str *s)
 		str_addf(s, "  %s", it->why);
 }
 
+static void add_checkpoint(const struct row *row, struct str *s)
+{
+	const struct checkpoint_row *p = (const struct checkpoint_row *)row;
+	str_addf(s, _("checkpoint %s"), row->id);
+	if (p->node)
+		str_addf(s, _(" after %s"), p->node);
+	str_add(s, p->why_not ? _(": outputs kept, files not: ") : _(": outputs and files kept"));
+	if (p->why_not)
+		str_add(s, p->why_not);
+}
+
 static void draw_detail(struct console *c, struct rect r)
 {
 	auto_str s = STR_INIT;
@@ -322,6 +340,8 @@ static void draw_detail(struct console *c, struct rect r)
 				 o->workflow ? o->workflow : "", (long long)o->priority,
 				 o->submitter ? o->submitter : "?", o->reason ? "  " : "",
 				 o->reason ? o->reason : "");
+	} else if (c->view == PANE_CHECKPOINTS && list_selected(&c->list[PANE_CHECKPOINTS])) {
+		add_checkpoint(list_selected(&c->list[PANE_CHECKPOINTS]), &s);
 	} else if (run && run->failure.node && run->row.state == STATE_FAILED &&
 		   (!it || (it->node && str_eq(it->node, run->failure.node)) ||
 		    c->focus == PANE_RUNS)) {
@@ -344,9 +364,9 @@ static void draw_detail(struct console *c, struct rect r)
 
 /* Actions with a label, the most needed ones first; the last two are always there. */
 static const char *const key_order[] = {
-	"retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
+	"rollback", "fork", "change-next", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
 	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
-	"inspect", "graph", "events", "zoom", "pager", "editor", "palette",
+	"inspect", "graph", "checkpoints", "why", "break", "events", "zoom", "pager", "editor", "palette",
 };
 static const char *const key_last[] = { "help", "back-or-quit" };
 
@@ -433,10 +453,27 @@ static void draw_preview(struct console *c, int row)
 				 _("  ... and %zu more"), f->npreview - shown + 1);
 }
 
+/* A question that a single key must not answer. */
+static void draw_typed(struct console *c, int row)
+{
+	const struct confirm *f = &c->confirm;
+	int columns = c->cells->columns;
+	auto_free char *ask = xasprintf(_("?  last 4 of its id: %s"), f->typed);
+	int need = cells_width(c->cells, ask, strlen(ask)) + 1;
+	int at = 1 + cells_puts(c->cells, row, 1, MAX(columns - need - 12, 0), ROLE_CONFIRM, f->text);
+	at += cells_puts(c->cells, row, at, columns - at, ROLE_CONFIRM, ask);
+	screen_cursor(c->screen, row, at);
+	(void)cells_puts(c->cells, row, at + 2, columns - at - 2, ROLE_CONFIRM, _("  Esc no"));
+}
+
 static void draw_confirm(struct console *c, int row)
 {
 	draw_preview(c, row);
 	cells_clear(c->cells, (struct rect){ row, 0, 1, c->cells->columns }, ROLE_CONFIRM);
+	if (c->confirm.verb->typed) {
+		draw_typed(c, row);
+		return;
+	}
 	const char *answers = c->cells->columns >= WIDE ? _("y yes  c copy command  Esc no") :
 							  _("y yes  c copy  Esc no");
 	int need = cells_width(c->cells, answers, strlen(answers));

@@ -25,6 +25,7 @@
 #include "tui/panes.h"
 #include "tui/session.h"
 #include "tui/submit.h"
+#include "tui/textview.h"
 #include "tui/verb.h"
 
 #include <getopt.h>
@@ -134,6 +135,7 @@ static void init_lists(struct console *c)
 	list_init(&c->list[PANE_RUNS], &runs_list, &c->model.runs);
 	list_init(&c->list[PANE_ITERATIONS], &iterations_list, &c->model.iterations);
 	list_init(&c->list[PANE_EVENTS], &events_list, &c->model.events);
+	list_init(&c->list[PANE_CHECKPOINTS], &checkpoints_list, &c->model.checkpoints);
 	list_init(&c->list[PANE_HELP], &help_list, &c->help_rows);
 }
 
@@ -192,6 +194,7 @@ static void console_done(struct console *c)
 	if (c->client) {
 		confirm_close(c);
 		inspect_free(c);
+		text_free(c);
 		submit_free(c);
 		logview_done(&c->log);
 		model_done(&c->model);
@@ -325,7 +328,7 @@ static bool is_idle(const struct console *c)
 {
 	if (model_down(&c->model))
 		return !c->dirty;
-	if (c->dirty || !c->started || c->sending || inspect_busy(c) || submit_busy(c) ||
+	if (c->dirty || !c->started || c->sending || inspect_busy(c) || submit_busy(c) || text_busy(c) ||
 	    c->confirm.preview_request ||
 	    model_busy(&c->model))
 		return false;

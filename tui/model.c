@@ -8,6 +8,7 @@
 
 #define PAGE_RUNS 100
 #define PAGE_LONG 200
+#define PAGE_CHECKPOINTS 1000
 #define INTERVAL_US 200000    /* between two readings of one list */
 #define RUN_REQUESTS_MAX 4    /* single runs asked for at the same time */
 #define STALE_RUNS_MAX 64     /* beyond it the first page is read instead */
@@ -62,6 +63,20 @@ static void path_nodes(const struct model *m, struct str *path)
 	str_add(path, "/v1/runs/");
 	client_add_encoded(path, m->run);
 	str_add(path, "/nodes?limit=1000");
+}
+
+static void path_breakpoints(const struct model *m, struct str *path)
+{
+	str_add(path, "/v1/runs/");
+	client_add_encoded(path, m->run);
+	str_add(path, "/breakpoints");
+}
+
+static void path_checkpoints(const struct model *m, struct str *path)
+{
+	str_add(path, "/v1/runs/");
+	client_add_encoded(path, m->run);
+	str_addf(path, "/checkpoints?limit=%d", PAGE_CHECKPOINTS);
 }
 
 static void path_events(const struct model *m, struct str *path)
@@ -160,6 +175,18 @@ static void apply_nodes(struct model *m, const struct json *body)
 	set_text(&m->nodes_of, xstrdup(m->run));
 }
 
+static void apply_breakpoints(struct model *m, const struct json *body)
+{
+	rows_clear(&m->breakpoints);
+	rows_add_page(&m->breakpoints, body);
+}
+
+static void apply_checkpoints(struct model *m, const struct json *body)
+{
+	rows_clear(&m->checkpoints);
+	rows_add_page(&m->checkpoints, body);
+}
+
 static void apply_events(struct model *m, const struct json *body)
 {
 	rows_merge_page(&m->events, body);
@@ -183,6 +210,8 @@ static const struct {
 	[TOPIC_FAILURES]    = { path_failures,    apply_failures    },
 	[TOPIC_ITERATIONS]  = { path_iterations,  apply_iterations,  .of_run = true },
 	[TOPIC_NODES]       = { path_nodes,       apply_nodes,       .of_run = true },
+	[TOPIC_BREAKPOINTS] = { path_breakpoints, apply_breakpoints, .of_run = true },
+	[TOPIC_CHECKPOINTS] = { path_checkpoints, apply_checkpoints, .of_run = true },
 	[TOPIC_EVENTS]      = { path_events,      apply_events      },
 	[TOPIC_EVENTS_MORE] = { path_events_more, apply_events_more },
 };
@@ -301,8 +330,12 @@ static void on_event(void *ctx, const struct stream_event *e)
 			run_is_stale(m, run);
 		else
 			topics |= TOPIC_BIT(TOPIC_RUNS);
-		if (m->run && str_eq(run, m->run))
-			topics |= TOPIC_BIT(TOPIC_ITERATIONS) | TOPIC_BIT(TOPIC_NODES);
+		if (m->run && str_eq(run, m->run)) {
+			topics |= TOPIC_BIT(TOPIC_ITERATIONS) | TOPIC_BIT(TOPIC_NODES) |
+				  TOPIC_BIT(TOPIC_CHECKPOINTS);
+			if (str_starts(e->type, "run."))
+				topics |= TOPIC_BIT(TOPIC_BREAKPOINTS);
+		}
 	}
 	model_stale(m, topics);
 }
@@ -416,8 +449,13 @@ void model_select_run(struct model *m, const char *run)
 		rows_clear(&m->iterations);
 		rows_clear(&m->nodes);
 	}
+	rows_clear(&m->breakpoints); /* of another run: none is better than wrong ones */
+	rows_clear(&m->checkpoints);
+	m->feed[TOPIC_CHECKPOINTS].read_at_ms = 0;
 	model_ask_anew(m, TOPIC_ITERATIONS);
 	model_ask_anew(m, TOPIC_NODES);
+	model_ask_anew(m, TOPIC_BREAKPOINTS);
+	model_ask_anew(m, TOPIC_CHECKPOINTS);
 }
 
 void model_filter_runs(struct model *m, const char *state, const char *text)
@@ -466,8 +504,11 @@ void model_init(struct model *m, struct client *client)
 	m->iterations = (struct rows){ .kind = ROWS_ITERATIONS, .total = -1 };
 	m->nodes = (struct rows){ .kind = ROWS_NODES, .total = -1 };
 	m->events = (struct rows){ .kind = ROWS_EVENTS, .total = -1 };
+	m->breakpoints = (struct rows){ .kind = ROWS_BREAKPOINTS, .total = -1 };
+	m->checkpoints = (struct rows){ .kind = ROWS_CHECKPOINTS, .total = -1 };
 	m->engine.oldest_wait_ms = -1;
-	m->watched = ~0U & ~(TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_EVENTS_MORE));
+	m->watched = ~0U & ~(TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_EVENTS_MORE) |
+			     TOPIC_BIT(TOPIC_CHECKPOINTS));
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
 		m->feed[i] = (struct feed){ .model = m, .topic = (enum topic)i };
 	model_stale(m, TOPIC_BIT(TOPIC_ENGINE) | TOPIC_BIT(TOPIC_ORDERS) | TOPIC_BIT(TOPIC_RUNS) |
@@ -477,7 +518,8 @@ void model_init(struct model *m, struct client *client)
 void model_done(struct model *m)
 {
 	struct rows *all[] = { &m->orders,     &m->runs,  &m->failures,
-			       &m->iterations, &m->nodes, &m->events };
+			       &m->iterations, &m->nodes, &m->events,
+			       &m->breakpoints, &m->checkpoints };
 	for (size_t i = 0; i < COUNT(all); i++)
 		rows_done(all[i]);
 	char *texts[] = { m->engine.version, m->engine.home, m->engine.state, m->engine.reason,

@@ -146,6 +146,16 @@ static void put(struct canvas *v, int row, int column, uint32_t style, const cha
 	(void)cells_puts(v->c->cells, v->r.row + y, v->r.column + x, v->r.columns - x, style, p);
 }
 
+static bool stops_at(const struct console *c, const char *node)
+{
+	for (size_t i = 0; i < c->model.breakpoints.n; i++) {
+		const char *at = ((const struct break_row *)c->model.breakpoints.v[i])->node;
+		if (at && (str_eq(at, node) || str_eq(at, "*")))
+			return true;
+	}
+	return false;
+}
+
 static void draw_canvas(struct canvas *v, const char *selected)
 {
 	bool ascii = v->c->cells->ascii;
@@ -167,7 +177,9 @@ static void draw_canvas(struct canvas *v, const char *selected)
 		bool here = selected && str_eq(selected, n->row.id);
 		put(v, b->slot, v->x[b->layer], here ? ROLE_CURSOR : (uint32_t)state_role(n->row.state),
 		    str_text(&s));
-		if (b->layer > 0 && (n->nneeds || n->group || str_eq(n->kind ? n->kind : "", "group")))
+		if (stops_at(v->c, n->row.id))
+			put(v, b->slot, v->x[b->layer] - 1, ROLE_PAUSED, "B");
+		else if (b->layer > 0 && (n->nneeds || n->group || str_eq(n->kind ? n->kind : "", "group")))
 			put(v, b->slot, v->x[b->layer] - 1, ROLE_RULE, ">");
 	}
 }
@@ -217,6 +229,8 @@ static void draw_as_list(struct canvas *v, const char *selected)
 		for (int k = 0; k < MIN(v->d.depth[top + (size_t)i], 20); k++)
 			str_add(&s, "  ");
 		add_label(v->c, n, &s);
+		if (stops_at(v->c, n->row.id))
+			str_add(&s, " B");
 		for (size_t k = 0; k < n->nneeds; k++)
 			str_addf(&s, "%s%s", k ? ", " : "  < ", n->needs[k]);
 		(void)cells_puts(v->c->cells, v->r.row + i, v->r.column + 1, v->r.columns - 1,
@@ -233,6 +247,14 @@ static const char *selected_node(const struct console *c)
 	if (it && it->node && rows_find(&c->model.nodes, it->node))
 		return it->node;
 	return c->model.nodes.n ? c->model.nodes.v[0]->id : NULL;
+}
+
+const char *console_node(const struct console *c)
+{
+	const struct iteration_row *it = console_iteration(c);
+	if (c->view == PANE_GRAPH)
+		return selected_node(c);
+	return it ? it->node : NULL;
 }
 
 static void canvas_open(struct canvas *v, struct console *c, struct rect r)

@@ -5,6 +5,6 @@
 
 #include "tui/console.h"
 
-extern const struct list_ops queue_list, runs_list, iterations_list, events_list, help_list;
+extern const struct list_ops queue_list, runs_list, iterations_list, events_list, help_list, checkpoints_list;
 
 #endif

@@ -20,6 +20,8 @@ static const char *const labels[] = {
 	[PROMPT_UNTIL]      = N_("run until node: "),
 	[PROMPT_STEP]       = N_("step node: "),
 	[PROMPT_FROM]       = N_("run again from node: "),
+	[PROMPT_SKIP]       = N_("do without it, because: "),
+	[PROMPT_MARK]       = N_("it is done, because: "),
 };
 /* clang-format on */
 static_assert(COUNT(labels) == PROMPT_KIND_COUNT, "every prompt has a label");
@@ -44,6 +46,8 @@ void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text)
 	p->chosen = 0;
 	free(p->problem);
 	p->problem = NULL;
+	free(p->about);
+	p->about = NULL;
 	set_text(p, text ? text : "");
 }
 
@@ -58,6 +62,7 @@ void prompt_done(struct prompt *p)
 		for (size_t j = 0; j < HISTORY_MAX; j++)
 			free(p->history[i][j]);
 	free(p->problem);
+	free(p->about);
 	*p = (struct prompt){ 0 };
 }
 
@@ -176,7 +181,10 @@ bool prompt_edit(struct prompt *p, int key)
 int prompt_draw(const struct prompt *p, struct cells *g, int row)
 {
 	cells_clear(g, (struct rect){ row, 0, 1, g->columns }, ROLE_PROMPT);
-	int at = cells_puts(g, row, 0, g->columns, ROLE_PROMPT, prompt_label(p->kind));
+	int at = 0;
+	if (p->about)
+		at += cells_putf(g, row, 0, g->columns, ROLE_PROMPT, "%s: ", p->about);
+	at += cells_puts(g, row, at, g->columns - at, ROLE_PROMPT, prompt_label(p->kind));
 	/* When the text is wider than the row, what is around the cursor is shown. */
 	size_t from = 0;
 	while (from < p->at && at + cells_width(g, p->text + from, p->at - from) >= g->columns)

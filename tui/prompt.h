@@ -19,6 +19,8 @@ enum prompt_kind {
 	PROMPT_UNTIL,    /* node */
 	PROMPT_STEP,     /* node */
 	PROMPT_FROM,     /* node */
+	PROMPT_SKIP,     /* reason */
+	PROMPT_MARK,     /* reason */
 	PROMPT_KIND_COUNT
 };
 
@@ -33,6 +35,7 @@ struct prompt {
 	int browsing;          /* -1: not in the history */
 	size_t chosen;         /* candidate of the palette */
 	char *problem;         /* why the text is refused */
+	char *about;           /* what it is about, before the label; NULL: nothing */
 };
 
 void prompt_open(struct prompt *p, enum prompt_kind kind, const char *text);

@@ -167,9 +167,41 @@ static struct row *read_event(const struct json *o)
 	return &r->row;
 }
 
+static struct row *read_break(const struct json *o)
+{
+	static const char *const conditions[] = { "state", "class", "output" };
+	struct break_row *r = xcalloc(1, sizeof(*r));
+	auto_str when = STR_INIT;
+	for (size_t i = 0; i < COUNT(conditions); i++) {
+		auto_free char *value = get(json_get(o, "when"), conditions[i]);
+		if (value)
+			str_addf(&when, "%s%s %s", when.len ? ", " : "", conditions[i], value);
+	}
+	r->node = get(o, "node");
+	r->when = when.len ? str_take(&when) : NULL;
+	r->hits = json_get_int(o, "hits", 0);
+	r->hit = json_get_int(o, "hit", 0);
+	r->row.id = xasprintf("%lld", (long long)json_get_int(o, "number", 0));
+	return &r->row;
+}
+
+static struct row *read_checkpoint(const struct json *o)
+{
+	struct checkpoint_row *r = xcalloc(1, sizeof(*r));
+	r->node = get(o, "node");
+	r->stream = get(o, "stream");
+	r->why_not = get(o, "why_not");
+	r->number = json_get_int(o, "number", 0);
+	r->generation = json_get_int(o, "generation", 0);
+	r->at_ms = json_get_int(o, "at_ms", 0);
+	r->row.id = xasprintf("%lld", (long long)r->number);
+	return &r->row;
+}
+
 static struct row *(*const readers[])(const struct json *) = {
 	[ROWS_ORDERS] = read_order, [ROWS_RUNS] = read_run,     [ROWS_ITERATIONS] = read_iteration,
 	[ROWS_NODES] = read_node,   [ROWS_EVENTS] = read_event, [ROWS_HELP] = NULL,
+	[ROWS_BREAKPOINTS] = read_break, [ROWS_CHECKPOINTS] = read_checkpoint,
 };
 static_assert(COUNT(readers) == ROW_KIND_COUNT, "every kind is read");
 
@@ -210,6 +242,12 @@ void row_free(enum row_kind kind, struct row *row)
 		for (size_t i = 0; i < r->nneeds; i++)
 			free(r->needs[i]);
 		free(r->needs);
+	} else if (kind == ROWS_BREAKPOINTS) {
+		struct break_row *r = (struct break_row *)row;
+		free(r->node), free(r->when);
+	} else if (kind == ROWS_CHECKPOINTS) {
+		struct checkpoint_row *r = (struct checkpoint_row *)row;
+		free(r->node), free(r->stream), free(r->why_not);
 	} else if (kind == ROWS_HELP) {
 		struct help_row *r = (struct help_row *)row;
 		free(r->keys), free(r->why_not);

@@ -50,6 +50,18 @@ struct node_row {
 	bool critical, handler;
 };
 
+struct break_row { /* id is the number as text */
+	struct row row;
+	char *node, *when; /* when: "class timeout", NULL: always */
+	int64_t hits, hit;
+};
+
+struct checkpoint_row { /* id is the number as text */
+	struct row row;
+	char *node, *stream, *why_not; /* why_not: its files are not kept; NULL: they are */
+	int64_t number, generation, at_ms;
+};
+
 struct event_row {
 	struct row row; /* id is the number as text */
 	int64_t seq, at_ms;
@@ -64,6 +76,7 @@ struct help_row { /* not of the API: what the help lists */
 };
 
 enum row_kind { ROWS_ORDERS, ROWS_RUNS, ROWS_ITERATIONS, ROWS_NODES, ROWS_EVENTS, ROWS_HELP,
+		ROWS_BREAKPOINTS, ROWS_CHECKPOINTS,
 		ROW_KIND_COUNT };
 
 /* A list of rows of one kind, in the order in which the engine gave them. */

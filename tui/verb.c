@@ -27,11 +27,18 @@ const struct verb_row verb_rows[] = {
 	{ "pause",   OF_RUN, "/v1/runs/%s/pause",  GOING | STATE_BIT(STATE_PAUSING), NULL, "pawl pause", N_("pausing %s"), "resume", .cannot = N_("cannot pause") },
 	{ "freeze",  OF_RUN, "/v1/runs/%s/freeze", GOING | STATE_BIT(STATE_PAUSING) | STATE_BIT(STATE_PAUSED), NULL, "pawl freeze", N_("freezing %s"), "resume", .cannot = N_("cannot freeze") },
 	{ "resume",  OF_RUN, "/v1/runs/%s/resume", STOPPED, NULL, "pawl resume", N_("resuming %s"), "pause", .cannot = N_("cannot resume") },
-	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .cannot = N_("cannot step") },
+	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .field = "node", .cannot = N_("cannot step") },
 	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true, .cannot = N_("cannot run until a node") },
 	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure"), .cannot = N_("cannot run until a failure") },
 	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  ENDED_BADLY, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry") },
-	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .preview = true, .cannot = N_("cannot resume from a node") },
+	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .field = "node", .preview = true, .cannot = N_("cannot resume from a node") },
+	{ "skip",    OF_RUN, "/v1/runs/%s/nodes/{arg}/skip", LIVE | ENDED_BADLY, NULL, "pawl skip", N_("in %s it is done without"), .with_argument = true, .with_reason = true, .cannot = N_("cannot skip a node") },
+	{ "mark",    OF_RUN, "/v1/runs/%s/nodes/{arg}/mark", LIVE | ENDED_BADLY, NULL, "pawl mark", N_("in %s it counts as done"), .with_argument = true, .with_reason = true, .cannot = N_("cannot mark a node") },
+	{ "break",   OF_RUN, "/v1/runs/%s/breakpoints", 0, NULL, "pawl break", N_("%s stops there"), .with_argument = true, .field = "node" },
+	{ "unbreak", OF_RUN, "/v1/runs/%s/breakpoints/{arg}", 0, NULL, "pawl break --delete", N_("%s does not stop there any more"), .with_argument = true, .method = "DELETE" },
+	{ "rollback", OF_RUN, "/v1/runs/%s/rollback", LIVE | ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("roll back %s"), "pawl rollback", N_("%s goes back"), .with_argument = true, .field = "checkpoint", .preview = true, .typed = true, .cannot = N_("cannot roll back") },
+	{ "fork",    OF_RUN, "/v1/runs/%s/fork", 0, N_("fork %s"), "pawl fork", N_("%s was forked"), .with_argument = true, .field = "checkpoint", .preview = true },
+	{ "undo",    OF_RUN, "/v1/runs/%s/undo", 0, N_("undo what was last done to %s"), "pawl undo", N_("%s: the last verb is undone") },
 	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s"), .cannot = N_("cannot cancel") },
 	{ "acknowledge", OF_RUN, "/v1/runs/%s/acknowledge", STATE_BIT(STATE_FAILED), NULL, "pawl ack", N_("acknowledged %s"), .cannot = N_("nothing to acknowledge") },
 	{ "priority", OF_RUN, "/v1/runs/%s/priority", LIVE, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true, .cannot = N_("cannot change the priority") },
@@ -82,16 +89,40 @@ char *verb_why_not(const struct console *c, const struct verb_row *v, const char
 	return xasprintf(_("%s: %s is %s"), _(v->cannot), id, ui_state_name(row->state));
 }
 
-void verb_add_command(const struct verb_row *v, const char *id, int64_t value, const char *argument,
+/* A word as a shell reads it back. */
+static void add_word(struct str *s, const char *word)
+{
+	bool plain = *word != '\0';
+	for (const char *p = word; *p && plain; p++)
+		plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			(*p >= '0' && *p <= '9') || strchr("-_./:=@,+", *p) != NULL;
+	if (plain) {
+		str_add(s, word);
+		return;
+	}
+	str_add_char(s, '\'');
+	for (const char *p = word; *p; p++)
+		str_add(s, *p == '\'' ? "'\\''" : (char[]){ *p, 0 });
+	str_add_char(s, '\'');
+}
+
+void verb_add_command(const struct verb_row *v, const char *id, const struct verb_with *with,
 		      struct str *s)
 {
+	bool of_node = strstr(v->path, "/nodes/{arg}") != NULL;
 	str_add(s, v->command);
 	if (v->of == OF_RUN || v->of == OF_ORDER)
 		str_addf(s, " %s", id);
 	if (str_eq(v->name, "priority"))
-		str_addf(s, " %lld", (long long)value);
-	if (argument)
-		str_addf(s, " %s", argument);
+		str_addf(s, " %lld", (long long)with->value);
+	if (with->argument) {
+		str_add_char(s, of_node ? '/' : ' ');
+		add_word(s, with->argument);
+	}
+	if (with->reason) {
+		str_add(s, " --reason ");
+		add_word(s, with->reason);
+	}
 }
 
 /* ---- sending ---- */
@@ -138,8 +169,13 @@ static char *with_id(const char *format, const char *id)
 
 static void take_answer(struct console *c, const struct change *ch, const struct json *body)
 {
-	if (ch->verb->of == OF_RUN)
+	bool stops = str_eq(ch->verb->name, "break") || str_eq(ch->verb->name, "unbreak");
+	if (ch->verb->of == OF_RUN && !stops)
 		model_take_run(&c->model, body);
+	if (stops)
+		model_ask_anew(&c->model, TOPIC_BREAKPOINTS);
+	if (ch->verb->typed || ch->verb->preview)
+		model_stale(&c->model, TOPIC_BIT(TOPIC_CHECKPOINTS));
 	/* Answers that are under way may be older than the change. */
 	model_stale(&c->model, TOPIC_BIT(TOPIC_ENGINE));
 	if (ch->verb->of == OF_ORDER || ch->verb->of == OF_QUEUE)
@@ -192,36 +228,56 @@ static int64_t old_priority(const struct console *c, const struct verb_row *v, c
 				 ((const struct order_row *)row)->priority;
 }
 
-static void send_one(struct console *c, const struct verb_row *v, const char *id, int64_t value,
-		     const char *argument)
+static void write_body(const struct verb_row *v, const struct verb_with *with, struct str *body)
 {
-	auto_str encoded = STR_INIT, body = STR_INIT;
-	client_add_encoded(&encoded, id);
-	auto_free char *path = with_id(v->path, str_text(&encoded));
-	struct jw w = jw_begin(&body);
+	struct jw w = jw_begin(body);
 	jw_obj(&w, NULL);
 	if (str_eq(v->name, "priority"))
-		jw_int(&w, "priority", value);
-	if (str_eq(v->name, "step") && argument)
-		jw_str(&w, "node", argument);
+		jw_int(&w, "priority", with->value);
 	if (str_eq(v->name, "until")) {
 		jw_arr(&w, "nodes");
-		jw_str(&w, NULL, argument ? argument : "");
+		jw_str(&w, NULL, with->argument ? with->argument : "");
 		jw_end_arr(&w);
 	}
-	if (str_eq(v->name, "resume_from"))
-		jw_str(&w, "node", argument ? argument : "");
 	if (str_eq(v->name, "until_failure"))
 		jw_bool(&w, "failure", true);
+	if (v->field && with->argument)
+		jw_str(&w, v->field, with->argument);
+	if (v->with_reason && with->reason)
+		jw_str(&w, "reason", with->reason);
 	jw_end_obj(&w);
+}
+
+static char *path_of(const struct verb_row *v, const char *id, const char *argument)
+{
+	auto_str encoded = STR_INIT, word = STR_INIT;
+	client_add_encoded(&encoded, id);
+	char *path = with_id(v->path, str_text(&encoded));
+	char *at = strstr(path, "{arg}");
+	if (!at)
+		return path;
+	client_add_encoded(&word, argument ? argument : "");
+	char *whole = xasprintf("%.*s%s%s", (int)(at - path), path, str_text(&word), at + 5);
+	free(path);
+	return whole;
+}
+
+static void send_one(struct console *c, const struct verb_row *v, const char *id,
+		     const struct verb_with *with)
+{
+	auto_str body = STR_INIT;
+	auto_free char *path = path_of(v, id, with->argument);
+	const char *method = v->method ? v->method : "POST";
+	write_body(v, with, &body);
 	struct change *ch = xcalloc(1, sizeof(*ch));
-	*ch = (struct change){ c, v, xstrdup(id), value, old_priority(c, v, id), c->undoing };
+	*ch = (struct change){ c, v, xstrdup(id), with->value, old_priority(c, v, id), c->undoing };
 	c->sending++;
-	(void)client_send(c->client, "POST", path, str_text(&body), on_answer, ch);
+	(void)client_send(c->client, method, path, str_eq(method, "POST") ? str_text(&body) : NULL,
+			  on_answer, ch);
 }
 
 static void send_all(struct console *c, const struct verb_row *v, const char *const *ids, size_t n,
-		     int64_t value, const char *argument)
+		     const struct verb_with *with)
 {
 	c->sent = c->refused = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -232,7 +288,7 @@ static void send_all(struct console *c, const struct verb_row *v, const char *co
 			c->refusal = TAKE(why);
 			continue;
 		}
-		send_one(c, v, ids[i], value, argument);
+		send_one(c, v, ids[i], with);
 	}
 	if (!c->sending)
 		console_say(c, ROLE_ALARM, "%s", c->refusal ? c->refusal : _("nothing is selected"));
@@ -255,7 +311,8 @@ static char *describe(struct console *c, const struct verb_row *v, const char **
 		const char *name = !row		      ? "" :
 				   v->of == OF_RUN ? ((const struct run_row *)row)->workflow :
 						     ((const struct order_row *)row)->workflow;
-		auto_free char *one = xasprintf("%s %s", ids[0], name ? name : "");
+		bool brief = v->typed || !name; /* room for what is to be typed */
+		auto_free char *one = xasprintf("%s%s%s", ids[0], brief ? "" : " ", brief ? "" : name);
 		auto_free char *text = with_id(_(v->question), one);
 		str_add(&what, text);
 		if (row && v->of == OF_RUN && !v->preview) {
@@ -265,7 +322,10 @@ static char *describe(struct console *c, const struct verb_row *v, const char **
 		}
 	}
 	if (argument && v->of == OF_RUN) {
-		auto_free char *from = with_id(_(" from %s on, with all after it"), argument);
+		bool checkpoint = v->field && str_eq(v->field, "checkpoint");
+		auto_free char *from = with_id(checkpoint ? _(" to checkpoint %s") :
+							    _(" from %s on, with all after it"),
+					       argument);
 		str_add(&what, from);
 	}
 	return str_take(&what);
@@ -322,7 +382,7 @@ static void ask_preview(struct console *c, const struct verb_row *v, const char 
 	client_add_encoded(&path, id);
 	str_addf(&path, "/preview?verb=%s", v->name);
 	if (argument) {
-		str_add(&path, "&node=");
+		str_add(&path, v->field && str_eq(v->field, "checkpoint") ? "&checkpoint=" : "&node=");
 		client_add_encoded(&path, argument);
 	}
 	c->confirm.preview_request =
@@ -343,12 +403,40 @@ void confirm_close(struct console *c)
 	free(f->text);
 	free(f->command);
 	free(f->argument);
+	free(f->reason);
 	*f = (struct confirm){ 0 };
 	c->dirty = true;
 }
 
-void verb_begin(struct console *c, const struct verb_row *v, const char **ids, size_t n, int64_t value,
-		const char *argument)
+static void open_question(struct console *c, const struct verb_row *v, const char **ids, size_t n,
+			  const struct verb_with *with)
+{
+	struct confirm *f = &c->confirm;
+	auto_str command = STR_INIT;
+	f->open = true;
+	f->verb = v;
+	f->value = with->value;
+	f->argument = with->argument ? xstrdup(with->argument) : NULL;
+	f->reason = with->reason ? xstrdup(with->reason) : NULL;
+	f->ids = xcalloc(n + 1, sizeof(*f->ids));
+	for (size_t i = 0; i < n; i++) {
+		f->ids[f->nids++] = xstrdup(ids[i]);
+		if (i)
+			str_add(&command, "; ");
+		verb_add_command(v, ids[i], with, &command);
+	}
+	f->text = describe(c, v, ids, n, with->argument);
+	f->command = str_take(&command);
+	if (v->preview && n == 1)
+		ask_preview(c, v, ids[0], with->argument);
+	/* What was typed before the question was there is no answer to it. */
+	struct key_event ahead;
+	while (screen_read(c->screen, &ahead))
+		;
+}
+
+void verb_begin(struct console *c, const struct verb_row *v, const char **ids, size_t n,
+		const struct verb_with *with)
 {
 	if (n == 1) {
 		auto_free char *why = verb_why_not(c, v, ids[0]);
@@ -358,45 +446,70 @@ void verb_begin(struct console *c, const struct verb_row *v, const char **ids, s
 		}
 	}
 	if (!v->question || c->undoing) {
-		send_all(c, v, ids, n, value, argument);
+		send_all(c, v, ids, n, with);
 		return;
 	}
 	confirm_close(c);
+	open_question(c, v, ids, n, with);
+}
+
+void verb_do(struct console *c, const char *name, const struct verb_with *with)
+{
+	auto_free const char **ids = NULL;
+	size_t n = 0;
+	const struct verb_row *v = verb_of_selection(c, name, &ids, &n);
+	if (v && n)
+		verb_begin(c, v, ids, n, with);
+	else
+		console_say(c, ROLE_DIM, _("nothing is selected"));
+}
+
+static void confirm_yes(struct console *c)
+{
 	struct confirm *f = &c->confirm;
-	auto_str command = STR_INIT;
-	f->open = true;
-	f->verb = v;
-	f->value = value;
-	f->argument = argument ? xstrdup(argument) : NULL;
-	f->ids = xcalloc(n + 1, sizeof(*f->ids));
-	for (size_t i = 0; i < n; i++) {
-		f->ids[f->nids++] = xstrdup(ids[i]);
-		if (i)
-			str_add(&command, "; ");
-		verb_add_command(v, ids[i], value, argument, &command);
+	struct verb_with with = { f->value, f->argument, f->reason };
+	send_all(c, f->verb, (const char *const *)f->ids, f->nids, &with);
+	confirm_close(c);
+}
+
+/* The whole id, or at least its last four characters. */
+static bool names_the_run(const struct confirm *f)
+{
+	size_t typed = strlen(f->typed), id = strlen(f->ids[0]);
+	return typed >= MIN((size_t)4, id) && typed <= id && str_eq(f->ids[0] + id - typed, f->typed);
+}
+
+static void type_answer(struct console *c, int key)
+{
+	struct confirm *f = &c->confirm;
+	size_t len = strlen(f->typed);
+	c->dirty = true;
+	if (key == K_ENTER && names_the_run(f)) {
+		confirm_yes(c);
+	} else if (key == K_ENTER) {
+		f->typed[0] = '\0';
+		console_say(c, ROLE_ALARM, _("that is not the end of %s"), f->ids[0]);
+	} else if (key == K_BACKSPACE) {
+		f->typed[len - (len > 0)] = '\0';
+	} else if (key > ' ' && key < 0x7f && len + 1 < sizeof(f->typed)) {
+		f->typed[len] = (char)key;
+		f->typed[len + 1] = '\0';
 	}
-	f->text = describe(c, v, ids, n, argument);
-	f->command = str_take(&command);
-	if (v->preview && n == 1)
-		ask_preview(c, v, ids[0], argument);
-	/* What was typed before the question was there is no answer to it. */
-	struct key_event ahead;
-	while (screen_read(c->screen, &ahead))
-		;
 }
 
 void confirm_answer(struct console *c, int key)
 {
 	struct confirm *f = &c->confirm;
-	if (key == 'y') {
-		send_all(c, f->verb, (const char *const *)f->ids, f->nids, f->value, f->argument);
+	if (key == K_ESCAPE || key == K_CTRL('c') || (!f->verb->typed && (key == 'n' || key == 'q'))) {
 		confirm_close(c);
+		console_say(c, ROLE_DIM, _("nothing was changed"));
+	} else if (f->verb->typed) {
+		type_answer(c, key);
+	} else if (key == 'y') {
+		confirm_yes(c);
 	} else if (key == 'c') {
 		static const struct action copy = { .name = "copy-command", .value = 'C' };
 		act_copy(c, &copy, 0);
-	} else if (key == K_ESCAPE || key == 'n' || key == 'q' || key == K_CTRL('c')) {
-		confirm_close(c);
-		console_say(c, ROLE_DIM, _("nothing was changed"));
 	}
 }
 

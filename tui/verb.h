@@ -11,13 +11,17 @@ enum verb_of { OF_RUN, OF_ORDER, OF_QUEUE, OF_ENGINE };
 struct verb_row {
 	const char *name;      /* "pause" */
 	enum verb_of of;
-	const char *path;      /* printf form with the id, or without */
+	const char *path;      /* with %s for the id, or without, and {arg} for the argument */
 	unsigned int states;   /* bits of enum state in which it means something; 0: all */
 	const char *question;  /* "cancel %s": asked first; NULL: done at once */
 	const char *command;   /* the same on the command line, with the id */
 	const char *done;      /* "paused %s" */
 	const char *inverse;   /* name of the verb that undoes it; NULL: none */
-	bool with_argument;    /* takes a node or a number */
+	bool with_argument;    /* takes a node, a checkpoint or a number */
+	bool with_reason;      /* takes the operator's reason */
+	bool typed;            /* the question is answered with the run's id */
+	const char *field;     /* of the body, for the argument; NULL: it is in the path */
+	const char *method;    /* NULL: POST */
 	bool preview;          /* the engine tells what it would do */
 	const char *cannot;    /* "cannot cancel": when the state does not allow it */
 };
@@ -28,13 +32,21 @@ extern const size_t nverb_rows;
 
 /* Why the verb cannot be done to this run or order now; NULL if it can. Yours. */
 char *verb_why_not(const struct console *c, const struct verb_row *v, const char *id);
-/* Do it to the ids, after asking if the verb wants that. `argument` and `ids` are borrowed. */
-void verb_begin(struct console *c, const struct verb_row *v, const char **ids, size_t n, int64_t value,
-		const char *argument);
+/* What a verb is done with. */
+struct verb_with {
+	int64_t value;        /* priority */
+	const char *argument; /* node, checkpoint, number of a breakpoint; NULL: none */
+	const char *reason;   /* NULL: none */
+};
+/* Do it to the ids, after asking if the verb wants that. All is borrowed. */
+void verb_begin(struct console *c, const struct verb_row *v, const char **ids, size_t n,
+		const struct verb_with *with);
+/* The same to what is selected. */
+void verb_do(struct console *c, const char *name, const struct verb_with *with);
 void confirm_answer(struct console *c, int key);
 void confirm_close(struct console *c);
 /* The command line of a verb. */
-void verb_add_command(const struct verb_row *v, const char *id, int64_t value, const char *argument,
+void verb_add_command(const struct verb_row *v, const char *id, const struct verb_with *with,
 		      struct str *s);
 /* The verb that an action means for what is selected, and its ids (yours, texts borrowed). */
 const struct verb_row *verb_of_selection(struct console *c, const char *name, const char ***ret_ids,

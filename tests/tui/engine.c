@@ -90,6 +90,7 @@ static size_t npeers;
 static int extra_runs, log_lines = 18214, appended;
 static int64_t seq = 1000;
 static bool queue_paused, slow, hostile, empty;
+static char stops_at[32]; /* node with a breakpoint, "": none */
 
 /* ---- objects ---- */
 
@@ -630,12 +631,14 @@ static int change_run(struct run *r, const char *verb, const char *body_text, st
 		{ "cancel", "running waiting paused frozen", "canceled" }, { "step", "paused", "running" },
 		{ "until", "running paused", "running" }, { "retry", "failed canceled paused", "running" },
 		{ "resume-from", "failed canceled paused succeeded", "running" },
+		{ "rollback", "failed running paused succeeded canceled", "paused" },
 	};
 	const char *to = NULL;
 	for (size_t i = 0; i < COUNT(moves); i++)
 		if (str_eq(moves[i].verb, verb) && strstr(moves[i].from, r->state))
 			to = moves[i].to;
-	if (str_eq(verb, "acknowledge") || str_eq(verb, "priority"))
+	if (str_eq(verb, "acknowledge") || str_eq(verb, "priority") || str_eq(verb, "skip") ||
+	    str_eq(verb, "mark") || str_eq(verb, "undo") || str_eq(verb, "fork"))
 		to = r->state;
 	if (!to)
 		return refuse(body, r->state, verb);
@@ -666,6 +669,44 @@ static int change_order(struct order *o, const char *verb, const char *body_text
 	write_order(&w, o, 1);
 	publish("order.changed", NULL, o->state);
 	return 200;
+}
+
+static int breakpoints(const char *method, const char *body_text, struct str *body)
+{
+	const char *node = strstr(body_text, "\"node\":\"");
+	if (str_eq(method, "DELETE"))
+		stops_at[0] = '\0';
+	else if (str_eq(method, "POST") && node)
+		(void)snprintf(stops_at, sizeof(stops_at), "%.*s", (int)strcspn(node + 8, "\""), node + 8);
+	if (*stops_at)
+		str_addf(body, "{\"items\":[{\"number\":1,\"node\":\"%s\",\"when\":{\"state\":null,"
+			 "\"class\":null,\"output\":null},\"hits\":0,\"hit\":0}]}", stops_at);
+	else
+		str_add(body, "{\"items\":[]}");
+	return 200;
+}
+
+static void list_checkpoints(struct jw *w)
+{
+	static const struct { const char *node, *why_not; int ago_s; } points[] = {
+		{ "build", NULL, 75 }, { "lint", "no space left on device", 198 }, { "fetch", NULL, 206 },
+		{ NULL, NULL, 240 },
+	};
+	jw_obj(w, NULL);
+	jw_arr(w, "items");
+	for (size_t i = 0; i < COUNT(points); i++) {
+		jw_obj(w, NULL);
+		jw_int(w, "number", (int64_t)(COUNT(points) - 1 - i));
+		jw_str(w, "node", points[i].node);
+		jw_int(w, "generation", 1);
+		jw_str(w, "stream", "main");
+		jw_int(w, "at_ms", NOW_MS - points[i].ago_s * 1000LL);
+		jw_str(w, "why_not", points[i].why_not);
+		jw_end_obj(w);
+	}
+	jw_end_arr(w);
+	jw_null(w, "next");
+	jw_end_obj(w);
 }
 
 static int post(const char *path, const char *body_text, struct str *body)
@@ -746,6 +787,17 @@ static int get(const char *path, const char *query, struct str *body)
 			      "{\"node\":\"test\",\"state\":\"failed\",\"verdict\":\"rerun\",\"why\":\"failed\"},"
 			      "{\"node\":\"report\",\"state\":\"skipped\",\"verdict\":\"rerun\",\"why\":\"needs test\"}],"
 			      "\"counts\":{\"open\":0,\"kept\":3,\"rerun\":2,\"stale\":0},\"workspace\":\"stays as it is\"}");
+	else if (run && strstr(run, "/breakpoints"))
+		(void)breakpoints("GET", "", body);
+	else if (run && strstr(run, "/checkpoints"))
+		list_checkpoints(&w);
+	else if (run && strstr(run, "/why"))
+		str_add(body, "{\"node\":\"report\",\"state\":\"pending\",\"verdict\":\"waits\",\"generation\":1,"
+			      "\"reasons\":[{\"kind\":\"needs\",\"holds\":true,\"text\":\"build succeeded\"},"
+			      "{\"kind\":\"needs\",\"holds\":false,\"text\":\"test failed: assertion failed\"},"
+			      "{\"kind\":\"slots\",\"holds\":null,\"text\":\"2 of 4 slots are free\"}],\"history\":["
+			      "{\"generation\":1,\"state\":\"failed\",\"iteration\":1,\"attempts\":3,\"class\":\"exit\","
+			      "\"reason\":\"exit code 1\",\"stale\":false,\"started_at_ms\":1795269976000}]}");
 	else if (run && strstr(run, "/attempts"))
 		str_add(body, "{\"items\":[{\"attempt\":3,\"state\":\"failed\",\"exit_code\":1},"
 			      "{\"attempt\":2,\"state\":\"failed\",\"exit_code\":1}],\"next\":null}");
@@ -792,7 +844,8 @@ static void serve_request(struct peer *p, char *request)
 		open_stream(p, strstr(path, "/log/follow") != NULL);
 		return;
 	}
-	int status = str_eq(method, "POST") ? post(path, content + 4, &body) : get(path, query, &body);
+	int status = strstr(path, "/breakpoints") ? breakpoints(method, content + 4, &body) :
+		     str_eq(method, "POST") ? post(path, content + 4, &body) : get(path, query, &body);
 	answer(p->fd, status, &body);
 }
 
