@@ -131,21 +131,20 @@ void agent_warn(struct agent *a, const char *fmt, ...)
 
 void agent_other(struct agent *a, const char *type)
 {
+	auto_str name = STR_INIT;
 	size_t i = 0;
-	while (i < a->nothers && !str_eq(a->others[i].type, type))
+	text_add_safe(&name, type, strlen(type), SAFE_PLAIN, false);
+	str_cut(&name, utf8_floor(str_text(&name), MIN(name.len, (size_t)NAME_KEPT)));
+	while (i < a->nothers && !str_eq(a->others[i].type, str_text(&name)))
 		i++;
-	if (i == a->nothers) {
-		if (a->nothers == OTHERS_MAX)
-			type = "…";
-		if (a->nothers <= OTHERS_MAX) {
-			GROW(a->others, a->nothers, a->capothers);
-			a->others[a->nothers++] = (struct agent_other){ xstrndup(type, utf8_floor(type, MIN(strlen(type), (size_t)NAME_KEPT))), 0 };
-		} else {
-			i = OTHERS_MAX;
-		}
+	if (i == OTHERS_MAX) { /* the last one counts all the rest */
+		i--;
+	} else if (i == a->nothers) {
+		GROW(a->others, a->nothers, a->capothers);
+		a->others[a->nothers++] = (struct agent_other){ i == OTHERS_MAX - 1 ? xstrdup("…") : str_take(&name), 0 };
 	}
 	if (a->others[i].n++ < OTHERS_SHOWN)
-		agent_sayf(a, MARK_OTHER, "%.100s", type);
+		agent_say(a, MARK_OTHER, a->others[i].type, strlen(a->others[i].type));
 }
 
 /* ---- tool calls ---- */
