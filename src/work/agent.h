@@ -164,14 +164,14 @@ void agent_strip(const char *line, size_t len, struct str *ret);
 enum agent_mark {
 	MARK_AGENT,    /* agent> text of the agent */
 	MARK_THINK,    /* think> */
-	MARK_TOOL,     /* tool>  Bash make -j2 */
-	MARK_TOOL_END, /* tool<  Bash: 12 lines, 0.4 s */
-	MARK_NOTE,     /* note>  session, plans, the end */
+	MARK_TOOL,     /* tool> Bash make -j2 */
+	MARK_TOOL_END, /* tool< Bash: 12 lines, 0.4 s */
+	MARK_NOTE,     /* note> session, plans, the end */
 	MARK_RETRY,    /* retry> attempt 1 of 10 in 2 s: 529 overloaded */
 	MARK_ERROR,    /* error> */
 	MARK_USAGE,    /* usage> 12.3k in, 840 out, $0.0123 */
 	MARK_OTHER,    /* other> type of an event that nobody knows */
-	MARK_RAW,      /* raw>   a line that is no event */
+	MARK_RAW,      /* raw> a line that is no event */
 	MARK_COUNT
 };
 const char *agent_mark_text(enum agent_mark m); /* "agent> " */
