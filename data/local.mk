@@ -2,6 +2,7 @@
 dist_pkgdata_DATA = data/openapi.json data/prices.example.json data/workflow.schema.json
 examplesdir = $(pkgdatadir)/examples
 dist_examples_DATA = \
+	data/examples/approval.yaml \
 	data/examples/back.yaml \
 	data/examples/charter.yaml \
 	data/examples/fails.yaml \

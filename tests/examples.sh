@@ -28,6 +28,31 @@ run() {
 	echo "ran $*"
 }
 
+# Run a file that asks; the other arguments answer each question in turn.
+answered() {
+	file=$1
+	shift
+	timeout 60 ./pawl run "$file" >"$scratch/out" 2>&1 </dev/null &
+	asked=
+	for answer; do
+		tries=0
+		until now=$(./pawl approvals --json | sed -n 's/.*"asked_at_ms":\([0-9]*\).*/\1/p') && [ -n "$now" ] && [ "$now" != "$asked" ]; do
+			tries=$((tries + 1))
+			[ "$tries" -lt 600 ] || break
+			sleep 0.05
+		done
+		asked=$now
+		# shellcheck disable=SC2086 # words of an answer
+		./pawl approve last $answer >>"$scratch/answers" 2>&1 || cat "$scratch/answers"
+	done
+	if ! wait $!; then
+		echo "pawl run $file: failed"
+		sed 's/^/    /' "$scratch/out"
+		failures=$((failures + 1))
+	fi
+	echo "ran $file, answered $# times"
+}
+
 cat >"$scratch/env.yaml" <<'END'
 env: {A: "1", B: "${{ env.A }}2", PATH: "/x:${{ env.PATH }}"}
 defaults: {env: {C: "${{ env.B }}3"}}
@@ -54,4 +79,9 @@ run 0 'the linter found something' "$examples/handlers.yaml"
 run 1 'failed at gate' "$examples/handlers.yaml" -p strict=true
 run 0 '2. hello, Grace' "$examples/sub.yaml"
 run 0 'mine 12 123 1234' "$scratch/env.yaml"
+answered "$examples/approval.yaml" '-c redirect --to draft' '-c continue --reason fine'
+[ "$(./pawl logs last/announce --raw)" = 'announced: Version 2 is here.' ] || {
+	echo 'approval.yaml: nothing was announced'
+	failures=$((failures + 1))
+}
 exit $((failures > 0))
