@@ -58,7 +58,7 @@ enum err_code api_preview(struct request *r, struct err *err)
 	jw_str(&p.w, "run", id_text('r', c.id).s);
 	jw_str(&p.w, "verb", verb_name(c.verb));
 	jw_arr(&p.w, "items");
-	code = engine_reset_preview(r->api->engine, &c, show_row, &p, err);
+	code = engine_reset_preview(r->api->engine, &c, show_row, NULL, &p, err);
 	if (code) {
 		str_clear(&r->out);
 		return code;

@@ -109,6 +109,11 @@ struct command {
 	const char *const *nodes;  /* step (at most one), until */
 	size_t nnodes;
 	bool failure;              /* until: also at the first failure */
+	const char *checkpoint;    /* rollback, fork: its number, a node, or "start" */
+	bool keep_files;           /* resume_from, rollback: the files stay as they are */
+	bool restore;              /* retry: files go back to before what runs again */
+	const struct json *params; /* fork: other values, an object or NULL */
+	bool paused;               /* fork: it does not start by itself */
 	bool only;                 /* resume_from: just these nodes; what came after becomes stale */
 	int priority;
 	const struct breakpoint_spec *breakpoint; /* break */
@@ -145,9 +150,17 @@ struct reset_preview {
 	const char *why;
 	enum node_state state;
 };
+/* … and what it would do to the files of each workspace. */
+struct reset_files {
+	const char *stream, *path;
+	const char *to;  /* the snapshot that they go back to, or SPACE_EMPTY; NULL: they stay as they are … */
+	const char *why; /* … because of this, a sentence */
+	bool gone;       /* a worktree that was given back: it is made again */
+};
 enum err_code engine_reset_preview(struct engine *e, const struct command *c,
-				   void (*fn)(void *ctx, const struct reset_preview *p), void *ctx,
-				   struct err *err) MUST_CHECK;
+				   void (*fn)(void *ctx, const struct reset_preview *p),
+				   void (*files)(void *ctx, const struct reset_files *f), void *ctx,
+				   struct err *err) MUST_CHECK; /* `files` may be NULL */
 
 /* ---- work on files, which blocks: done beside the loop ---- */
 

@@ -8,6 +8,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "engine/engine.h"
+#include "model/reset.h"
 #include "work/executor.h"
 
 struct run;
@@ -139,6 +140,7 @@ struct node {
 	struct held *held;
 	bool snapped;    /* … was made: the result counts now */
 	bool in_space;   /* counted in its space's `running` */
+	bool restored;   /* by the reset that is being applied */
 	bool snapping;   /* waits for a snapshot before it begins */
 	int last_iteration; /* of all generations */
 	struct worker *worker; /* while it runs under one */
@@ -195,6 +197,7 @@ struct run {
 	double pass;           /* stride scheduling: the run with the least goes next */
 	struct space **spaces; /* of each workstream; two may be the same */
 	int nspace_jobs;       /* of its spaces, before it starts */
+	struct way_back *way_back; /* under way; NULL: none is */
 	int snapping;          /* nodes that wait for a snapshot */
 	int ncheckpoints;      /* the newest number */
 	struct run *parent;
@@ -341,6 +344,9 @@ int64_t engine_estimate(const struct engine *e, size_t ahead);
 struct run *run_new(struct engine *e, id_t64 id, struct definition *d, const struct graph *g);
 void run_free(struct engine *e, struct run *r);
 enum err_code run_start_order(struct engine *e, struct order *o, struct err *err);
+struct node *run_handler(struct run *r, enum handler_kind kind); /* NULL: it has none */
+/* Its result stands: the last state, and what follows for its order or the run above. `why` may be NULL. */
+void run_finish(struct engine *e, struct run *r, const char *why);
 /* Its workspaces are there: it starts. */
 void run_prepared(struct engine *e, struct run *r);
 /* They cannot be made. */
@@ -499,6 +505,44 @@ void pool_want(struct engine *e, int n); /* n steps could run: start workers for
 void pool_close_all(struct engine *e);
 
 /* ---- reset.c ---- */
+struct node_then { /* at a checkpoint */
+	enum node_state state;
+	int generation, iteration;
+};
+struct reset_space { /* by workstream; of those that share one, the first */
+	char to[41];     /* what its files go back to; "": they stay, … */
+	const char *why; /* … because of this, if it is not plain; translate on use */
+};
+struct reset {
+	struct run *r;
+	enum reset_mode mode;
+	struct reset_row *rows;
+	struct reset_space *spaces;
+	struct node_then *then; /* RESET_BACK: by index */
+	bool loaded;     /* the run had ended and was read for this */
+	bool keep_files;
+	int checkpoint;  /* RESET_BACK: its number, event and time */
+	int64_t upto, at_ms;
+};
+/* What the command would do; reset_done() later. */
+enum err_code reset_make(struct engine *e, const struct command *c, struct reset *p, struct err *err) MUST_CHECK;
+void reset_done(struct engine *e, struct reset *p);
+enum err_code reset_reopen(struct engine *e, struct reset *p, const struct note *note, struct err *err) MUST_CHECK;
+/* Do it to the rows of the nodes: the next generation. */
+enum err_code reset_apply(struct engine *e, struct reset *p, const struct command *c, const struct note *note,
+			  struct err *err) MUST_CHECK;
+/* The node is what `row` says, in the present generation; takes the row's texts. */
+void node_restore(struct engine *e, struct node *n, struct node_row *row, const struct note *note);
+
+/* ---- rollback.c: going back where it takes several steps ---- */
+bool way_back_needed(struct engine *e, const struct reset *p);
+void way_back_begin(struct engine *e, const struct reset *p, const struct command *c, const struct note *note);
+void way_back_settle(struct engine *e, struct run *r);
+bool way_back_runs(const struct run *r); /* its health command may start */
+void way_back_load(struct engine *e, struct run *r); /* after a restart */
+void way_back_resume(struct engine *e, struct run *r);
+void way_back_free(struct run *r);
+
 enum err_code run_reset(struct engine *e, const struct command *c, const struct note *n, struct err *err);
 
 /* ---- breakpoint.c ---- */

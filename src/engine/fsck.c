@@ -152,7 +152,7 @@ static void fold(struct facts *f, enum entity entity, const struct event_row *e,
 	if (e->was != was)
 		fsck_wrong(f, _("event %" PRId64 ": %s moves from %s, but it was %s"), e->seq, who,
 			   state_name(entity, e->was), state_name(entity, was));
-	else if (!state_move_legal(entity, e->was, e->now))
+	else if (!str_eq(e->type, "node.restored") && !state_move_legal(entity, e->was, e->now))
 		fsck_wrong(f, _("event %" PRId64 ": %s must not move from %s to %s"), e->seq, who,
 			   state_name(entity, e->was), state_name(entity, e->now));
 	*folded = e->now;
@@ -163,7 +163,9 @@ static void fold_node(struct facts *f, const struct event_row *e)
 	struct fact_node *n = node_of(f, e->run, e->idx, e->generation);
 	int start = NODE_PENDING;
 	/* The first move of a generation may undo the last one of the generation before it. */
-	for (int g = e->generation - 1; g > 0 && str_eq(e->type, "node.reset"); g--) {
+	bool again = str_eq(e->type, "node.reset") || str_eq(e->type, "node.restored");
+	n->restored = str_eq(e->type, "node.restored");
+	for (int g = e->generation - 1; g > 0 && again; g--) {
 		const struct fact_node *before = fact_node_find(f, e->run, e->idx, g);
 		if (!before || before->folded < 0)
 			continue;
@@ -417,6 +419,8 @@ static void compare_last(struct facts *f, const struct fact_node *n)
 {
 	const char *who = fact_name(n->run, n->idx);
 	bool by_worker = n->last_token != 0;
+	if (n->restored)
+		return; /* its attempts are those of the generation, or run, that it came from */
 	if (n->state == NODE_RUNNING && n->token && (n->last_token != n->token || n->last_attempt != ATTEMPT_RUNNING))
 		fsck_wrong(f, _("%s runs, but its try does not"), who);
 	if (n->state == NODE_SUCCEEDED && n->token && !n->decided && (n->last_token != n->token || n->last_attempt != ATTEMPT_SUCCEEDED))

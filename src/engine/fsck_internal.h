@@ -33,6 +33,7 @@ struct fact_node {
 	int tries_of;       /* … which is this one */
 	int64_t last_token;
 	enum attempt_state last_attempt;
+	bool restored;      /* by a way back, from an earlier row or another run */
 	int checkpoints;    /* how many name it */
 	struct fact_node *same_key; /* in the map */
 };

@@ -34,7 +34,7 @@ static void read_point(void *ctx, const struct checkpoint_row *c)
 	}
 	if (n->checkpoints++ > 0)
 		fsck_wrong(f, _("%s has two checkpoints"), fact_name(n->run, n->idx));
-	if (c->seq != n->last)
+	if (n->restored ? c->seq < n->last : c->seq != n->last)
 		fsck_wrong(f, _("%s succeeded by event %" PRId64 ", its checkpoint names %" PRId64),
 			   fact_name(n->run, n->idx), n->last, c->seq);
 }

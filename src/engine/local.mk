@@ -19,6 +19,7 @@ libengine_a_SOURCES = \
 	src/engine/queue.c \
 	src/engine/recover.c \
 	src/engine/reset.c \
+	src/engine/rollback.c \
 	src/engine/run.c \
 	src/engine/sched.c \
 	src/engine/scope.c \
@@ -31,7 +32,9 @@ libengine_a_SOURCES = \
 
 ENGINE_TESTS = tests/unit/engine_basic tests/unit/engine_verbs tests/unit/engine_queue tests/unit/engine_recovery \
 	tests/unit/engine_fsck tests/unit/engine_reset tests/unit/engine_decide \
-	tests/unit/engine_breakpoint tests/unit/engine_space
+	tests/unit/engine_breakpoint tests/unit/engine_space tests/unit/engine_rollback
+tests_unit_engine_rollback_SOURCES = tests/unit/engine_rollback.c tests/unit/engine_world.h
+tests_unit_engine_rollback_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_breakpoint_SOURCES = tests/unit/engine_breakpoint.c tests/unit/engine_world.h
 tests_unit_engine_breakpoint_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_decide_SOURCES = tests/unit/engine_decide.c tests/unit/engine_world.h

@@ -407,6 +407,13 @@ static void resume_run(struct engine *e, struct run *r)
 			run_prepared(e, r);
 		return;
 	}
+	if (r->state == RUN_ROLLING_BACK) {
+		struct node *n = run_handler(r, HANDLER_HEALTH);
+		if (n && n->state == NODE_RETRYING)
+			resume_node(e, n);
+		way_back_resume(e, r);
+		return;
+	}
 	for (size_t i = 0; i < r->nnodes; i++)
 		if (r->phase == PHASE_MAIN || node_is_handler(r->nodes[i]))
 			if (r->state != RUN_CANCELING || node_is_handler(r->nodes[i]) ||
@@ -562,8 +569,11 @@ enum err_code recover(struct engine *e, struct err *err)
 		link_children(&l);
 		for (size_t i = 0; i < l.nruns; i++) {
 			struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
-			if (r)
-				spaces_load(e, r);
+			if (!r)
+				continue;
+			spaces_load(e, r);
+			if (r->state == RUN_ROLLING_BACK)
+				way_back_load(e, r);
 		}
 		spaces_recover(e);
 		take_running(e, &l);

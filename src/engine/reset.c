@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sending a run back: retry and resume-from. The plan is model/reset.c's; here it is shown, or applied: the run gets
- * its next generation, what runs again gets new rows, and everything that was stays in the history. */
+/* Sending a run back: retry, resume-from, rollback. The plan is model/reset.c's; here it is shown, or applied: the run
+ * gets its next generation, what runs again gets new rows, and everything that was stays in the history. When files
+ * go back, too, that takes several steps: rollback.c. */
 #include "engine/engine_internal.h"
-#include "model/reset.h"
 
+#include <stdio.h>
 #include <string.h>
 
-struct plan {
-	struct run *r;
-	struct reset_row *rows;
-	enum reset_mode mode;
-	bool loaded; /* the run had ended and was read for this */
-};
-
-static void plan_done(struct engine *e, struct plan *p)
+void reset_done(struct engine *e, struct reset *p)
 {
 	free(p->rows);
+	free(p->then);
+	free(p->spaces);
 	if (!p->loaded)
 		return;
 	/* Only looked at: memory holds what is live alone. */
@@ -38,26 +34,205 @@ static enum err_code named_nodes(const struct run *r, const struct command *c, i
 	return ERR_OK;
 }
 
-static enum err_code make_plan(struct engine *e, const struct command *c, struct plan *p, struct err *err)
+/* ---- what the plan is made from ---- */
+
+/* The first workstream that has the same workspace. */
+static int space_index(const struct run *r, int stream)
+{
+	for (int i = 0; i < stream; i++)
+		if (r->spaces[i] == r->spaces[stream])
+			return i;
+	return stream;
+}
+
+struct facts_of {
+	const struct run *r;
+	const struct reset *p;
+	struct reset_node *v;
+};
+
+static void add_end(void *ctx, const struct checkpoint_row *c)
+{
+	struct facts_of *f = ctx;
+	if (c->idx < 0 || (size_t)c->idx >= f->r->graph->nnodes)
+		return;
+	const struct node *n = f->r->nodes[c->idx];
+	if (c->generation != n->generation || n->state != NODE_SUCCEEDED)
+		return;
+	f->v[c->idx].ended = c->seq;
+	bool works = n->def->kind != NODE_HTTP && n->def->kind != NODE_LLM;
+	f->v[c->idx].wrote = works && (!n->before || !c->tree || !str_eq(n->before, c->tree));
+}
+
+static void take_move(void *ctx, const struct node_move *m)
+{
+	struct reset *p = ctx;
+	if (m->idx < 0 || (size_t)m->idx >= p->r->nnodes)
+		return;
+	p->then[m->idx] = (struct node_then){ m->now, m->generation, m->iteration };
+}
+
+/* What is true of each node, at present and, for a way back to a checkpoint, at that. */
+static enum err_code gather(struct engine *e, struct reset *p, struct reset_node *v, struct err *err)
+{
+	const struct run *r = p->r;
+	struct facts_of f = { r, p, v };
+	for (size_t i = 0; i < r->graph->nnodes; i++) {
+		const struct node *n = r->nodes[i];
+		v[i] = (struct reset_node){ .state = n->state, .now = n->state, .began = n->began,
+					    .space = space_index(r, n->def->stream) };
+	}
+	if (p->mode != RESET_BACK)
+		return store_checkpoints_of(e->store, r->id, -1, INT64_MAX, add_end, &f, err);
+	p->then = xcalloc(r->nnodes + 1, sizeof(*p->then));
+	enum err_code code = store_node_moves(e->store, r->id, p->upto, take_move, p, err);
+	for (size_t i = 0; i < r->graph->nnodes; i++)
+		v[i].state = p->then[i].state;
+	return code;
+}
+
+/* ---- where the files go back to ---- */
+
+static bool can_go_back(const struct space *sp)
+{
+	return sp->policy != SNAPSHOT_OFF;
+}
+
+/* A workspace whose files were not kept then stays as it is, and keeps nobody from being kept. */
+static bool pin_unknown(struct reset *p, struct reset_node *v, const int64_t *points)
+{
+	bool any = false;
+	for (size_t s = 0; s < p->r->graph->nstreams; s++) {
+		if (points[s] == RESET_STAYS)
+			continue;
+		for (size_t i = 0; i < p->r->graph->nnodes; i++) {
+			const struct node *n = p->r->nodes[i];
+			if (v[i].space != (int)s || v[i].began != points[s])
+				continue;
+			if (n->before)
+				(void)snprintf(p->spaces[s].to, sizeof(p->spaces[s].to), "%s", n->before);
+			else
+				p->spaces[s].why = N_("its files were not kept then");
+			any |= !n->before;
+		}
+		for (size_t i = 0; i < p->r->graph->nnodes && p->spaces[s].why; i++)
+			if (v[i].space == (int)s)
+				v[i].began = v[i].wrote = 0;
+	}
+	return any;
+}
+
+static enum err_code plan_files(struct reset *p, struct reset_node *v, const struct reset_question *q,
+				struct err *err)
+{
+	const struct run *r = p->r;
+	int64_t *points = xcalloc(r->graph->nstreams + 1, sizeof(*points));
+	for (size_t i = 0; i < r->graph->nnodes; i++)
+		if (!can_go_back(r->spaces[v[i].space]))
+			v[i].began = v[i].wrote = 0;
+	enum err_code code = reset_plan(r->graph, q, p->rows, points, err);
+	while (!code && pin_unknown(p, v, points)) {
+		for (size_t s = 0; s < r->graph->nstreams; s++)
+			p->spaces[s].to[0] = '\0';
+		code = reset_plan(r->graph, q, p->rows, points, err);
+	}
+	free(points);
+	return code;
+}
+
+/* To a checkpoint: each workspace as its newest snapshot up to then. */
+static enum err_code files_of_checkpoint(struct engine *e, struct reset *p, struct err *err)
+{
+	const struct run *r = p->r;
+	for (int s = 0; (size_t)s < r->graph->nstreams && !p->keep_files; s++) {
+		struct checkpoint_row c;
+		if (space_index(r, s) != s)
+			continue;
+		enum err_code code = store_checkpoint_files(e->store, r->id, s, p->upto, &c, err);
+		if (!code && c.tree) {
+			(void)snprintf(p->spaces[s].to, sizeof(p->spaces[s].to), "%s", c.tree);
+			continue;
+		}
+		code = err_set(err, ERR_CONFLICT, _("the files of checkpoint %d were not kept: %s"), p->checkpoint,
+			       code ? _("there is no snapshot") : _(c.why_not));
+		err_hint(err, _("with keep_files only the state goes back, and the files stay as they are"));
+		return code;
+	}
+	return ERR_OK;
+}
+
+static enum err_code find_checkpoint(struct engine *e, struct reset *p, const char *name, struct err *err)
+{
+	struct checkpoint_row c;
+	char *end = NULL;
+	enum err_code code;
+	long number = name ? strtol(name, &end, 10) : 0;
+	if (!name || !*name)
+		return err_set(err, ERR_USAGE, _("name the checkpoint to go back to: its number, a node, or start"));
+	if (str_eq(name, "start") || (end && end != name && !*end)) {
+		code = number < 0 || number > INT32_MAX ? ERR_NOT_FOUND :
+							  store_checkpoint_at(e->store, p->r->id, (int)number, &c, err);
+		if (code)
+			return err_set(err, ERR_NOT_FOUND, _("the run has no checkpoint %s"), name);
+	} else {
+		const struct node *n = run_node(p->r, name);
+		if (!n)
+			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), name);
+		code = store_checkpoint_of(e->store, p->r->id, n->idx, &c, err);
+		if (code)
+			return err_set(err, ERR_NOT_FOUND, _("%s has no checkpoint: it did not succeed"), name);
+	}
+	p->checkpoint = c.number;
+	p->upto = c.seq;
+	p->at_ms = c.at_ms;
+	return ERR_OK;
+}
+
+static enum err_code make_rows(struct engine *e, const struct command *c, struct reset *p, struct err *err)
+{
+	struct run *r = p->r;
+	size_t nnamed = 0;
+	auto_free int *named = xcalloc(c->nnodes + 1, sizeof(*named));
+	auto_free struct reset_node *v = xcalloc(r->graph->nnodes + 1, sizeof(*v));
+	enum err_code code = p->mode == RESET_BACK ? find_checkpoint(e, p, c->checkpoint, err) :
+						     named_nodes(r, c, named, &nnamed, err);
+	if (!code)
+		code = mark_check(r, c, err);
+	if (!code)
+		code = gather(e, p, v, err);
+	if (!code && p->mode == RESET_BACK)
+		code = files_of_checkpoint(e, p, err);
+	if (code)
+		return code;
+	bool files = !mark_is(c->verb) && (p->mode == RESET_FROM ? !c->keep_files : p->mode == RESET_RETRY && c->restore);
+	struct reset_question q = { .mode = p->mode, .nodes = v, .named = named, .nnamed = nnamed,
+				    .nspaces = r->graph->nstreams, .files = files };
+	return plan_files(p, v, &q, err);
+}
+
+static enum reset_mode mode_of(const struct command *c)
+{
+	if (c->verb == VERB_ROLLBACK || c->verb == VERB_FORK)
+		return RESET_BACK;
+	return c->verb == VERB_RETRY || mark_is(c->verb) ? RESET_RETRY : c->only ? RESET_ONLY : RESET_FROM;
+}
+
+enum err_code reset_make(struct engine *e, const struct command *c, struct reset *p, struct err *err)
 {
 	enum err_code code = ERR_OK;
 	struct run *r = map_get(&e->runs, (uint64_t)c->id);
-	*p = (struct plan){ .mode = c->verb == VERB_RETRY || mark_is(c->verb) ? RESET_RETRY : c->only ? RESET_ONLY : RESET_FROM };
-	if (!r || r->dead) {
-		if (r)
-			return err_set(err, ERR_CONFLICT, _("the run is just ending; ask again"));
+	*p = (struct reset){ .mode = mode_of(c), .keep_files = c->keep_files, .checkpoint = -1 };
+	if (r && r->dead)
+		return err_set(err, ERR_CONFLICT, _("the run is just ending; ask again"));
+	if (!r) {
 		code = run_load(e, c->id, &r, err);
 		p->loaded = !code;
 	}
 	if (code)
 		return code;
 	p->r = r;
-	size_t n = r->graph->nnodes, nnamed = 0;
-	p->rows = xcalloc(n + 1, sizeof(*p->rows));
-	enum node_state *states = xcalloc(n + 1, sizeof(*states));
-	int *named = xcalloc(c->nnodes + 1, sizeof(*named));
-	for (size_t i = 0; i < n; i++)
-		states[i] = r->nodes[i]->state;
+	p->rows = xcalloc(r->graph->nnodes + 1, sizeof(*p->rows));
+	p->spaces = xcalloc(r->graph->nstreams + 1, sizeof(*p->spaces));
 	struct run_row row;
 	code = store_run_get(e->store, c->id, &row, err);
 	if (!code && row.parent_run) {
@@ -65,41 +240,73 @@ static enum err_code make_plan(struct engine *e, const struct command *c, struct
 		err_hint(err, _("send that node back: pawl retry %s"), id_text('r', row.parent_run).s);
 	}
 	if (!code)
-		code = named_nodes(r, c, named, &nnamed, err);
-	if (!code)
-		code = mark_check(r, c, err);
-	if (!code)
-		code = reset_plan(r->graph, states, p->mode, named, nnamed, p->rows, err);
-	free(named);
-	free(states);
+		code = make_rows(e, c, p, err);
 	if (code)
-		plan_done(e, p);
+		reset_done(e, p);
 	return code;
 }
 
-enum err_code engine_reset_preview(struct engine *e, const struct command *c,
-				   void (*fn)(void *ctx, const struct reset_preview *p), void *ctx, struct err *err)
+/* ---- showing it ---- */
+
+static void show_rows(const struct reset *p, void (*fn)(void *ctx, const struct reset_preview *p), void *ctx)
 {
-	struct plan p;
-	enum err_code code = make_plan(e, c, &p, err);
-	if (code)
-		return code;
-	for (size_t i = 0; i < p.r->graph->nnodes; i++) {
-		const struct reset_row *row = &p.rows[i];
+	for (size_t i = 0; i < p->r->graph->nnodes; i++) {
+		const struct reset_row *row = &p->rows[i];
 		auto_str why = STR_INIT;
 		const char *text = _(reset_why_text(row->why)), *at = strstr(text, "%s");
 		str_add_len(&why, text, at ? (size_t)(at - text) : strlen(text));
 		if (at) {
-			str_add(&why, row->node >= 0 ? p.r->nodes[row->node]->name : "?");
+			str_add(&why, row->node >= 0 ? p->r->nodes[row->node]->name : "?");
 			str_add(&why, at + 2);
 		}
-		struct reset_preview shown = { .node = p.r->nodes[i]->name,
+		struct reset_preview shown = { .node = p->r->nodes[i]->name,
 					       .verdict = reset_verdict_name(row->verdict),
 					       .why = str_text(&why),
-					       .state = p.r->nodes[i]->state };
+					       .state = p->r->nodes[i]->state };
 		fn(ctx, &shown);
 	}
-	plan_done(e, &p);
+}
+
+static const char *why_stays(const struct reset *p, const struct space *sp, const struct reset_space *s)
+{
+	if (s->why)
+		return s->why;
+	if (sp->shared)
+		return N_("the folder is shared with other runs");
+	if (!can_go_back(sp))
+		return N_("the workflow takes no snapshots");
+	if (p->mode == RESET_FROM || p->mode == RESET_BACK)
+		return p->keep_files ? N_("as was asked for") : N_("nothing that runs again worked in it");
+	return p->mode == RESET_ONLY ? N_("what came after the node stays") : N_("a retry goes on with the files as they are");
+}
+
+static void show_spaces(const struct reset *p, void (*fn)(void *ctx, const struct reset_files *f), void *ctx)
+{
+	const struct run *r = p->r;
+	for (int i = 0; (size_t)i < r->graph->nstreams; i++) {
+		const struct space *sp = r->spaces[i];
+		if (space_index(r, i) != i)
+			continue;
+		struct reset_files f = { .stream = r->graph->streams[i].name, .path = sp->path,
+					 .gone = sp->state == SPACE_RELEASED,
+					 .to = p->spaces[i].to[0] ? p->spaces[i].to : NULL };
+		f.why = f.to ? NULL : _(why_stays(p, sp, &p->spaces[i]));
+		fn(ctx, &f);
+	}
+}
+
+enum err_code engine_reset_preview(struct engine *e, const struct command *c,
+				   void (*fn)(void *ctx, const struct reset_preview *p),
+				   void (*files)(void *ctx, const struct reset_files *f), void *ctx, struct err *err)
+{
+	struct reset p;
+	enum err_code code = reset_make(e, c, &p, err);
+	if (code)
+		return code;
+	show_rows(&p, fn, ctx);
+	if (files)
+		show_spaces(&p, files, ctx);
+	reset_done(e, &p);
 	return ERR_OK;
 }
 
@@ -115,8 +322,9 @@ static void back_to_pending(struct engine *e, struct node *n, bool new_iteration
 	if (heap_has(&n->ready))
 		node_unready(e, n);
 	n->generation = r->generation;
+	n->last_iteration = MAX(n->last_iteration, n->iteration);
 	if (new_iteration) {
-		n->iteration++;
+		n->iteration = ++n->last_iteration;
 		n->attempt = n->interrupted = 0;
 	}
 	n->interrupts = 0;
@@ -167,7 +375,7 @@ static bool has_undone(const struct node *g)
 	return false;
 }
 
-static void apply_rows(struct engine *e, const struct plan *p, const struct note *note)
+static void apply_rows(struct engine *e, const struct reset *p, const struct note *note)
 {
 	/* What was ready may wait again now; run_begin() looks at all of them anew. */
 	for (size_t i = 0; i < p->r->graph->nnodes; i++)
@@ -179,11 +387,142 @@ static void apply_rows(struct engine *e, const struct plan *p, const struct note
 		bool own_fault = row->why == WHY_FAILED || row->why == WHY_CHOSEN;
 		if (row->verdict == VERDICT_STALE)
 			mark_stale(e, n, note);
-		else if (row->verdict == VERDICT_RERUN && n->def->kind == NODE_GROUP)
+		else if (reset_reruns(row->verdict) && n->def->kind == NODE_GROUP)
 			reset_group(e, n, p->mode == RESET_RETRY && own_fault && has_undone(n), note);
-		else if (row->verdict == VERDICT_RERUN)
+		else if (reset_reruns(row->verdict))
 			back_to_pending(e, n, true, note);
 	}
+}
+
+/* ---- as it was at a checkpoint ---- */
+
+struct rows_then {
+	struct reset *p;
+	struct node_row *v; /* texts owned; run 0: none */
+};
+
+static void take_row(void *ctx, const struct node_row *row)
+{
+	struct rows_then *t = ctx;
+	if (row->idx < 0 || (size_t)row->idx >= t->p->r->nnodes)
+		return;
+	const struct node_then *then = &t->p->then[row->idx];
+	if (row->generation != then->generation || row->state != then->state)
+		return;
+	struct node_row *c = &t->v[row->idx];
+	*c = *row;
+	c->reason = row->reason ? xstrdup(row->reason) : NULL;
+	c->outputs = row->outputs ? xstrdup(row->outputs) : NULL;
+	c->before = row->before ? xstrdup(row->before) : NULL;
+}
+
+void node_restore(struct engine *e, struct node *n, struct node_row *row, const struct note *note)
+{
+	struct run *r = n->run;
+	timer_clear(e, &n->timer);
+	if (heap_has(&n->ready))
+		node_unready(e, n);
+	auto_str data = STR_INIT;
+	if (row->run == r->id)
+		str_addf(&data, "{\"generation\":%d}", row->generation);
+	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "node.restored", .order = r->order_id, .run = r->id,
+				.idx = n->idx, .generation = r->generation, .iteration = row->iteration,
+				.attempt = row->attempt, .was = (int)n->state, .now = (int)row->state,
+				.actor = note->actor, .who = note->who, .reason = note->reason,
+				.data = data.len ? str_text(&data) : NULL };
+	store_event(e->store, &ev);
+	if (node_counts(n)) {
+		r->counts[n->state]--;
+		r->counts[row->state]++;
+	}
+	n->generation = r->generation;
+	n->state = row->state;
+	n->iteration = row->iteration;
+	n->attempt = row->attempt;
+	n->token = row->run == r->id ? row->token : 0;
+	n->class = row->class;
+	n->child = NULL;
+	n->child_id = row->run == r->id ? row->child : 0;
+	n->started_ms = row->started_ms;
+	n->ended_ms = row->ended_ms;
+	n->next_ms = 0;
+	n->interrupts = n->interrupted = 0;
+	n->stale = false;
+	n->began = row->run == r->id ? row->began : 0;
+	n->last_iteration = MAX(n->last_iteration, n->iteration);
+	free(n->reason);
+	free(n->outputs);
+	free(n->before);
+	free(TAKE(n->tree));
+	n->reason = (char *)(uintptr_t)TAKE(row->reason);
+	n->outputs = (char *)(uintptr_t)TAKE(row->outputs);
+	n->before = (char *)(uintptr_t)TAKE(row->before);
+	node_store(e, n, ev.seq);
+	n->restored = true;
+}
+
+/* It is what it was then, by a row of that time. */
+static void as_then(struct engine *e, struct rows_then *t, struct node *n, const struct note *note)
+{
+	struct node_row *row = &t->v[n->idx];
+	if (row->run && (n->generation != row->generation || n->state != row->state))
+		node_restore(e, n, row, note);
+}
+
+/* The instances of an expansion that counts again, or counts no more. */
+static void instances_then(struct engine *e, struct rows_then *t, struct node *g, const struct note *note)
+{
+	struct run *r = g->run;
+	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		if (n->parent != g->idx)
+			continue;
+		bool counts = n->expansion == g->iteration;
+		if (counts == n->superseded) {
+			r->counts[n->state] += counts ? 1 : -1;
+			n->superseded = !counts;
+		}
+		if (counts && t->v[i].run && (g->state != NODE_PENDING || t->v[i].state == NODE_SUCCEEDED))
+			as_then(e, t, n, note);
+		else if (counts)
+			back_to_pending(e, n, true, note);
+	}
+}
+
+static enum err_code apply_then(struct engine *e, struct reset *p, const struct note *note, struct err *err)
+{
+	struct run *r = p->r;
+	struct rows_then t = { p, xcalloc(r->nnodes + 1, sizeof(*t.v)) };
+	enum err_code code = store_nodes_of(e->store, r->id, take_row, &t, err);
+	for (size_t i = 0; i < r->nnodes && !code; i++)
+		if (heap_has(&r->nodes[i]->ready) && r->nodes[i]->state == NODE_PENDING)
+			node_unready(e, r->nodes[i]);
+	for (size_t i = 0; i < r->graph->nnodes && !code; i++) {
+		struct node *n = r->nodes[i];
+		const struct node_then *then = &p->then[i];
+		bool group = n->def->kind == NODE_GROUP;
+		int was = n->generation;
+		if (p->rows[i].verdict == VERDICT_KEPT) {
+			as_then(e, &t, n, note);
+			if (group && n->generation != was)
+				instances_then(e, &t, n, note);
+		} else if (reset_reruns(p->rows[i].verdict) && group && then->state == NODE_RUNNING) {
+			/* Its instances that had succeeded by then have. */
+			n->last_iteration = MAX(n->last_iteration, n->iteration);
+			n->iteration = then->iteration;
+			back_to_pending(e, n, false, note);
+			instances_then(e, &t, n, note);
+		} else if (reset_reruns(p->rows[i].verdict)) {
+			back_to_pending(e, n, true, note);
+		}
+	}
+	for (size_t i = 0; i < r->nnodes; i++) {
+		free((void *)(uintptr_t)t.v[i].reason);
+		free((void *)(uintptr_t)t.v[i].outputs);
+		free((void *)(uintptr_t)t.v[i].before);
+	}
+	free(t.v);
+	return code;
 }
 
 static enum err_code reopen_order(struct engine *e, struct run *r, const struct note *note, struct err *err)
@@ -201,25 +540,28 @@ static enum err_code reopen_order(struct engine *e, struct run *r, const struct 
 	return ERR_OK;
 }
 
-enum err_code run_reset(struct engine *e, const struct command *c, const struct note *given, struct err *err)
+static void tell(struct engine *e, const struct reset *p, const struct command *c, const struct note *note)
 {
-	struct plan p;
-	enum err_code code = make_plan(e, c, &p, err);
-	if (code)
-		return code;
-	struct run *r = p.r;
-	struct note note = { .actor = given->actor, .who = given->who,
-			     .reason = given->reason ? given->reason : reset_mode_name(p.mode) };
-	code = e->io->workspace(e->io_ctx, r->workspace, id_text('r', r->id).s, false, err);
-	if (!code)
-		code = spaces_again(e, r, err);
-	if (!code)
-		code = reopen_order(e, r, &note, err);
-	if (code) {
-		plan_done(e, &p);
-		return code;
-	}
-	p.loaded = false; /* it is live from here on */
+	const struct run *r = p->r;
+	auto_str data = STR_INIT;
+	struct jw w = jw_begin(&data);
+	jw_obj(&w, NULL);
+	jw_str(&w, "mode", mark_is(c->verb) ? verb_name(c->verb) : reset_mode_name(p->mode));
+	if (p->mode == RESET_BACK)
+		jw_int(&w, "checkpoint", p->checkpoint);
+	jw_arr(&w, "rerun");
+	for (size_t i = 0, shown = 0; i < r->graph->nnodes && shown < 100; i++)
+		if (reset_reruns(p->rows[i].verdict) && ++shown)
+			jw_str(&w, NULL, r->nodes[i]->name);
+	jw_end_arr(&w);
+	jw_end_obj(&w);
+	run_event(e, r, "run.reset", &(struct note){ note->actor, note->who, note->reason, str_text(&data) });
+}
+
+enum err_code reset_apply(struct engine *e, struct reset *p, const struct command *c, const struct note *note,
+			  struct err *err)
+{
+	struct run *r = p->r;
 	r->generation++;
 	r->result = RESULT_NONE;
 	r->phase = PHASE_MAIN;
@@ -231,20 +573,63 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 	r->crashes = 0;
 	r->ended_ms = 0;
 	run_set_until(e, r, NULL, 0, false);
-	apply_rows(e, &p, &note);
+	enum err_code code = ERR_OK;
+	if (p->mode == RESET_BACK)
+		code = apply_then(e, p, note, err);
+	else
+		apply_rows(e, p, note);
+	if (code)
+		return code;
 	run_derive(r);
-	auto_str data = STR_INIT;
-	struct jw w = jw_begin(&data);
-	jw_obj(&w, NULL);
-	jw_str(&w, "mode", mark_is(c->verb) ? verb_name(c->verb) : reset_mode_name(p.mode));
-	jw_arr(&w, "rerun");
-	for (size_t i = 0, shown = 0; i < r->graph->nnodes && shown < 100; i++)
-		if (p.rows[i].verdict == VERDICT_RERUN && ++shown)
-			jw_str(&w, NULL, r->nodes[i]->name);
-	jw_end_arr(&w);
-	jw_end_obj(&w);
-	run_event(e, r, "run.reset", &(struct note){ note.actor, note.who, note.reason, str_text(&data) });
-	plan_done(e, &p);
+	run_store(e, r);
+	tell(e, p, c, note);
+	/* What came back is a checkpoint again: of the state as it is now. */
+	for (size_t i = 0; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		if (n->restored && n->state == NODE_SUCCEEDED)
+			checkpoint_node(e, n, store_last_seq(e->store));
+		n->restored = false;
+	}
+	return ERR_OK;
+}
+
+/* Its folders and its order are there again. */
+enum err_code reset_reopen(struct engine *e, struct reset *p, const struct note *note, struct err *err)
+{
+	struct run *r = p->r;
+	struct space *sp = r->spaces[0];
+	enum err_code code = ERR_OK;
+	if (sp->kind != WORKSPACE_REPO)
+		code = e->io->workspace(e->io_ctx, r->workspace, id_text('r', r->id).s, false, err);
+	if (!code)
+		code = spaces_again(e, r, err);
+	if (!code)
+		code = reopen_order(e, r, note, err);
+	if (!code)
+		p->loaded = false; /* it is live from here on */
+	return code;
+}
+
+enum err_code run_reset(struct engine *e, const struct command *c, const struct note *given, struct err *err)
+{
+	struct reset p;
+	enum err_code code = reset_make(e, c, &p, err);
+	if (code)
+		return code;
+	struct run *r = p.r;
+	struct note note = { .actor = given->actor, .who = given->who,
+			     .reason = given->reason ? given->reason : reset_mode_name(p.mode) };
+	code = reset_reopen(e, &p, &note, err);
+	if (!code && way_back_needed(e, &p)) {
+		way_back_begin(e, &p, c, &note);
+		reset_done(e, &p);
+		return ERR_OK;
+	}
+	if (!code)
+		code = reset_apply(e, &p, c, &note, err);
+	reset_done(e, &p);
+	if (code)
+		return code;
 	mark_apply(e, r, c, &note);
 	run_begin(e, r);
 	if (r->state == RUN_PAUSED && mark_is(c->verb)) {

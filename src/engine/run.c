@@ -170,6 +170,7 @@ void run_free(struct engine *e, struct run *r)
 	free(r->base_env);
 	breakpoints_free(r);
 	spaces_free(e, r);
+	way_back_free(r);
 	free(r->targets);
 	free(r->children.v);
 	json_free(r->params);
@@ -365,6 +366,8 @@ bool run_starts(const struct run *r)
 			return false;
 	if (r->state == RUN_CANCELING)
 		return r->phase == PHASE_HANDLERS;
+	if (r->state == RUN_ROLLING_BACK)
+		return way_back_runs(r);
 	if (r->state != RUN_RUNNING)
 		return false;
 	return !run_step_of(r) || !state_final(ENTITY_NODE, (int)run_step_of(r)->state);
@@ -403,7 +406,7 @@ void run_schedule(struct engine *e, struct run *r)
 	}
 }
 
-static struct node *handler_of(struct run *r, enum handler_kind kind)
+struct node *run_handler(struct run *r, enum handler_kind kind)
 {
 	for (size_t i = r->graph->nnodes - r->graph->nhandlers; i < r->graph->nnodes; i++)
 		if (r->nodes[i]->def->handler == kind)
@@ -415,14 +418,14 @@ static struct node *next_handler(struct run *r)
 {
 	static const enum handler_kind by_result[] = { HANDLER_NONE, HANDLER_SUCCESS, HANDLER_FAILURE,
 						       HANDLER_CANCEL };
-	struct node *n = handler_of(r, by_result[r->result]);
+	struct node *n = run_handler(r, by_result[r->result]);
 	if (n && n->state == NODE_PENDING)
 		return n;
-	n = handler_of(r, HANDLER_EXIT);
+	n = run_handler(r, HANDLER_EXIT);
 	return n && n->state == NODE_PENDING ? n : NULL;
 }
 
-static void finish(struct engine *e, struct run *r, const char *why)
+void run_finish(struct engine *e, struct run *r, const char *why)
 {
 	static const enum run_state states[] = { RUN_FAILED, RUN_SUCCEEDED, RUN_FAILED, RUN_CANCELED };
 	static const enum order_state orders[] = { ORDER_FAILED, ORDER_SUCCEEDED, ORDER_FAILED, ORDER_CANCELED };
@@ -510,13 +513,13 @@ static void settle_handlers(struct engine *e, struct run *r)
 	if (n)
 		node_consider(e, n);
 	else
-		finish(e, r, NULL);
+		run_finish(e, r, NULL);
 }
 
 void run_unprepared(struct engine *e, struct run *r, const char *why)
 {
 	r->result = RESULT_FAILED;
-	finish(e, r, why);
+	run_finish(e, r, why);
 }
 
 /* One that was skipped is not reached: it never completes. */
@@ -560,6 +563,10 @@ void run_settle(struct engine *e, struct run *r)
 {
 	if (r->state == RUN_PREPARING || r->state == RUN_PAUSED || r->state == RUN_FROZEN)
 		return;
+	if (r->state == RUN_ROLLING_BACK) {
+		way_back_settle(e, r);
+		return;
+	}
 	bool asks = r->phase == PHASE_MAIN && only_asks(r);
 	if (r->state == RUN_WAITING && asks)
 		return;

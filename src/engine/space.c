@@ -559,8 +559,9 @@ void spaces_load(struct engine *e, struct run *r)
 			continue;
 		load_newest(e, sp);
 		const struct space *holder = NULL;
-		/* A home of before: its folders were nobody's. */
-		if (r->state != RUN_PREPARING && sp->state == SPACE_WANTED)
+		/* A home of before: its folders were nobody's. And a folder that was given back is still there. */
+		bool folder = sp->kind == WORKSPACE_FOLDER && sp->state == SPACE_RELEASED;
+		if (folder || (r->state != RUN_PREPARING && sp->state == SPACE_WANTED))
 			sp->state = SPACE_HELD;
 		if (sp->state == SPACE_HELD && !state_final(ENTITY_RUN, (int)r->state))
 			(void)take_lease(e, sp, &holder);
@@ -574,6 +575,8 @@ enum err_code spaces_again(struct engine *e, struct run *r, struct err *err)
 		const struct space *holder = NULL;
 		if (sp->run != r || sp->stream != (int)i)
 			continue;
+		if (sp->state == SPACE_LEAVING)
+			return err_set(err, ERR_CONFLICT, _("the worktree %s is just being removed; ask again"), sp->path);
 		if (!take_lease(e, sp, &holder)) {
 			enum err_code code = err_set(err, ERR_CONFLICT, _("%s has the folder %s now"),
 						     id_text('r', holder->run->id).s, sp->path);

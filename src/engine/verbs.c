@@ -224,6 +224,8 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_DECIDE:
 	case VERB_RETRY:
 	case VERB_RESUME_FROM:
+	case VERB_ROLLBACK:
+	case VERB_FORK:
 	case VERB_PAUSE:
 	case VERB_FREEZE:
 	case VERB_RESUME:
@@ -368,7 +370,7 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason ? c->reason : "operator" };
 	if (fit == FIT_YES && c->verb == VERB_ACKNOWLEDGE)
 		return acknowledge(e, c->id, &n, err);
-	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM))
+	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM || c->verb == VERB_ROLLBACK))
 		return run_reset(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
 	if (fit == FIT_YES && (c->verb == VERB_SKIP || c->verb == VERB_MARK))
 		return run_mark(e, c, &n, err);
@@ -414,6 +416,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		return run_decide(e, r, c, err);
 	case VERB_RETRY:
 	case VERB_RESUME_FROM:
+	case VERB_ROLLBACK:
+	case VERB_FORK:
 	case VERB_SKIP:
 	case VERB_MARK:
 	case VERB_BREAK:

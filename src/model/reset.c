@@ -3,8 +3,8 @@
 
 #include <assert.h>
 
-static const char *const modes[] = { "retry", "resume_from", "only" };
-static const char *const verdicts[] = { "open", "kept", "rerun", "stale" };
+static const char *const modes[] = { "retry", "resume_from", "only", "rollback" };
+static const char *const verdicts[] = { "open", "kept", "rerun", "stale", "ineligible" };
 /* clang-format off */
 static const char *const whys[] = {
 	[WHY_NOTHING]    = "",
@@ -15,6 +15,9 @@ static const char *const whys[] = {
 	[WHY_HANDLER]    = N_("it runs at the end of every generation"),
 	[WHY_UNAFFECTED] = N_("nothing that it needs runs again"),
 	[WHY_NOT_RUN]    = N_("it has not run yet"),
+	[WHY_LATER]      = N_("it ended after the checkpoint"),
+	[WHY_THEN]       = N_("it had ended by the checkpoint"),
+	[WHY_FILES]      = N_("it wrote files after the point to which they go back"),
 };
 /* clang-format on */
 static_assert(COUNT(modes) == RESET_MODE_COUNT, "every mode has a name");
@@ -36,71 +39,137 @@ const char *reset_why_text(enum reset_why w)
 	return whys[w];
 }
 
-static void first_verdict(const struct graph_node *n, enum node_state state, struct reset_row *row)
+bool reset_reruns(enum reset_verdict v)
 {
-	*row = (struct reset_row){ VERDICT_KEPT, WHY_UNAFFECTED, -1 };
+	return v == VERDICT_RERUN || v == VERDICT_INELIGIBLE;
+}
+
+struct plan {
+	const struct graph *g;
+	const struct reset_question *q;
+	struct reset_row *rows;
+	int *queue; /* nodes whose dependents are to be looked at */
+	size_t n, at;
+	int busy;   /* one that is in the middle of its work and would have to begin anew, -1: none */
+};
+
+static void first_verdict(struct plan *p, int i)
+{
+	const struct graph_node *n = &p->g->nodes[i];
+	const struct reset_node *k = &p->q->nodes[i];
+	struct reset_row *row = &p->rows[i];
+	bool final = state_final(ENTITY_NODE, (int)k->state);
+	*row = (struct reset_row){ VERDICT_KEPT, p->q->mode == RESET_BACK ? WHY_THEN : WHY_UNAFFECTED, -1 };
 	if (n->handler != HANDLER_NONE)
-		*row = (struct reset_row){ state == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN, WHY_HANDLER, -1 };
-	else if (!state_final(ENTITY_NODE, (int)state) && state != NODE_RETRYING && state != NODE_WAITING)
+		*row = (struct reset_row){ k->now == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN, WHY_HANDLER, -1 };
+	else if (p->q->mode == RESET_BACK && !final && k->now != NODE_PENDING)
+		*row = (struct reset_row){ VERDICT_RERUN, WHY_LATER, -1 };
+	else if (!final && k->state != NODE_RETRYING && k->state != NODE_WAITING)
 		*row = (struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
 }
 
-/* Mark everything after what runs again, breadth first: each node and edge once. -1, or a node that is in the
- * middle of its work (a group or sub-workflow of a paused run) and would have to begin anew. */
-static int follow(const struct graph *g, const enum node_state *states, enum reset_mode mode,
-		   struct reset_row *rows, int *queue, size_t n)
+static void rerun(struct plan *p, int i, enum reset_verdict v, enum reset_why why)
 {
-	int busy = -1;
-	for (size_t i = 0; i < n; i++) {
-		const struct graph_node *from = &g->nodes[queue[i]];
-		for (size_t k = 0; k < from->nfeeds; k++) {
-			int to = from->feeds[k];
-			if (rows[to].verdict == VERDICT_OPEN && states[to] != NODE_PENDING)
-				busy = to;
-			if (rows[to].verdict != VERDICT_KEPT)
-				continue;
-			bool skipped = states[to] == NODE_SKIPPED;
-			rows[to].verdict = mode == RESET_ONLY && !skipped ? VERDICT_STALE : VERDICT_RERUN;
-			rows[to].why = skipped ? WHY_SKIPPED : WHY_AFTER;
-			rows[to].node = queue[i];
-			queue[n++] = to;
-		}
-	}
-	return busy;
+	p->rows[i] = (struct reset_row){ v, why, -1 };
+	p->queue[p->n++] = i;
 }
 
-enum err_code reset_plan(const struct graph *g, const enum node_state *states, enum reset_mode mode,
-			 const int *named, size_t nnamed, struct reset_row *ret, struct err *err)
+/* Mark everything after what runs again, breadth first: each node and edge once. */
+static void follow(struct plan *p)
 {
-	if (nnamed == 0 && mode != RESET_RETRY)
+	const struct reset_node *nodes = p->q->nodes;
+	for (; p->at < p->n; p->at++) {
+		const struct graph_node *from = &p->g->nodes[p->queue[p->at]];
+		for (size_t k = 0; k < from->nfeeds; k++) {
+			int to = from->feeds[k];
+			struct reset_row *row = &p->rows[to];
+			if (row->verdict == VERDICT_OPEN && nodes[to].now != NODE_PENDING)
+				p->busy = to;
+			if (row->verdict != VERDICT_KEPT)
+				continue;
+			bool skipped = nodes[to].state == NODE_SKIPPED;
+			row->verdict = p->q->mode == RESET_ONLY && !skipped ? VERDICT_STALE : VERDICT_RERUN;
+			row->why = skipped ? WHY_SKIPPED : WHY_AFTER;
+			row->node = p->queue[p->at];
+			p->queue[p->n++] = to;
+		}
+	}
+}
+
+/* What is named, and what failed: that would only fail the run again, so it goes along, unless just some of it
+ * was asked for. */
+static void begin(struct plan *p)
+{
+	const struct reset_question *q = p->q;
+	for (size_t i = 0; i < q->nnamed; i++)
+		if (p->rows[q->named[i]].verdict == VERDICT_KEPT)
+			rerun(p, q->named[i], VERDICT_RERUN, WHY_CHOSEN);
+	for (size_t i = 0; i < p->g->nnodes && (q->nnamed == 0 || q->mode == RESET_FROM); i++) {
+		enum node_state s = q->nodes[i].state;
+		/* A failure that the run got over is a result as others are. */
+		bool result = q->mode == RESET_BACK && !p->g->nodes[i].critical;
+		bool failed = s == NODE_CANCELED || (s == NODE_FAILED && !result);
+		if (p->rows[i].verdict == VERDICT_KEPT && failed)
+			rerun(p, (int)i, VERDICT_RERUN, WHY_FAILED);
+	}
+}
+
+/* Whether the workspace goes back to before this one. What failed elsewhere finds its files as they are. */
+static bool moves_files(const struct plan *p, int i)
+{
+	const struct reset_row *row = &p->rows[i];
+	bool failed_counts = p->q->mode == RESET_RETRY;
+	return row->verdict == VERDICT_RERUN && p->q->nodes[i].began > 0 &&
+	       (row->why == WHY_CHOSEN || row->why == WHY_AFTER || (row->why == WHY_FAILED && failed_counts));
+}
+
+/* Files go back to before the first of those; who wrote in the same workspace since cannot be kept, and what
+ * follows from it neither, which may lie in yet another workspace: until nothing changes. */
+static void go_back(struct plan *p, int64_t *points)
+{
+	bool more = true;
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < p->g->nnodes; i++) {
+			const struct reset_node *k = &p->q->nodes[i];
+			if (moves_files(p, (int)i) && k->began < points[k->space])
+				points[k->space] = k->began;
+		}
+		for (size_t i = 0; i < p->g->nnodes; i++) {
+			const struct reset_node *k = &p->q->nodes[i];
+			if (p->rows[i].verdict != VERDICT_KEPT || !k->wrote || k->ended <= points[k->space])
+				continue;
+			rerun(p, (int)i, VERDICT_INELIGIBLE, WHY_FILES);
+			more = true;
+		}
+		follow(p);
+	}
+}
+
+enum err_code reset_plan(const struct graph *g, const struct reset_question *q, struct reset_row *ret,
+			 int64_t *ret_points, struct err *err)
+{
+	if (q->nnamed == 0 && (q->mode == RESET_FROM || q->mode == RESET_ONLY))
 		return err_set(err, ERR_USAGE, _("name the node to start again from"));
-	int *queue = xcalloc(g->nnodes + 1, sizeof(*queue));
-	size_t n = 0;
+	struct plan p = { .g = g, .q = q, .rows = ret, .queue = xcalloc(g->nnodes + 1, sizeof(int)), .busy = -1 };
+	for (size_t i = 0; i < q->nspaces; i++)
+		ret_points[i] = RESET_STAYS;
 	for (size_t i = 0; i < g->nnodes; i++)
-		first_verdict(&g->nodes[i], states[i], &ret[i]);
-	for (size_t i = 0; i < nnamed; i++) {
-		struct reset_row *row = &ret[named[i]];
-		if (row->verdict != VERDICT_KEPT)
-			continue;
-		*row = (struct reset_row){ VERDICT_RERUN, WHY_CHOSEN, -1 };
-		queue[n++] = named[i];
-	}
-	/* What failed would only fail the run again, so it goes along, unless just some of it was asked for. */
-	for (size_t i = 0; i < g->nnodes && (nnamed == 0 || mode == RESET_FROM); i++) {
-		if (ret[i].verdict != VERDICT_KEPT || (states[i] != NODE_FAILED && states[i] != NODE_CANCELED))
-			continue;
-		ret[i] = (struct reset_row){ VERDICT_RERUN, WHY_FAILED, -1 };
-		queue[n++] = (int)i;
-	}
-	size_t started = n;
-	int busy = follow(g, states, mode, ret, queue, n);
-	free(queue);
-	if (started > 0 && busy >= 0 && mode != RESET_ONLY)
+		first_verdict(&p, (int)i);
+	begin(&p);
+	size_t started = p.n;
+	follow(&p);
+	if (q->files && q->mode != RESET_ONLY && q->mode != RESET_BACK)
+		go_back(&p, ret_points);
+	free(p.queue);
+	if (q->mode == RESET_BACK)
+		return ERR_OK;
+	if (started > 0 && p.busy >= 0 && q->mode != RESET_ONLY)
 		return err_set(err, ERR_CONFLICT,
 			       _("%s is in the middle of its work with what would run again; let it end first"),
-			       g->nodes[busy].name);
+			       g->nodes[p.busy].name);
 	if (started > 0)
 		return ERR_OK;
-	return err_set(err, ERR_CONFLICT, mode == RESET_RETRY ? _("no node of it has failed") :
-							       _("the node has not run yet; there is nothing to go back to"));
+	return err_set(err, ERR_CONFLICT, q->mode == RESET_RETRY ? _("no node of it has failed") :
+								  _("the node has not run yet; there is nothing to go back to"));
 }

@@ -98,8 +98,10 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 	static const enum verb verbs[] = { VERB_PAUSE,  VERB_PAUSE, VERB_RESUME, VERB_RESUME, VERB_RESUME, VERB_FREEZE,
 					   VERB_FREEZE, VERB_STEP,  VERB_STEP,   VERB_UNTIL,  VERB_RUN_PRIORITY,
 					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM,
+					   VERB_RESUME_FROM, VERB_ROLLBACK, VERB_ROLLBACK,
 					   VERB_SKIP, VERB_MARK, VERB_BREAK, VERB_BREAK, VERB_UNBREAK };
 	static const char *const names[] = { "n0", "n1", "n2", "n3", "nope" };
+	static const char *const points[] = { "start", "1", "2", "n0", "n1", "n2", "3" };
 	enum verb v = verbs[rng_below(&s->rng, COUNT(verbs))];
 	const char *node = names[rng_below(&s->rng, COUNT(names))];
 	id_t64 id = some_run(s, order);
@@ -108,13 +110,15 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 	bool either = rng_below(&s->rng, 2) == 1;
 	bool decides = v == VERB_SKIP || v == VERB_MARK;
 	bool named = decides || v == VERB_UNTIL || v == VERB_RESUME_FROM || ((v == VERB_STEP || v == VERB_RETRY) && either);
-	if (decides || v == VERB_CANCEL || v == VERB_RETRY || v == VERB_RESUME_FROM)
+	if (decides || v == VERB_CANCEL || v == VERB_RETRY || v == VERB_RESUME_FROM || v == VERB_ROLLBACK)
 		disturb(s, order);
 	static const char *const reached[] = { NULL, "succeeded", "failed", "running", "skipped", "retrying" };
 	struct breakpoint_spec at = { .node = either ? node : "*", .state = reached[rng_below(&s->rng, COUNT(reached))],
 				      .hits = 1 + (int)rng_below(&s->rng, 3) };
 	struct command c = { .verb = v, .id = id, .nodes = &node, .nnodes = named, .breakpoint = &at, .who = "operator", .reason = decides ? "simulated" : NULL,
-			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && either, .only = v == VERB_RESUME_FROM && either };
+			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && either, .only = v == VERB_RESUME_FROM && either,
+			     .checkpoint = points[rng_below(&s->rng, COUNT(points))],
+			     .keep_files = v == VERB_ROLLBACK && rng_below(&s->rng, 4) == 0, .restore = rng_below(&s->rng, 2) == 1 };
 	struct answer a = world_ask(s->w, &c);
 	s->refused += a.code != ERR_OK;
 	if (a.times > 1)

@@ -17,7 +17,7 @@ static void previews(enum verb v, id_t64 r, const char *node, bool only, const c
 	struct command c = { .verb = v, .id = r, .nodes = nodes, .nnodes = node ? 1 : 0, .only = only };
 	auto_str text = STR_INIT;
 	struct err err;
-	ck_assert_msg(engine_reset_preview(w->e, &c, preview, &text, &err) == ERR_OK, "%s", err.message);
+	ck_assert_msg(engine_reset_preview(w->e, &c, preview, NULL, &text, &err) == ERR_OK, "%s", err.message);
 	ck_assert_str_eq(str_text(&text), want);
 }
 

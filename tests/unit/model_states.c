@@ -106,6 +106,8 @@ static const struct { enum verb verb; const char *fits, *done; } verbs[] = {
 	{ VERB_STEP,     "paused", "succeeded" },
 	{ VERB_UNTIL,    "running paused", "" },
 	{ VERB_CANCEL,   "preparing running pausing paused frozen waiting canceling", "canceled" },
+	{ VERB_ROLLBACK, "paused succeeded failed canceled", "" },
+	{ VERB_FORK,     "running pausing paused frozen waiting succeeded failed canceled", "" },
 	{ VERB_ACKNOWLEDGE, "failed", "" },
 	{ VERB_RETRY,    "paused failed canceled", "" },
 	{ VERB_RESUME_FROM, "paused succeeded failed canceled", "" },

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Going back with the files: resume-from, rollback, and what is left of them when the engine dies at any of their
+ * steps. */
+#include "tests/unit/engine_world.h"
+#include "store/read.h"
+
+#include <stdio.h>
+
+/* Every try writes its own number, so what stands in the files says which tries they are of. */
+#define CHAIN                                                                                                   \
+	"nodes: {a: {run: took=1 writes=a out=v=1}, b: {run: took=1 writes=b, needs: a}, c: {run: took=1 writes=c, needs: b}}"
+
+static struct answer back(id_t64 r, const char *checkpoint)
+{
+	struct command c = { .verb = VERB_ROLLBACK, .id = r, .checkpoint = checkpoint, .who = "tester", .reason = "mend" };
+	return world_ask(w, &c);
+}
+
+static void roll_back(id_t64 r, const char *checkpoint)
+{
+	struct answer a = back(r, checkpoint);
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	for (int i = 0; i < 10000 && world_run(w, r).state == RUN_ROLLING_BACK; i++)
+		ck_assert(world_step(w, w->boot_ms + 60000));
+}
+
+static void files_are(id_t64 r, const char *want)
+{
+	auto_free char *path = xstrdup(world_run(w, r).workspace);
+	ck_assert_str_eq(world_files(w, path), want);
+}
+
+struct seen {
+	int events;
+	const char *type;
+	char reason[200], data[1000];
+};
+
+static void see(void *ctx, const struct event_row *ev)
+{
+	struct seen *s = ctx;
+	if (!str_eq(ev->type, s->type))
+		return;
+	s->events++;
+	(void)snprintf(s->reason, sizeof(s->reason), "%s", ev->reason ? ev->reason : "");
+	(void)snprintf(s->data, sizeof(s->data), "%s", ev->data ? ev->data : "");
+}
+
+static struct seen events(id_t64 r, const char *type)
+{
+	struct seen s = { .type = type };
+	int64_t last = 0;
+	struct event_filter f = { .run = r, .limit = 1000 };
+	ck_assert_int_eq(read_events(w->store, &f, see, &s, &last, NULL), ERR_OK);
+	return s;
+}
+
+START_TEST(rollback_restores_the_state_and_the_files)
+{
+	id_t64 r = run(CHAIN);
+	files_are(r, "a=1 b=2 c=3");
+	roll_back(r, "b");
+	is_run(r, RUN_PAUSED);
+	ck_assert_str_eq(world_run(w, r).reason, "rollback");
+	files_are(r, "a=1 b=2");
+	is_node(r, "a", NODE_SUCCEEDED);
+	is_node(r, "b", NODE_SUCCEEDED);
+	is_node(r, "c", NODE_PENDING);
+	ck_assert_int_eq(world_run(w, r).generation, 2);
+	ck_assert_int_eq(world_node(w, r, "b").generation, 1);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	files_are(r, "a=1 b=2 c=4");
+	started(r, "b", 1);
+	started(r, "c", 2);
+	ck_assert_int_eq(events(r, "run.protected").events, 1);
+	ck_assert_int_eq(events(r, "run.rolled_back").events, 1);
+}
+END_TEST
+
+START_TEST(rollback_to_the_start_runs_everything_again)
+{
+	id_t64 r = run(CHAIN);
+	roll_back(r, "start");
+	is_run(r, RUN_PAUSED);
+	files_are(r, "");
+	is_node(r, "a", NODE_PENDING);
+	verb(VERB_RESUME, r);
+	finish();
+	started(r, "a", 2);
+	files_are(r, "a=4 b=5 c=6");
+}
+END_TEST
+
+START_TEST(rollback_brings_back_what_a_later_generation_replaced)
+{
+	id_t64 r = run(CHAIN);
+	verb_node(VERB_RESUME_FROM, r, "a");
+	finish();
+	files_are(r, "a=4 b=5 c=6");
+	/* Checkpoint 2 is of b in the first generation. */
+	roll_back(r, "2");
+	files_are(r, "a=1 b=2");
+	ck_assert_int_eq(world_node(w, r, "a").generation, 3);
+	ck_assert_int_eq((int)world_node(w, r, "a").token, 1);
+	ck_assert_str_eq(world_node(w, r, "a").outputs, "{\"v\":\"1\"}");
+	is_node(r, "c", NODE_PENDING);
+	world_restart(w);
+	/* And from there to the other one. */
+	roll_back(r, "5");
+	files_are(r, "a=4 b=5");
+	/* By its name: what it is now. */
+	roll_back(r, "a");
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+}
+END_TEST
+
+START_TEST(rollback_needs_a_checkpoint_that_is_there)
+{
+	id_t64 r = run("nodes: {a: {run: took=1}, b: {run: exit=1, needs: a}}");
+	ck_assert_int_eq(back(r, "9").code, ERR_NOT_FOUND);
+	ck_assert_int_eq(back(r, "b").code, ERR_NOT_FOUND);
+	ck_assert_int_eq(back(r, "nope").code, ERR_NOT_FOUND);
+	ck_assert_int_eq(back(r, NULL).code, ERR_USAGE);
+	is_run(r, RUN_FAILED);
+	id_t64 l = begin("nodes: {a: {run: took=1000}}");
+	ck_assert_int_eq(back(l, "start").code, ERR_CONFLICT);
+	finish();
+}
+END_TEST
+
+START_TEST(rollback_of_a_failed_run_goes_on_well)
+{
+	id_t64 r = run("nodes: {a: {run: took=1 writes=a}, b: {run: exit=1 fails=1 writes=a writes=x, needs: a}}");
+	is_run(r, RUN_FAILED);
+	files_are(r, "a=2 x=2");
+	roll_back(r, "a");
+	files_are(r, "a=1");
+	is_node(r, "b", NODE_PENDING);
+	is_order(world_run(w, r).order, ORDER_RUNNING);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+}
+END_TEST
+
+START_TEST(rollback_is_refused_when_the_present_cannot_be_protected)
+{
+	id_t64 r = run(CHAIN);
+	w->fail_job = 1;
+	roll_back(r, "a");
+	is_run(r, RUN_SUCCEEDED);
+	files_are(r, "a=1 b=2 c=3");
+	ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 0);
+	ck_assert_int_eq(events(r, "run.rollback_undone").events, 1);
+	ck_assert_int_eq(world_run(w, r).generation, 1);
+	roll_back(r, "a");
+	is_run(r, RUN_PAUSED);
+	files_are(r, "a=1");
+}
+END_TEST
+
+START_TEST(a_restore_that_fails_puts_the_present_back)
+{
+	id_t64 r = run(CHAIN);
+	ck_assert_int_eq(back(r, "a").code, ERR_OK);
+	while (w->njobs_done[SPACE_PROTECT] == 0)
+		ck_assert(world_step(w, w->boot_ms + 1000));
+	w->fail_job = 1;
+	world_run_ms(w, 1000);
+	is_run(r, RUN_SUCCEEDED);
+	files_are(r, "a=1 b=2 c=3");
+	ck_assert_int_eq(events(r, "run.rollback_failed").events, 1);
+}
+END_TEST
+
+/* The engine dies after so many turns of a rollback: it is finished, or was never begun. */
+START_TEST(rollback_survives_a_crash_at_any_moment)
+{
+	w->trace = getenv("TRACE") != NULL;
+	id_t64 r = run("health: {run: took=1}\n" CHAIN);
+	ck_assert_int_eq(back(r, "b").code, ERR_OK);
+	for (int i = 0; i < _i; i++)
+		(void)world_step(w, w->boot_ms + 60000);
+	world_restart(w);
+	for (int i = 0; i < 10000 && world_run(w, r).state == RUN_ROLLING_BACK; i++)
+		ck_assert(world_step(w, w->boot_ms + 60000));
+	if (world_run(w, r).state == RUN_SUCCEEDED) {
+		files_are(r, "a=1 b=2 c=3");
+		ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 0);
+		roll_back(r, "b");
+	}
+	is_run(r, RUN_PAUSED);
+	files_are(r, "a=1 b=2");
+	is_node(r, "c", NODE_PENDING);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "b", 1);
+	started(r, "c", 2);
+}
+END_TEST
+
+START_TEST(the_health_command_runs_after_a_rollback_alone)
+{
+	id_t64 r = run("health: {run: took=5 exit=1}\n" CHAIN);
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "health", 0);
+	roll_back(r, "a");
+	started(r, "health", 1);
+	is_run(r, RUN_PAUSED);
+	ck_assert_str_eq(world_run(w, r).reason, "health_failed");
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "health", 1);
+}
+END_TEST
+
+START_TEST(resume_from_takes_the_files_along)
+{
+	id_t64 r = run(CHAIN);
+	verb_node(VERB_RESUME_FROM, r, "b");
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	files_are(r, "a=1 b=4 c=5");
+	ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 1);
+	const char *nodes[] = { "b" };
+	struct command c = { .verb = VERB_RESUME_FROM, .id = r, .nodes = nodes, .nnodes = 1, .keep_files = true };
+	ck_assert_int_eq(world_ask(w, &c).code, ERR_OK);
+	finish();
+	ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 1);
+	started(r, "b", 3);
+}
+END_TEST
+
+START_TEST(retry_leaves_the_files_unless_asked)
+{
+	const char *yaml = "nodes: {a: {run: took=1 writes=a}, b: {run: exit=1 fails=2 writes=x, needs: a}}";
+	id_t64 r = run(yaml);
+	files_are(r, "a=1 x=2");
+	verb(VERB_RETRY, r);
+	finish();
+	ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 0);
+	struct command c = { .verb = VERB_RETRY, .id = r, .restore = true };
+	ck_assert_int_eq(world_ask(w, &c).code, ERR_OK);
+	finish();
+	ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 1);
+	is_run(r, RUN_SUCCEEDED);
+}
+END_TEST
+
+static void preview(void *ctx, const struct reset_preview *p)
+{
+	str_addf(ctx, "%s %s; ", p->node, p->verdict);
+}
+
+static void preview_files(void *ctx, const struct reset_files *f)
+{
+	str_addf(ctx, "%s: %s", f->stream, f->to ? world_snapshot_text(w, f->to) : f->why);
+}
+
+static void previews(enum verb v, id_t64 r, const char *what, const char *want)
+{
+	const char *nodes[] = { what };
+	struct command c = { .verb = v, .id = r, .nodes = nodes, .nnodes = v == VERB_ROLLBACK ? 0 : 1, .checkpoint = what };
+	auto_str text = STR_INIT;
+	struct err err;
+	ck_assert_msg(engine_reset_preview(w->e, &c, preview, preview_files, &text, &err) == ERR_OK, "%s", err.message);
+	ck_assert_str_eq(str_text(&text), want);
+}
+
+START_TEST(who_wrote_since_cannot_be_kept)
+{
+	/* a, then b and c beside each other; c ends after b began, in the same workspace. */
+	id_t64 r = run("nodes: {a: {run: took=1 writes=a}, b: {run: took=5 writes=b, needs: a}, "
+		       "c: {run: took=50 writes=c, needs: a}, d: {run: took=1, needs: c}}");
+	previews(VERB_RESUME_FROM, r, "b", "a kept; b rerun; c ineligible; d rerun; main: a=1");
+	verb_node(VERB_RESUME_FROM, r, "b");
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "a", 1);
+	started(r, "c", 2);
+	started(r, "d", 2);
+}
+END_TEST
+
+START_TEST(the_preview_of_a_rollback_says_what_stays)
+{
+	id_t64 r = run(CHAIN);
+	previews(VERB_ROLLBACK, r, "b", "a kept; b kept; c rerun; main: a=1 b=2");
+	previews(VERB_ROLLBACK, r, "start", "a rerun; b rerun; c rerun; main: ");
+}
+END_TEST
+
+START_TEST(instances_come_back_with_their_group)
+{
+	id_t64 r = run("nodes: {m: {matrix: {x: [1, 2]}, run: took=5 writes=m}, n: {run: took=1 writes=n, needs: m}}");
+	is_run(r, RUN_SUCCEEDED);
+	verb_node(VERB_RESUME_FROM, r, "m");
+	finish();
+	started(r, "m[1]", 2);
+	roll_back(r, "m"); /* of the second expansion */
+	is_node(r, "m[2]", NODE_SUCCEEDED);
+	roll_back(r, "3"); /* the group in the first one */
+	is_node(r, "m", NODE_SUCCEEDED);
+	world_restart(w);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "m[1]", 2);
+	started(r, "n", 3);
+	/* To the first instance: the other one runs again. */
+	roll_back(r, "1");
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	ck_assert_int_eq(world_started(w, r, "m[1]") + world_started(w, r, "m[2]"), 5);
+}
+END_TEST
+
+START_TEST(a_sub_workflow_in_its_middle_ends_with_a_rollback)
+{
+	world_file(w, "child.yaml", "nodes: {x: {run: took=10 writes=x}, y: {run: took=100, needs: x}, z: {run: took=100, needs: y}}");
+	id_t64 r = begin("nodes: {a: {run: took=1 writes=a}, s: {workflow: child.yaml, needs: a}}");
+	world_run_ms(w, 60);
+	verb(VERB_PAUSE, r);
+	world_run_ms(w, 1000);
+	is_run(r, RUN_PAUSED);
+	id_t64 child = world_node(w, r, "s").child;
+	roll_back(r, "a");
+	is_run(r, RUN_PAUSED);
+	is_run(child, RUN_CANCELED);
+	is_node(r, "s", NODE_PENDING);
+	files_are(r, "a=1");
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("engine_rollback");
+	TCase *t = tcase_create("rollback");
+	tcase_set_timeout(t, 30);
+	tcase_add_checked_fixture(t, setup, teardown_sound);
+	tcase_add_test(t, rollback_restores_the_state_and_the_files);
+	tcase_add_test(t, rollback_to_the_start_runs_everything_again);
+	tcase_add_test(t, rollback_brings_back_what_a_later_generation_replaced);
+	tcase_add_test(t, rollback_needs_a_checkpoint_that_is_there);
+	tcase_add_test(t, rollback_of_a_failed_run_goes_on_well);
+	tcase_add_test(t, rollback_is_refused_when_the_present_cannot_be_protected);
+	tcase_add_test(t, a_restore_that_fails_puts_the_present_back);
+	tcase_add_loop_test(t, rollback_survives_a_crash_at_any_moment, 0, 12);
+	tcase_add_test(t, the_health_command_runs_after_a_rollback_alone);
+	tcase_add_test(t, resume_from_takes_the_files_along);
+	tcase_add_test(t, retry_leaves_the_files_unless_asked);
+	tcase_add_test(t, who_wrote_since_cannot_be_kept);
+	tcase_add_test(t, the_preview_of_a_rollback_says_what_stays);
+	tcase_add_test(t, instances_come_back_with_their_group);
+	tcase_add_test(t, a_sub_workflow_in_its_middle_ends_with_a_rollback);
+	suite_add_tcase(s, t);
+	return run_suite(s);
+}
