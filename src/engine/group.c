@@ -168,6 +168,8 @@ static enum err_code expand_matrix(struct engine *e, struct node *g, const struc
 	return code;
 }
 
+static void close_group(struct engine *e, struct node *g);
+
 void group_start(struct engine *e, struct node *g)
 {
 	struct scope_ctx ctx = { e, g, g->run, NULL, 0 };
@@ -188,6 +190,9 @@ void group_start(struct engine *e, struct node *g)
 	for (int i = 0; i < g->ninstances; i++)
 		if (g->run->nodes[g->first_instance + i]->state == NODE_PENDING)
 			node_consider(e, g->run->nodes[g->first_instance + i]);
+	/* A way back may have left only what is done. */
+	if (g->state == NODE_RUNNING && g->instances_done == g->ninstances)
+		close_group(e, g);
 }
 
 /* The outputs of all instances: each name with the list of its values, in the order of the instances. */
