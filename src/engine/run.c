@@ -551,7 +551,7 @@ static void settle_pause(struct engine *e, struct run *r)
 /* Nothing goes on before somebody decides. A group whose instances wait only waits, too. */
 static bool only_asks(const struct run *r)
 {
-	if (r->counts[NODE_WAITING] == 0 || r->ready.n + r->own.n > 0 || r->parked > 0 || r->steps > 0)
+	if (r->counts[NODE_WAITING] == 0 || r->ready.n + r->own.n > 0 || r->parked + r->snapping > 0 || r->steps > 0)
 		return false;
 	int running = r->counts[NODE_RUNNING] + r->counts[NODE_RETRYING] + r->counts[NODE_VALIDATING];
 	for (size_t i = 0; i < r->graph->nnodes && running > 0; i++)
