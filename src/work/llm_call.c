@@ -283,6 +283,16 @@ static void take_headers(struct exchange *x)
 		text_add_safe(&t->request_id, id, MIN(strlen(id), (size_t)REQUEST_ID_MAX), SAFE_PLAIN, false);
 }
 
+/* Servers that are asked by their makers' clients may say themselves whether asking again is of use. */
+static void heed_server(struct exchange *x)
+{
+	const char *should = answer_header(x->curl, "x-should-retry");
+	if (should && str_eq(should, "false"))
+		x->t->again = false;
+	else if (should && str_eq(should, "true") && !str_eq(x->t->status, "spend_limit"))
+		x->t->again = true;
+}
+
 static void conclude(struct exchange *x, CURLcode rc)
 {
 	struct llm_try *t = x->t;
@@ -294,6 +304,7 @@ static void conclude(struct exchange *x, CURLcode rc)
 		auto_str type = STR_INIT, message = STR_INIT;
 		llm_decode_error(str_text(&x->error_body), x->error_body.len, &type, &message);
 		llm_judge_status(t, &type, &message);
+		heed_server(x);
 	} else if (rc != CURLE_OK && !t->answer.complete && !t->answer.failed && !t->answer.too_large) {
 		/* A connection that breaks after the end was said did no harm. */
 		judge_transport(x, rc);

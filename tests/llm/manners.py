@@ -125,6 +125,8 @@ def refusals():
     bad("quota", 1, "You exceeded your current quota", None)
     for scenario in ("408-once", "409-once", "429-once"):
         good(scenario, tries=2)
+    good("400-should", tries=2)
+    bad("529-should-not", 1, "status 529", False)
     for scenario in ("529-twice", "500-twice"):
         good(scenario, tries=3)
     bad("echo-key", 1, "bad key ", None)

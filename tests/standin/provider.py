@@ -242,6 +242,8 @@ SCENARIOS = {
     "429-tomorrow": refuse(429, {"Retry-After": "86400"}),
     "529-twice": refuse(529, times=2),
     "500-twice": refuse(500, times=2),
+    "400-should": refuse(400, {"x-should-retry": "true"}, times=1),
+    "529-should-not": refuse(529, {"x-should-retry": "false"}),
     "spend-400": refuse(400, kind="invalid_request_error", message="enforced_spend_limit_reached: raise the limit"),
     "spend-429": refuse(429, kind="rate_limit_error", message="enforced_spend_limit_reached"),
     "quota": refuse(429, kind="insufficient_quota", message="You exceeded your current quota"),
@@ -432,8 +434,8 @@ def complaint(protocol, body, headers):
             return "max_tokens: Field required"
         if not headers.get("anthropic-version"):
             return "anthropic-version: header is required"
-        if not headers.get("x-api-key"):
-            return "x-api-key: header is required"
+        if not headers.get("x-api-key") and not headers.get("Authorization", "").startswith("Bearer "):
+            return "x-api-key: header is required"  # newer clients say Bearer
     return None
 
 
