@@ -24,6 +24,17 @@ static bool uses_arguments(const char *script)
 	return strstr(script, "$1") || strstr(script, "${1") || strstr(script, "$@") || strstr(script, "$*");
 }
 
+/* Words that begin a script but name no program. */
+static bool is_shell_word(const char *word, size_t len)
+{
+	static const char *const words[] = { "case", "cd", "command", "env", "exec", "export", "for", "if", "nice", "set",
+					     "time", "timeout", "until", "while" };
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strlen(words[i]) == len && memcmp(words[i], word, len) == 0)
+			return true;
+	return false;
+}
+
 static void write_script(struct jw *w, const struct node_agent *agent, const char *name)
 {
 	auto_str words = STR_INIT, script = STR_INIT;
@@ -70,6 +81,8 @@ static char *program_name(const struct node_agent *agent)
 	size_t len = strcspn(text, " \t\n"), from = len;
 	while (from > 0 && text[from - 1] != '/')
 		from--;
+	if (is_shell_word(text, len))
+		return xstrdup(agent_adapter_name(agent->adapter));
 	for (size_t i = from; i < len; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-", text[i]))
 			return xstrdup(agent_adapter_name(agent->adapter));

@@ -494,6 +494,42 @@ START_TEST(a_time_limit_is_the_agents)
 }
 END_TEST
 
+/* Without a worker, which would tell everybody: pawl-agent hands the signal on, and reads what the agent still
+ * has to say. */
+START_TEST(a_signal_goes_to_all_of_the_agent)
+{
+	auto_free char *stream = fixture("claude-success.jsonl"), *spec = engine_path(&e, "spec.json");
+	auto_free char *out = engine_path(&e, "out"), *program = xasprintf("%s/pawl-agent", libexec);
+	auto_free char *script = xasprintf("trap 'cat %s; exit 0' TERM; sh -c 'trap \"echo too > %s/child; exit 0\" TERM;"
+					   "echo $$ > %s/pid; while :; do sleep 0.02; done' & wait; wait", stream, e.home,
+					   e.home);
+	auto_str json = STR_INIT;
+	struct jw w = jw_begin(&json);
+	jw_obj(&w, NULL);
+	jw_str(&w, "adapter", "claude");
+	jw_arr(&w, "argv");
+	jw_str(&w, NULL, "sh");
+	jw_str(&w, NULL, "-c");
+	jw_str(&w, NULL, script);
+	jw_end_arr(&w);
+	jw_end_obj(&w);
+	ck_assert_int_eq(fs_write(spec, json.p, json.len, 0600, NULL), ERR_OK);
+	auto_free char *command = xasprintf("PAWL_OUTPUT=%s exec %s < %s > %s", out, program, spec, "/dev/null");
+	const char *argv[] = { "sh", "-c", command, NULL };
+	pid_t pid;
+	int status;
+	ck_assert_int_eq(posix_spawnp(&pid, "sh", NULL, NULL, (char *const *)(uintptr_t)argv, environ), 0);
+	(void)read_pid(&e, "pid");
+	ck_assert_int_eq(kill(pid, SIGTERM), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", (unsigned int)status);
+	wait_for_file(&e, "child");
+	auto_free char *bytes = NULL;
+	ck_assert_int_eq(fs_read(out, MIB, &bytes, NULL, NULL), ERR_OK);
+	ck_assert_ptr_nonnull(strstr(bytes, "\"text\":\"A semicolon is missing."));
+}
+END_TEST
+
 /* What an agent left in the background holds its pipes open; the step ends with the agent. */
 START_TEST(a_process_left_behind_does_not_hold_the_step)
 {
@@ -526,6 +562,7 @@ int main(void)
 	tcase_add_test(t, a_canceled_agent_leaves_what_it_did);
 	tcase_add_test(t, a_killed_one_leaves_its_last_report);
 	tcase_add_test(t, a_time_limit_is_the_agents);
+	tcase_add_test(t, a_signal_goes_to_all_of_the_agent);
 	tcase_add_test(t, a_process_left_behind_does_not_hold_the_step);
 	suite_add_tcase(s, t);
 	return run_suite(s);
