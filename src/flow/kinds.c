@@ -69,7 +69,7 @@ static const struct flow_key node_rows[] = {
 	{ "on_crash", node_on_crash, .kinds = TRIES, .shared = true },
 	{ "resources", node_resources },
 	{ "limits", node_limits, .kinds = RUN | AGENT, .shared = true },
-	{ "outputs", node_outputs, .kinds = ITERATES },
+	{ "outputs", node_outputs, .kinds = RUN | AGENT },
 };
 static const struct flow_key param_rows[] = {
 	{ "type", param_type },

@@ -234,20 +234,32 @@ static int compare_refs(const void *a, const void *b)
 	return x->named != y->named ? (x->named < y->named ? -1 : 1) : x->v->line - y->v->line;
 }
 
+/* What work of a kind gives besides what it declares. */
+/* clang-format off */
+static const struct { enum node_kind kind; const char *name; } given_outputs[] = {
+	{ NODE_HTTP, "status" }, { NODE_HTTP, "content_type" }, { NODE_HTTP, "location" }, { NODE_HTTP, "etag" },
+	{ NODE_HTTP, "error" }, { NODE_HTTP, "retry_after_ms" },
+	{ NODE_AGENT, "text" }, { NODE_AGENT, "structured" }, { NODE_AGENT, "session_id" }, { NODE_AGENT, "model" },
+	{ NODE_AGENT, "cost_usd" }, { NODE_AGENT, "input_tokens" }, { NODE_AGENT, "output_tokens" },
+	{ NODE_AGENT, "total_tokens" }, { NODE_AGENT, "turns" }, { NODE_AGENT, "tool_calls" },
+	{ NODE_LLM, "text" }, { NODE_LLM, "json" }, { NODE_LLM, "provider" }, { NODE_LLM, "model" }, { NODE_LLM, "stop" },
+};
+/* clang-format on */
+
 /* The outputs that a node is known to give; none when it may give any. */
 static size_t outputs_of(const struct graph_node *n, const char **names, size_t max)
 {
-	/* What every request gives, besides what is taken from the answer. */
-	static const char *const of_http[] = { "status", "content_type", "location", "etag", "error",
-					       "retry_after_ms" };
 	const struct graph_node *work = n->kind == NODE_GROUP ? n->group.body : n;
 	size_t count = 0;
+	if (work->kind == NODE_AGENT && !work->noutputs)
+		return 0; /* it may write what it likes */
 	for (size_t i = 0; i < work->noutputs && count < max; i++)
 		names[count++] = work->outputs[i];
 	for (size_t i = 0; work->kind == NODE_HTTP && i < work->http.noutputs && count < max; i++)
 		names[count++] = work->http.outputs[i].name;
-	for (size_t i = 0; work->kind == NODE_HTTP && i < COUNT(of_http) && count < max; i++)
-		names[count++] = of_http[i];
+	for (size_t i = 0; i < COUNT(given_outputs) && count < max; i++)
+		if (given_outputs[i].kind == work->kind && !(str_eq(given_outputs[i].name, "json") && !work->llm.schema_json))
+			names[count++] = given_outputs[i].name;
 	return count;
 }
 

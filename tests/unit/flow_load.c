@@ -151,7 +151,9 @@ static const struct { const char *text, *says; } rows[] = {
 	{ LL "prompt: p}}}", "who is asked?" }, { LL "providers: c}}}\n" CC, "what is asked?" }, { LL "providers: [c, c], prompt: p}}}\n" CC, "'c' is named twice" }, { LL "providers: [], prompt: p}}}", "1 to 32 providers" },
 	{ LL "providers: c, prompt: p}}}\nproviders: {c: {type: ollama}}", "which model? write model: here, or with the provider 'c'" }, { LL "providers: c, prompt: p, temperature: 3}}}\n" CC, "a number from 0 to 2" },
 	{ LL "providers: c, prompt: p, schema: [1]}}}\n" CC, "a map of keys and values is wanted" }, { LL "providers: c, prompt: p, schema: {type: strin}}}}\n" CC, "nodes.a.llm.schema: " }, { LL "providers: c, prompt: p, max_tokens: 0}}}\n" CC, "whole number from 1" },
-	{ "nodes: {a: {llm: hello}}", "a call of a model is a map" },
+	{ "nodes: {a: {llm: hello}}", "a call of a model is a map" }, { LL "providers: c, prompt: p}, outputs: [x]}}\n" CC, "'outputs' belongs to a node with run:, agent:; this one has llm:" },
+	{ LL "providers: c, prompt: p}}, b: {run: x, needs: a, when: nodes.a.outputs.txt}}\n" CC, "'a' declares no output 'txt'; did you mean 'text'?" },
+	{ LL "providers: c, prompt: p}}, b: {run: x, needs: a, when: nodes.a.outputs.json}}\n" CC, "'a' declares no output 'json'" },
 	/* approvals */
 	{ "nodes: {a: {approval: {}}}", "what is the question?" }, { "nodes: {a: {approval: ''}}", "the question is empty" }, { AP "choices: [go]}}}", "'go' is not one of: continue, retry, skip, redirect, abort" }, { AP "choices: []}}}", "the list is empty; without it there are" },
 	{ AP "choices: [skip, skip]}}}", "'skip' is named twice" }, { AP "choices: [redirect]}}}", "redirect to where?" }, { AP "choices: [skip], to: [b]}, needs: b}, b: {run: x}}", "redirect is not among the choices" },
@@ -409,6 +411,8 @@ START_TEST(agents_models_and_people)
 		"    verify_skip: [L3]\n    loop: {base: 4, bonus: 1}\n    budget: {wall: 1h, iteration: 10m, tokens_per_iteration: 5, iterations: 4, cost: 5 USD}\n"
 		"  try: {agent: {command: [\"${{ params.model }}\"], adapter: codex, prompt: x, prompt_via: file, max_stdout: 5, tool_calls: false}, workstream: docs}\n"
 		"  say: {agent: {command: 'A=1 ./mine', prompt: x}, workstream: lane, matrix: {n: [1]}, loop: {strategy: ralph, signals: END}}\n"
+		"  told: {agent: {command: mine, prompt: x}, outputs: [mark]}\n"
+		"  uses: {run: x, needs: [told, plan], when: nodes.told.outputs.mark == nodes.told.outputs.text && nodes.plan.outputs.json}\n"
 		"  own: {run: x, verify: [{run: y}], loop: {strategy: custom, run: [./judge]}}\n"
 		"  ask: {needs: fix, approval: {ask: \"Ship ${{ run.id }}?\", roles: [operator], timeout: 4h, on_timeout: skip, to: plan}}\n"
 		"  ship: {needs: ask, publish: {to: git, message: m, mode: best_effort}}\n"
