@@ -155,6 +155,9 @@ struct llm_run {
 	enum error_class class;              /* CLASS_NONE: success */
 	struct str message;
 	int64_t retry_after_ms, began_ms, duration_ms;
+	/* Keeps what is known until now, for whoever ends this program by force; NULL: nobody does. */
+	void (*keep)(const struct llm_run *r);
+	int64_t kept_us; /* when it was called last, of the monotonic clock */
 };
 
 /* Ask until there is an answer that fits, or nobody is left. */

@@ -29,6 +29,6 @@ tests_fuzz_fuzz_llm_LDFLAGS = -fsanitize=fuzzer
 endif
 
 # A real pawl-llm against a server that has every manner, good and bad.
-TESTS += tests/llm/manners.py tests/llm/clients.sh
-dist_check_SCRIPTS += tests/llm/manners.py tests/llm/clients.sh
+TESTS += tests/llm/manners.py tests/llm/engine.py tests/llm/clients.sh
+dist_check_SCRIPTS += tests/llm/manners.py tests/llm/engine.py tests/llm/clients.sh
 EXTRA_DIST += tests/llm/lib.py tests/llm/clients.mjs tests/standin/provider.py

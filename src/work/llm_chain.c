@@ -19,6 +19,7 @@
 #define LINE_SHOWN (4 * KIB) /* a longer line goes to the log in pieces */
 #define SLICE_MS 50          /* how soon a signal is seen while waiting */
 #define WARNINGS_MAX 100
+#define KEEP_US 1000000      /* while an answer comes, what it used is kept so often */
 
 /* ---- telling ---- */
 
@@ -79,9 +80,18 @@ static void write_lines(struct llm_run *r, bool all)
 	str_cut(s, s->len - n);
 }
 
+static void keep(struct llm_run *r)
+{
+	r->kept_us = clock_mono_us();
+	if (r->keep)
+		r->keep(r);
+}
+
 static void show(void *ctx, const char *text, size_t len)
 {
 	struct llm_run *r = ctx;
+	if (clock_mono_us() - r->kept_us > KEEP_US)
+		keep(r);
 	redact_feed(r->out, text, len, &r->line);
 	write_lines(r, false);
 }
@@ -147,7 +157,9 @@ static struct llm_try *add_try(struct llm_run *r, const struct llm_provider *p, 
 {
 	GROW(r->tries, r->ntries, r->captries);
 	struct llm_try *t = &r->tries[r->ntries++];
-	*t = (struct llm_try){ .provider = p, .number = number };
+	*t = (struct llm_try){ .provider = p, .number = number, .status = "running", .class = CLASS_INTERRUPTED,
+			       .price = { .micro_usd = PRICE_UNKNOWN } };
+	llm_answer_init(&t->answer);
 	return t;
 }
 
@@ -158,6 +170,7 @@ static struct llm_try *try_once(struct llm_run *r, const struct llm_provider *p,
 	llm_call(r->caller, r->spec, talk, r->stopped, show, r, t);
 	end_showing(r);
 	note_usage(r, t);
+	keep(r);
 	if (t->answer.odd)
 		llm_warn(r, _("warning: %s sent %zu events that are not understood; they were passed over"), p->name,
 			 t->answer.odd);
@@ -407,12 +420,15 @@ void llm_chain(struct llm_run *r)
 	auto_str problems = STR_INIT;
 	int64_t began = clock_mono_us();
 	r->began_ms = clock_wall_ms();
+	r->class = CLASS_INTERRUPTED; /* for who reads what is kept on the way */
 	ssize_t index = ask_chain(r, &first, 0);
 	if (index >= 0) {
 		take_answer(r, index, &problems);
 		if (problems.len)
 			repair(r, &problems);
 	}
+	if (r->class == CLASS_INTERRUPTED)
+		r->class = CLASS_NONE;
 	if (r->class == CLASS_PROVIDER) {
 		auto_str reasons = STR_INIT;
 		str_addf(&reasons, _("no provider answered: %s"), str_text(&r->message));

@@ -69,22 +69,27 @@ static void write_file(struct llm_run *r, const char *end, const struct str *tex
 		llm_warn(r, _("warning: %s"), err.message);
 }
 
+/* By rename, so that there is always a whole one. */
 static bool write_output(const struct str *text)
 {
 	const char *path = getenv("PAWL_OUTPUT");
-	if (!path)
+	struct err err;
+	if (!path || fs_write(path, text->p, text->len, 0600, &err) == ERR_OK)
 		return true;
-	FILE *f = fopen(path, "we");
-	bool good = f && fwrite(text->p, 1, text->len, f) == text->len;
-	good = (!f || fclose(f) == 0) && good;
-	if (!good)
-		(void)fprintf(stderr, "pawl-llm: %s: %s\n", path, strerror(errno));
-	return good;
+	(void)fprintf(stderr, "pawl-llm: %s\n", err.message);
+	return false;
+}
+
+static void keep_output(const struct llm_run *r)
+{
+	auto_str text = STR_INIT;
+	llm_output(r, &text);
+	(void)write_output(&text);
 }
 
 static bool ask(const struct llm_spec *s)
 {
-	struct llm_run r = { .spec = s, .stopped = &stopped };
+	struct llm_run r = { .spec = s, .stopped = &stopped, .keep = keep_output };
 	auto_str prompt = STR_INIT, whole = STR_INIT, output = STR_INIT;
 	auto_prices *prices = read_prices(&r);
 	r.prices = prices;
