@@ -162,6 +162,13 @@ const struct read_counts *counts_now(struct api *a);
 /* Give a command to the engine; the answer is what the reply concerns. */
 void command_start(struct request *r, struct command *c);
 
+/* ---- compare.c ---- */
+/* "A", "I.A" or "G.I.A" as generation, iteration, attempt; -1: the newest. */
+enum err_code attempt_numbers(const char *text, int ret[3], struct err *err) MUST_CHECK;
+
+/* ---- shell.c ---- */
+enum err_code show_shell(struct request *r, struct jw *w, id_t64 run, struct err *err) MUST_CHECK;
+
 /* ---- breakpoints.c ---- */
 enum err_code show_breakpoints(struct api *a, struct jw *w, const char *key, id_t64 run, struct err *err);
 
@@ -216,6 +223,9 @@ ROUTE(api_node_verb);
 ROUTE(api_breakpoints);
 ROUTE(api_why);
 ROUTE(api_compare);
+ROUTE(api_shell);
+ROUTE(api_shell_renew);
+ROUTE(api_shell_end);
 ROUTE(api_break);
 ROUTE(api_unbreak);
 ROUTE(api_nodes);

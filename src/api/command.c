@@ -8,12 +8,14 @@
 #include <string.h>
 
 /* What an accepted command answers with. */
-enum answer { ANSWER_ORDER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS };
+enum answer { ANSWER_ORDER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS, ANSWER_SHELL };
 
 static enum answer answer_of(const struct request *r)
 {
 	if (r->route->verb == VERB_BREAK || r->route->verb == VERB_UNBREAK)
 		return ANSWER_BREAKPOINTS;
+	if (r->route->verb == VERB_SHELL || r->route->verb == VERB_SHELL_RENEW)
+		return ANSWER_SHELL;
 	switch (verb_entity(r->route->verb)) {
 	case ENTITY_RUN:
 		return ANSWER_RUN;
@@ -46,6 +48,9 @@ static enum err_code write_answer(struct request *r, id_t64 id, struct err *err)
 		break;
 	case ANSWER_QUEUE:
 		code = api_queue_stats(r, err);
+		break;
+	case ANSWER_SHELL:
+		code = show_shell(r, &w, id, err);
 		break;
 	case ANSWER_BREAKPOINTS:
 		code = show_breakpoints(r->api, &w, NULL, id, err);

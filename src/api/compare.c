@@ -62,7 +62,7 @@ static void free_compare(struct job *j)
 /* ---- which two ---- */
 
 /* "3", "1.3" or "2.1.3": attempt, iteration and attempt, generation and both. */
-static enum err_code parse_attempt(const char *text, int *ret, struct err *err)
+enum err_code attempt_numbers(const char *text, int ret[3], struct err *err)
 {
 	int v[3], n = 0;
 	const char *p = text;
@@ -153,7 +153,7 @@ static enum err_code choose_b(struct request *r, struct compare *c, struct err *
 	struct search s = { .bad = true };
 	enum err_code code;
 	if (text) {
-		code = parse_attempt(text, v, err);
+		code = attempt_numbers(text, v, err);
 		return code ? code : read_attempt(r->api->store, c->b.run, c->b.idx, v[0], v[1], v[2], &c->b.at, err);
 	}
 	code = search(r->api, c->b.run, c->b.idx, &s, err);
@@ -182,7 +182,7 @@ static enum err_code choose_a(struct request *r, struct compare *c, struct err *
 		if (!code && run)
 			code = node_find(r->api, c->a.run, c->node, &c->a.idx, err);
 		if (!code)
-			code = parse_attempt(slash ? slash + 1 : text, v, err);
+			code = attempt_numbers(slash ? slash + 1 : text, v, err);
 		return code ? code : read_attempt(r->api->store, c->a.run, c->a.idx, v[0], v[1], v[2], &c->a.at, err);
 	}
 	code = search(r->api, c->a.run, c->a.idx, &s, err);

@@ -25,6 +25,7 @@ libapi_a_SOURCES = \
 	src/api/routes.c \
 	src/api/runs.c \
 	src/api/server.c src/api/server.h \
+	src/api/shell.c \
 	src/api/show.c \
 	src/api/show_node.c \
 	src/api/status.c \

@@ -24,6 +24,7 @@ libcli_a_SOURCES = \
 	src/cli/out.c \
 	src/cli/queue.c \
 	src/cli/runs.c \
+	src/cli/shell.c \
 	src/cli/show.c \
 	src/cli/signals.c \
 	src/cli/status.c \

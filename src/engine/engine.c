@@ -265,6 +265,7 @@ static void forget_memory(struct engine *e)
 	size_t at = 0;
 	struct run *r;
 	space_forget(e);
+	holds_free(e);
 	free_dead(e); /* they are in the map, too, when a turn was left open */
 	while ((r = map_next(&e->runs, &at)))
 		r->dead = true;

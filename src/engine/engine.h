@@ -85,6 +85,8 @@ struct breakpoint_spec {
 /* From {"node", "when": {"state", "class", "output"}, "hits"}; the texts are those of `v`. */
 enum err_code breakpoint_read(const struct json *v, struct breakpoint_spec *ret, struct err *err) MUST_CHECK;
 
+#define HOLD_LEASE_MS 60000 /* a hold that is not renewed ends after so long */
+
 struct submission {
 	const char *source;        /* text of the workflow, or NULL … */
 	const struct hash *hash;   /* … and the hash of one that is stored */
@@ -117,7 +119,10 @@ struct command {
 	bool only;                 /* resume_from: just these nodes; what came after becomes stale */
 	int priority;
 	const struct breakpoint_spec *breakpoint; /* break */
-	int number;                /* unbreak: which; 0: all */
+	int number;                /* unbreak: which, 0: all; shell_renew, shell_end: the hold */
+	int64_t token;             /* shell: the attempt, 0: none */
+	enum shell_outcome { SHELL_LEAVE, SHELL_RETRY, SHELL_DONE } outcome; /* shell_end: what then */
+	int exit_code;             /* shell_end: of the shell, -1: not known */
 	const struct json *outputs; /* mark: an object of strings, or NULL */
 	int choice;                /* decide: enum approval_choice */
 	const char *role, *target, *feedback; /* decide; may be NULL */
@@ -271,6 +276,8 @@ struct stand {
 	const char *const *secrets; /* NULL-terminated; may be NULL */
 	int64_t memory_bytes, cpu_s, file_bytes; /* 0: no limit */
 	int open_files, processes;
+	const char *const *argv;    /* what it ran, NULL-terminated; NULL: not known */
+	const char *script;         /* given to argv; may be NULL */
 };
 /* `a` may be NULL: the node as it is. */
 enum err_code engine_stand(struct engine *e, id_t64 run, const char *node, const struct attempt_row *a,

@@ -277,6 +277,7 @@ struct engine {
 	struct run **dead;
 	size_t ndead, capdead;
 	struct smap resources;
+	struct map holds; /* run → struct hold */
 	struct smap leases; /* path → struct space: folders that one run has for itself */
 	uint64_t space_epoch; /* jobs of an earlier one are nobody's */
 	int jobs, stale_jobs; /* handed out; those of an earlier epoch */
@@ -417,6 +418,7 @@ void spaces_load(struct engine *e, struct run *r); /* as stored */
 void spaces_free(struct engine *e, struct run *r);
 /* It ended: folders are free for others, worktrees go. */
 void spaces_release(struct engine *e, struct run *r);
+void spaces_wake(struct engine *e); /* a folder is free: runs that wait for it may take it */
 /* Folders of a run that ended and is reopened: ERR_CONFLICT when somebody has one now. */
 enum err_code spaces_again(struct engine *e, struct run *r, struct err *err) MUST_CHECK;
 /* Finish the releases that the last engine did not. */
@@ -456,6 +458,7 @@ struct expr_scope node_scope(struct scope_ctx *ctx);
 void step_start(struct engine *e, struct node *n, struct worker *w);
 void step_result(struct engine *e, struct node *n, const struct step_result *r);
 void step_interrupted(struct engine *e, struct node *n, const char *why);
+enum err_code step_prepare(struct engine *e, const struct node *n, struct step_build *b, struct err *err);
 /* Where a step stands, without what it does: environment, folder, limits, secrets. */
 enum err_code step_surroundings(struct engine *e, const struct node *n, struct step_build *b, struct err *err);
 /* Path of the log of an attempt; yours. */
@@ -560,6 +563,18 @@ void breakpoint_stop(struct engine *e, struct run *r);
 /* The end of its output is looked at, even if it succeeds. */
 bool breakpoint_wants_tail(const struct node *n);
 void breakpoint_tail(struct node *n, const char *tail); /* NULL: there is none */
+
+/* ---- hold.c: somebody stands in an attempt ---- */
+enum err_code hold_begin(struct engine *e, const struct command *c, const struct note *n, struct err *err);
+enum err_code hold_renew(struct engine *e, const struct command *c, struct err *err);
+/* While it is lifted, it keeps nothing from happening. */
+enum err_code hold_lift(struct engine *e, const struct command *c, bool lifted, struct err *err);
+void hold_end(struct engine *e, const struct command *c, const struct note *n);
+/* ERR_CONFLICT when the verb would start something in a run that is held. */
+enum err_code hold_refuses(struct engine *e, const struct command *c, struct err *err);
+id_t64 hold_of_folder(const struct engine *e, const char *folder); /* the run; 0: nobody stands there */
+enum err_code holds_load(struct engine *e, struct err *err);
+void holds_free(struct engine *e);
 
 /* ---- why.c ---- */
 /* A run to look at: one that ended is read for it, and forgotten by run_look_done(). */

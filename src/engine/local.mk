@@ -11,6 +11,7 @@ libengine_a_SOURCES = \
 	src/engine/fsck_memory.c \
 	src/engine/fsck_points.c \
 	src/engine/group.c \
+	src/engine/hold.c \
 	src/engine/host.c src/engine/host.h \
 	src/engine/mark.c \
 	src/engine/node.c \
@@ -57,7 +58,9 @@ tests_unit_engine_fsck_SOURCES = tests/unit/engine_fsck.c tests/unit/engine_worl
 tests_unit_engine_fsck_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 
 # ---- steering by nodes ----
-STEER_TESTS = tests/unit/engine_why
+STEER_TESTS = tests/unit/engine_why tests/unit/engine_hold
+tests_unit_engine_hold_SOURCES = tests/unit/engine_hold.c tests/unit/engine_world.h
+tests_unit_engine_hold_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 check_PROGRAMS += $(STEER_TESTS)
 TESTS += $(STEER_TESTS)
 tests_unit_engine_why_SOURCES = tests/unit/engine_why.c tests/unit/engine_world.h

@@ -557,6 +557,8 @@ enum err_code recover(struct engine *e, struct err *err)
 	}
 	struct load l = { .e = e };
 	enum err_code code = load_all(&l, err);
+	if (!code)
+		code = holds_load(e, err);
 	if (!code) {
 		char text[24];
 		(void)snprintf(text, sizeof(text), "%lld", (long long)e->epoch);

@@ -161,6 +161,8 @@ static bool take_lease(struct engine *e, struct space *sp, const struct space **
 	auto_free char *real = e->io->real_path(e->io_ctx, sp->path);
 	const char *key = real ? real : sp->path;
 	struct space *holder = smap_get(&e->leases, key);
+	if (!holder && hold_of_folder(e, key) && hold_of_folder(e, key) != top(sp->run)->id)
+		return false; /* somebody stands in it with a shell */
 	if (holder && top(holder->run) == top(sp->run))
 		return true; /* of the same tree of runs */
 	*ret_holder = holder;
@@ -179,7 +181,7 @@ static void give_lease(struct engine *e, struct space *sp)
 	free(TAKE(sp->lease));
 }
 
-static void wake_waiting(struct engine *e)
+void spaces_wake(struct engine *e)
 {
 	size_t at = 0;
 	struct run *r;
@@ -367,7 +369,9 @@ static void tell_waiting(struct engine *e, struct space *sp, const struct space 
 		return;
 	sp->waiting = true;
 	free(r->reason);
-	r->reason = xasprintf(_("waits for the folder %s, which %s has"), sp->path, id_text('r', holder->run->id).s);
+	r->reason = holder ? xasprintf(_("waits for the folder %s, which %s has"), sp->path,
+				       id_text('r', holder->run->id).s) :
+			     xasprintf(_("waits for the folder %s, in which somebody stands with a shell"), sp->path);
 	run_store(e, r);
 	run_event(e, r, "run.waiting_for_folder", &(struct note){ .actor = ACTOR_ENGINE, .reason = r->reason });
 }
@@ -458,7 +462,7 @@ void spaces_release(struct engine *e, struct run *r)
 		memcpy(j->tree, sp->tree, sizeof(j->tree));
 	}
 	if (woke)
-		wake_waiting(e);
+		spaces_wake(e);
 }
 
 static void add_leaving(void *ctx, const struct workspace_row *w)

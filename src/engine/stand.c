@@ -9,14 +9,21 @@ static enum err_code give(struct engine *e, struct node *n, void (*fn)(void *ctx
 {
 	struct step_build b = { .texts = NULL };
 	enum err_code code = step_surroundings(e, n, &b, err);
+	struct step_build whole = { .texts = NULL };
+	struct err why;
+	/* What it ran cannot always be had: an output that it names may be gone. It can be stood in all the same. */
+	bool known = !code && !node_is_own(n) && step_prepare(e, n, &whole, &why) == ERR_OK;
 	if (!code) {
 		const struct step_spec *s = &b.spec;
 		struct stand stand = { .cwd = s->cwd, .env = b.env, .nenv = b.nenv, .secrets = s->secrets,
 				       .memory_bytes = s->memory_bytes, .cpu_s = s->cpu_s,
 				       .file_bytes = s->file_bytes, .open_files = s->open_files,
-				       .processes = s->processes };
+				       .processes = s->processes,
+				       .argv = known ? whole.spec.argv : NULL,
+				       .script = known ? whole.spec.script : NULL };
 		fn(ctx, &stand);
 	}
+	step_build_done(&whole);
 	step_build_done(&b);
 	return code;
 }

@@ -184,7 +184,7 @@ enum err_code step_surroundings(struct engine *e, const struct node *n, struct s
 	return code;
 }
 
-static enum err_code build_step(struct engine *e, const struct node *n, struct step_build *b, struct err *err)
+enum err_code step_prepare(struct engine *e, const struct node *n, struct step_build *b, struct err *err)
 {
 	struct scope_ctx ctx = { e, n, n->run, b, 0 };
 	struct expr_scope scope = node_scope(&ctx);
@@ -219,7 +219,7 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 	if (!n->started_ms)
 		n->started_ms = e->now.wall_ms;
 	struct err err;
-	enum err_code code = build_step(e, n, b, &err);
+	enum err_code code = step_prepare(e, n, b, &err);
 	if (code) {
 		n->attempt--;
 		n->token = previous;

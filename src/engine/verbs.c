@@ -238,6 +238,9 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_MARK:
 	case VERB_BREAK:
 	case VERB_UNBREAK:
+	case VERB_SHELL:
+	case VERB_SHELL_RENEW:
+	case VERB_SHELL_END:
 	case VERB_QUEUE_PAUSE:
 	case VERB_QUEUE_RESUME:
 	case VERB_COUNT:
@@ -355,6 +358,27 @@ static void go_on(struct engine *e, struct run *r, const struct note *n)
 }
 
 static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
+			      struct err *err);
+
+/* The end of a shell, and what is to become of the node; what cannot be leaves the hold as it is. */
+static enum err_code end_shell(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
+			       struct err *err)
+{
+	const char *reason = c->reason ? c->reason : "a shell";
+	struct command then = { .verb = c->outcome == SHELL_RETRY ? VERB_RETRY : VERB_MARK, .id = c->id,
+				.nodes = c->nodes, .nnodes = c->nnodes, .outputs = c->outputs, .who = c->who,
+				.reason = reason };
+	enum err_code code = hold_lift(e, c, true, err);
+	if (!code && c->outcome != SHELL_LEAVE)
+		code = run_verb(e, &then, ret_state, ret_note, err);
+	if (!code)
+		hold_end(e, c, &(struct note){ .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason });
+	else
+		(void)hold_lift(e, c, false, NULL);
+	return code;
+}
+
+static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
 			      struct err *err)
 {
 	struct run *r = map_get(&e->runs, (uint64_t)c->id);
@@ -368,6 +392,15 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	int state = r && !r->dead ? (int)r->state : (int)row.state;
 	enum verb_fit fit = verb_fits(c->verb, state);
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason ? c->reason : "operator" };
+	if (fit == FIT_YES && c->verb == VERB_SHELL)
+		return hold_begin(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
+	if (c->verb == VERB_SHELL_RENEW)
+		return hold_renew(e, c, err);
+	if (c->verb == VERB_SHELL_END)
+		return end_shell(e, c, ret_state, ret_note, err);
+	enum err_code held = fit == FIT_NO ? ERR_OK : hold_refuses(e, c, err);
+	if (held)
+		return held;
 	if (fit == FIT_YES && c->verb == VERB_ACKNOWLEDGE)
 		return acknowledge(e, c->id, &n, err);
 	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM || c->verb == VERB_ROLLBACK))
@@ -422,6 +455,9 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_MARK:
 	case VERB_BREAK:
 	case VERB_UNBREAK:
+	case VERB_SHELL:
+	case VERB_SHELL_RENEW:
+	case VERB_SHELL_END:
 		break; /* done above: they also fit runs that have ended */
 	case VERB_SUBMIT:
 	case VERB_ACKNOWLEDGE:

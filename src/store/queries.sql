@@ -453,6 +453,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT(run, number) DO UPDATE SET until_ms = excluded.until_ms, ended_ms = excluded.ended_ms,
 	exit_code = excluded.exit_code, outcome = excluded.outcome
 
+-- HOLDS_OPEN: who stands somewhere, at start, from an index that holds only those (scan)
+SELECT run, number, idx, token, who, began_ms, until_ms, ended_ms, exit_code, outcome FROM hold WHERE ended_ms = 0
+
 -- HOLDS_OF: who stood or stands in attempts of a run
 SELECT run, number, idx, token, who, began_ms, until_ms, ended_ms, exit_code, outcome FROM hold WHERE run = ?1
 ORDER BY number

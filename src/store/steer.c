@@ -67,11 +67,9 @@ void store_hold_put(struct store *st, const struct hold_row *h)
 	stmt_run(st, s);
 }
 
-enum err_code store_holds_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct hold_row *h),
-			     void *ctx, struct err *err)
+static enum err_code each_hold(struct store *st, sqlite3_stmt *s, void (*fn)(void *ctx, const struct hold_row *h),
+			       void *ctx, struct err *err)
 {
-	auto_stmt *s = stmt_get(st, STMT_HOLDS_OF);
-	stmt_bind(s, "i", run);
 	enum err_code code = ERR_OK;
 	while (stmt_row(st, s, &code, err)) {
 		struct hold_row h = { .run = col_int(s, 0),
@@ -87,6 +85,21 @@ enum err_code store_holds_of(struct store *st, id_t64 run, void (*fn)(void *ctx,
 		fn(ctx, &h);
 	}
 	return code;
+}
+
+enum err_code store_holds_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct hold_row *h),
+			     void *ctx, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_HOLDS_OF);
+	stmt_bind(s, "i", run);
+	return each_hold(st, s, fn, ctx, err);
+}
+
+enum err_code store_holds_open(struct store *st, void (*fn)(void *ctx, const struct hold_row *h), void *ctx,
+			       struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_HOLDS_OPEN);
+	return each_hold(st, s, fn, ctx, err);
 }
 
 enum err_code store_node_generations(struct store *st, id_t64 run, int idx,

@@ -43,4 +43,7 @@ void store_hold_put(struct store *st, const struct hold_row *h);
 enum err_code store_holds_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct hold_row *h),
 			     void *ctx, struct err *err) MUST_CHECK;
 
+enum err_code store_holds_open(struct store *st, void (*fn)(void *ctx, const struct hold_row *h), void *ctx,
+			       struct err *err) MUST_CHECK;
+
 #endif

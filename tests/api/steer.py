@@ -3,6 +3,7 @@
 """Steering a run by its nodes: skip and mark."""
 
 import json
+import os
 
 import engine
 from engine import Engine, wait
@@ -158,6 +159,38 @@ def test_compare():
     e.get(f"/v1/runs/{run}/nodes/t/compare?a=x", 400)
     e.get(f"/v1/runs/{run}/nodes/t/compare?a=1.1.1.1", 400)
     e.get(f"/v1/runs/{run}/nodes/zz/compare", 404)
+
+
+def test_shell():
+    run = e.finish(e.submit(FAILS)["id"])
+    at = f"/v1/runs/{run}/nodes/b/shell"
+    r = e.post(at, {"reason": "look"}).json
+    assert r["attempt"] == "1.1.1" and r["state"] == "failed" and r["env"]["PAWL_NODE"] == "b", r
+    assert r["script"] == "exit 3" and os.path.isdir(r["cwd"]) and r["limits"]["cpu_s"] == 0
+    assert "stands in a node" in e.post(at, {}, 409)["message"]
+    e.post(f"/v1/runs/{run}/retry", {}, 409)
+    later = e.post(at + "/renew", {"hold": r["hold"]}).json
+    assert later["until_ms"] >= r["until_ms"]
+    e.post(at + "/renew", {"hold": 99}, 404)
+    e.post(at + "/end", {"hold": r["hold"], "outcome": "dance"}, 400)
+    e.post(at + "/end", {"hold": r["hold"], "exit_code": 256}, 400)
+    assert e.stop() == 0
+    e.start()
+    e.post(f"/v1/runs/{run}/retry", {}, 409)  # it is still held
+    e.post(at + "/end", {"hold": r["hold"], "outcome": "done", "exit_code": 0, "outputs": {"v": "9"}})
+    state(run, "succeeded")
+    assert e.get(f"/v1/runs/{run}/nodes/b")["outputs"] == {"v": "9"}
+    told = [x["type"] for x in e.get(f"/v1/events?run={run}&type=node.shell")["items"]]
+    assert told == ["node.shell", "node.shell_ended"], told
+    e.post(f"/v1/runs/{run}/nodes/b/shell", {"attempt": "7.7.7"}, 404)
+    r = e.post(f"/v1/runs/{run}/nodes/c/shell", {"attempt": "2.1.1"}).json
+    assert r["env"]["V"] == "9"
+    e.post(f"/v1/runs/{run}/nodes/c/shell/end", {"hold": r["hold"]})
+    live = e.run_of(e.submit(engine.NEVER)["id"])
+    wait(lambda: e.get(f"/v1/runs/{live}")["current"], "the step runs")
+    e.post(f"/v1/runs/{live}/nodes/only/shell", {}, 409)
+    e.post(f"/v1/runs/{live}/cancel")
+    assert e.post("/v1/fsck")["ok"]
 
 
 engine.main(globals())

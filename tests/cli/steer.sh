@@ -60,6 +60,41 @@ says '"op":"remove"' '"text":"broken"'
 run 2 diff "$flaky" t 1 2 3
 run 2 diff "$flaky" t nonsense
 
+# ---- standing where a node stood ----
+cat >"$tmp/stand.yaml" <<'X'
+name: stand
+params: {key: {type: string, secret: true, required: true}}
+env: {COLOUR: blue}
+nodes:
+  t: {run: '[ "$COLOUR" = green ] || [ -e mended ]', env: {SHAPE: round}, limits: {open_files: 77}}
+X
+run 1 run "$tmp/stand.yaml" -p key=hush --json
+stand=$(first_id)
+workspace=$(json workspace)
+run 0 exec "$stand/t" -- sh -c 'pwd; echo "$COLOUR $SHAPE $PARAM_KEY $PAWL_NODE $PAWL_ATTEMPT"; ulimit -n'
+says "^$workspace\$" '^blue round hush t 1$' '^77$'
+run 9 exec "$stand" t -- sh -c 'exit 9'
+run 143 exec "$stand/t" -- sh -c 'kill $$'
+run 127 exec "$stand/t" -- /nonexistent/program
+run 2 exec "$stand/t"
+run 4 exec "$stand/nothing" -- true
+run 0 events --run "$stand" --type node.shell --json
+says '"type":"node.shell_ended".*"outcome":"leave","exit_code":9'
+grep -q hush "$tmp/out" && fail "a secret is in the events"
+SHELL=/bin/sh "$pawl" shell "$stand" --then retry -q <<'X' >"$tmp/out" 2>"$tmp/err" || fail "pawl shell"
+touch mended
+exit 3
+X
+says 'running|succeeded'
+until_says '"state":"succeeded"' show "$stand" --json
+run 0 events --run "$stand" --type node.shell_ended --json
+says '"outcome":"retry","exit_code":3'
+run 2 shell "$stand" t --then dance
+run 5 shell "$stand"
+complains 'no node of .* has failed'
+run 0 resume-from "$stand" t
+until_says '"state":"succeeded"' show "$stand" --json
+
 # ---- breakpoints, several targets, the first failure ----
 cat >"$tmp/chain.yaml" <<'X'
 name: chain

@@ -94,6 +94,7 @@ CREATE TABLE hold (
 	outcome TEXT,               -- leave, retry, done, lost
 	PRIMARY KEY (run, number)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX hold_open ON hold(run) WHERE ended_ms = 0;
 
 -- What succeeded before this can be gone back to, too, but for its files.
 INSERT INTO checkpoint(run, number, stream, idx, generation, iteration, seq, at_ms, tree, why_not, nleft)
