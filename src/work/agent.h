@@ -6,7 +6,8 @@
  *   agent_stream.c  from bytes to lines to the adapter's row
  *   agent_claude.c  agent_codex.c   one adapter each: what a line means
  *   agent_record.c  what is known so far: tokens, tool calls, texts, and the transcript
- *   agent_report.c  the kept result and the report, as JSON
+ *   agent_usage.c   what it used and what that cost, as JSON
+ *   agent_report.c  class and message, the kept result and the report, as JSON
  *
  * The spec, one JSON object on stdin (+ must be there):
  *
@@ -127,6 +128,7 @@ struct agent {
 	struct str final_text, structured;
 	bool final_is_result; /* said by the result, not just the last message */
 	int64_t turns, api_ms, cost_micro_usd; /* as the program says; UNKNOWN */
+	int64_t priced_micro_usd; /* by the price table, when the program does not say; UNKNOWN */
 	int64_t messages, retries, denials;
 	struct agent_uses by_message, by_model;
 	struct agent_tokens summed; /* the program's own sum without models */
@@ -194,7 +196,7 @@ int64_t agent_micro_usd(const struct json *v, const char *key);
 void agent_tokens_max(struct agent_tokens *t, const struct agent_tokens *other); /* each the larger one */
 void agent_tokens_add(struct agent_tokens *t, const struct agent_tokens *other);
 int64_t agent_tokens_sum(const struct agent_tokens *t); /* UNKNOWN when none is known */
-/* All of the tokens so far, and what they cost if the program says so. */
+/* All of the tokens so far, and what they cost: as the program says, else by the price table once it was asked. */
 struct agent_tokens agent_total(const struct agent *a, int64_t *ret_cost_micro_usd);
 /* "12.3k in (10k cached), 840 out, 3 turns, $0.0123"; nothing when nothing is known. */
 void agent_add_usage(const struct agent *a, struct str *s);
@@ -205,9 +207,13 @@ void agent_add_usage(const struct agent *a, struct str *s);
 struct agent_kept {
 	struct redactor *redactor; /* owned */
 	struct str bytes;          /* may be more than `max`: cut when it is written */
+	struct str tail;           /* the last ones, not masked yet */
 	int64_t size, max;         /* size: of all that came */
 };
 void agent_keep(struct agent_kept *k, const char *bytes, size_t len);
+/* The last 50 lines, but no more than `max` bytes of whole lines, masked. */
+void agent_tail(const struct agent_kept *k, const struct redact_set *secrets, size_t max, struct str *ret);
+void agent_kept_done(struct agent_kept *k);
 
 struct agent_end {
 	bool ended;       /* false: a result written while it runs */
@@ -218,12 +224,17 @@ struct agent_end {
 	enum error_class class; /* CLASS_NONE: success */
 	struct str message;     /* a sentence when not */
 	const char *last_stderr; /* line; may be NULL */
+	struct str out_tail, err_tail; /* last lines of a failure */
 	bool result_lost, stream_lost; /* these files could not be written */
 };
 
 /* Class and message of the end, from the exit status and what the program said. */
 void agent_judge(const struct agent *a, const struct agent_spec *spec, struct agent_end *end);
 
+/* A number, or null for UNKNOWN. */
+void agent_write_count(struct jw *w, const char *key, int64_t n);
+/* The model as the program tells it, or else as its command does; NULL: unknown. */
+const char *agent_main_model(const struct agent *a, const struct agent_spec *spec);
 /* The rows of usage, a list: one a model, with what it cost by the program, or else by the price table. */
 void agent_add_usage_rows(struct agent *a, const struct agent_spec *spec, const struct agent_end *end, struct str *json);
 /* The kept result. */

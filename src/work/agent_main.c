@@ -26,6 +26,7 @@
 #define RESULT_US (30 * INT64_C(1000000)) /* between two results while it runs */
 #define LINGER_US (500 * INT64_C(1000))   /* the agent ended, but somebody holds its pipes open */
 #define STDERR_LINE_MAX 300
+#define TAIL_MAX (8 * KIB)
 #define EXIT_SPAWN 127
 
 extern char **environ;
@@ -517,12 +518,16 @@ static void conclude(struct session *s)
 	s->end.duration_ms = (s->ended_us - s->began_us) / 1000;
 	s->end.last_stderr = str_text(&s->last_err);
 	agent_judge(&s->agent, &s->spec, &s->end);
-	show_usage(s, INT64_MAX - USAGE_US);
+	if (s->end.class != CLASS_NONE) {
+		agent_tail(&s->out, s->secrets, TAIL_MAX, &s->end.out_tail);
+		agent_tail(&s->err_kept, s->secrets, TAIL_MAX, &s->end.err_tail);
+	}
 	if (s->agent.row->structured && s->end.class == CLASS_NONE)
 		agent_sayf(&s->agent, MARK_NOTE, "%s", _("the agent succeeded"));
 	else if (s->end.class != CLASS_NONE)
 		agent_say(&s->agent, MARK_ERROR, s->end.message.p, s->end.message.len);
 	write_end(s);
+	show_usage(s, INT64_MAX - USAGE_US); /* with the price */
 	flush_log(s);
 	auto_str rest = STR_INIT;
 	redact_flush(s->log_redactor, &rest);
@@ -541,13 +546,13 @@ static void close_session(struct session *s)
 	close_fd(&s->out_fd);
 	close_fd(&s->err_fd);
 	close_fd(&s->signals);
-	redactor_free(s->out.redactor);
-	redactor_free(s->err_kept.redactor);
+	agent_kept_done(&s->out);
+	agent_kept_done(&s->err_kept);
+	str_done(&s->end.out_tail);
+	str_done(&s->end.err_tail);
 	redactor_free(s->stream_redactor);
 	redactor_free(s->log_redactor);
 	redact_set_free(s->secrets);
-	str_done(&s->out.bytes);
-	str_done(&s->err_kept.bytes);
 	str_done(&s->end.message);
 	str_done(&s->last_err);
 	str_done(&s->err_line);

@@ -23,7 +23,7 @@
 void agent_init(struct agent *a, enum agent_adapter adapter)
 {
 	*a = (struct agent){ .row = agent_adapter_for(adapter), .turns = UNKNOWN, .api_ms = UNKNOWN,
-			     .cost_micro_usd = UNKNOWN, .summed = NO_TOKENS };
+			     .cost_micro_usd = UNKNOWN, .priced_micro_usd = UNKNOWN, .summed = NO_TOKENS };
 }
 
 static void uses_done(struct agent_uses *uses)
@@ -324,7 +324,9 @@ struct agent_tokens agent_total(const struct agent *a, int64_t *ret_cost_micro_u
 		sum = sum_of(&a->by_message, &none);
 		agent_tokens_max(&sum, &a->summed);
 	}
-	*ret_cost_micro_usd = a->cost_micro_usd != UNKNOWN ? a->cost_micro_usd : by_model;
+	*ret_cost_micro_usd = a->cost_micro_usd != UNKNOWN ? a->cost_micro_usd :
+			      by_model != UNKNOWN	   ? by_model :
+							     a->priced_micro_usd;
 	return sum;
 }
 

@@ -3,15 +3,15 @@
 #include "work/agent.h"
 
 #include "base/clock.h"
-#include "base/fs.h"
 #include "base/utf8.h"
-#include "model/price.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define RESULT_FORMAT 1
 #define MESSAGE_MAX 900
+#define TAIL_BYTES (32 * KIB)
+#define TAIL_LINES 50
 #define RESULT_FINAL_MAX MIB /* of the final text in the kept result */
 
 /* ---- class and message ---- */
@@ -70,165 +70,6 @@ void agent_judge(const struct agent *a, const struct agent_spec *spec, struct ag
 		str_cut(&end->message, utf8_floor(end->message.p, MESSAGE_MAX));
 }
 
-/* ---- usage ---- */
-
-static void write_count(struct jw *w, const char *key, int64_t n)
-{
-	if (n == UNKNOWN)
-		jw_null(w, key);
-	else
-		jw_int(w, key, n);
-}
-
-struct usage_rows {
-	const struct agent *a;
-	const struct agent_spec *spec;
-	const struct agent_end *end;
-	struct price_table *prices; /* NULL: none */
-	struct str unpriced;        /* models without a price */
-	struct jw w;
-};
-
-static void price_row(struct usage_rows *u, const char *model, const struct agent_tokens *t, int64_t *cost,
-		      const char **ret_version)
-{
-	const char *provider = u->a->row->provider;
-	struct token_counts counts = { .input = t->input, .output = t->output, .cache_read = t->cache_read,
-				       .cache_write_5m = t->cache_write, .cache_write_1h = UNKNOWN };
-	*ret_version = NULL;
-	if (*cost != UNKNOWN)
-		return;
-	struct price p = { .micro_usd = PRICE_UNKNOWN };
-	if (model)
-		p = price_of(u->prices, provider, provider, model, &counts, u->end->began_ms);
-	if (p.micro_usd == PRICE_UNKNOWN) {
-		str_addf(&u->unpriced, "%s%s", u->unpriced.len ? ", " : "", model ? model : _("a model that it did not name"));
-		return;
-	}
-	*cost = p.micro_usd;
-	*ret_version = p.version;
-}
-
-static void write_row(struct usage_rows *u, const char *model, const struct agent_tokens *t, int64_t cost)
-{
-	const char *version;
-	struct jw *w = &u->w;
-	price_row(u, model, t, &cost, &version);
-	jw_obj(w, NULL);
-	jw_str(w, "provider", u->a->row->provider);
-	jw_str(w, "model", model);
-	write_count(w, "input", t->input);
-	write_count(w, "output", t->output);
-	write_count(w, "cache_read", t->cache_read);
-	write_count(w, "cache_write", t->cache_write);
-	write_count(w, "total", t->input == UNKNOWN || t->output == UNKNOWN ? UNKNOWN : agent_tokens_sum(t));
-	write_count(w, "cost_micro_usd", cost);
-	jw_str(w, "price_version", version);
-	jw_str(w, "status", u->a->api_failed ? "error" : "ok");
-	jw_null(w, "http_status");
-	jw_int(w, "retry_count", u->a->retries);
-	jw_int(w, "latency_ms", u->a->api_ms != UNKNOWN ? u->a->api_ms : u->end->duration_ms);
-	jw_int(w, "at_ms", u->end->began_ms + u->end->duration_ms);
-	jw_end_obj(w);
-}
-
-/* -m X, --model X or --model=X among the words of the command: for programs that do not tell. */
-static const char *model_in_argv(const struct agent_spec *spec)
-{
-	for (size_t i = 1; i < spec->nargv; i++) {
-		if (str_starts(spec->argv[i], "--model="))
-			return spec->argv[i] + strlen("--model=");
-		if ((str_eq(spec->argv[i], "--model") || str_eq(spec->argv[i], "-m")) && i + 1 < spec->nargv)
-			return spec->argv[i + 1];
-	}
-	return NULL;
-}
-
-static const char *main_model(const struct agent *a, const struct agent_spec *spec)
-{
-	return a->model ? a->model : model_in_argv(spec);
-}
-
-/* A cost that is told only as a whole goes with the main model. */
-static void rows_by_model(struct usage_rows *u)
-{
-	const struct agent *a = u->a;
-	size_t main = 0;
-	int64_t told = UNKNOWN;
-	for (size_t i = 0; i < a->by_model.n; i++) {
-		if (a->model && str_eq(a->by_model.v[i].id, a->model))
-			main = i;
-		told = MAX(told, a->by_model.v[i].cost_micro_usd);
-	}
-	for (size_t i = 0; i < a->by_model.n; i++) {
-		const struct agent_use *use = &a->by_model.v[i];
-		int64_t cost = use->cost_micro_usd;
-		if (told == UNKNOWN && a->cost_micro_usd != UNKNOWN)
-			cost = i == main ? a->cost_micro_usd : 0;
-		write_row(u, use->id, &use->tokens, cost);
-	}
-}
-
-/* The stream broke off: what the messages had used till then, by model. */
-static void rows_by_message(struct usage_rows *u)
-{
-	const struct agent_uses *uses = &u->a->by_message;
-	const char *fallback = main_model(u->a, u->spec);
-	auto_free bool *taken = xcalloc(uses->n + 1, sizeof(*taken));
-	for (size_t i = 0, nrows = 0; i < uses->n && nrows < AGENT_MODELS_MAX; i++) {
-		const char *model = uses->v[i].model ? uses->v[i].model : fallback;
-		struct agent_tokens sum = NO_TOKENS;
-		for (size_t k = i; k < uses->n; k++) {
-			const char *other = uses->v[k].model ? uses->v[k].model : fallback;
-			if (taken[k] || (model == NULL) != (other == NULL) || (model && !str_eq(model, other)))
-				continue;
-			taken[k] = true;
-			agent_tokens_add(&sum, &uses->v[k].tokens);
-		}
-		if (agent_tokens_sum(&sum) == UNKNOWN)
-			continue;
-		write_row(u, model, &sum, UNKNOWN);
-		nrows++;
-	}
-}
-
-static struct price_table *read_prices(struct agent *a, const struct agent_spec *spec)
-{
-	auto_free char *text = NULL;
-	size_t len;
-	struct price_table *table = NULL;
-	struct err err;
-	if (!spec->prices || !fs_exists(spec->prices))
-		return NULL;
-	enum err_code code = fs_read(spec->prices, PRICE_FILE_MAX, &text, &len, &err);
-	if (!code)
-		code = price_table_new(text, len, &table, &err);
-	if (code)
-		agent_warn(a, "%s: %s", spec->prices, err.message);
-	return code ? NULL : table;
-}
-
-void agent_add_usage_rows(struct agent *a, const struct agent_spec *spec, const struct agent_end *end, struct str *json)
-{
-	struct usage_rows u = { .a = a, .spec = spec, .end = end, .w = jw_begin(json) };
-	int64_t cost;
-	struct agent_tokens total = agent_total(a, &cost);
-	bool known = agent_tokens_sum(&total) != UNKNOWN || cost != UNKNOWN;
-	u.prices = known && end->ended && a->row->provider ? read_prices(a, spec) : NULL;
-	jw_arr(&u.w, NULL);
-	if (a->by_model.n)
-		rows_by_model(&u);
-	else if (known && (cost != UNKNOWN || agent_tokens_sum(&a->summed) != UNKNOWN))
-		write_row(&u, main_model(a, spec), &total, cost);
-	else if (known)
-		rows_by_message(&u);
-	jw_end_arr(&u.w);
-	if (u.unpriced.len && end->ended)
-		agent_warn(a, _("no price is known for %s; the cost is left open"), u.unpriced.p);
-	str_done(&u.unpriced);
-	price_table_free(u.prices);
-}
-
 /* ---- texts with a limit ---- */
 
 static void add_marker(struct str *s, size_t max)
@@ -269,6 +110,36 @@ void agent_keep(struct agent_kept *k, const char *bytes, size_t len)
 	k->size += (int64_t)len;
 	if ((int64_t)k->bytes.len <= k->max)
 		redact_feed(k->redactor, bytes, len, &k->bytes);
+	str_add_len(&k->tail, bytes, len);
+	if (k->tail.len < 4 * TAIL_BYTES)
+		return;
+	memmove(k->tail.p, k->tail.p + (k->tail.len - TAIL_BYTES), TAIL_BYTES);
+	str_cut(&k->tail, TAIL_BYTES);
+}
+
+void agent_tail(const struct agent_kept *k, const struct redact_set *secrets, size_t max, struct str *ret)
+{
+	auto_str clean = STR_INIT;
+	redact_text(secrets, str_text(&k->tail), k->tail.len, &clean);
+	size_t end = clean.len, from = end;
+	bool whole = (int64_t)k->tail.len == k->size;
+	for (int lines = 0; lines < TAIL_LINES && from > 0; lines++) {
+		size_t start = from - 1;
+		while (start > 0 && clean.p[start - 1] != '\n')
+			start--;
+		if (end - start > max || (start == 0 && !whole))
+			break;
+		from = start;
+	}
+	str_add_len(ret, str_text(&clean) + from, end - from);
+}
+
+void agent_kept_done(struct agent_kept *k)
+{
+	redactor_free(k->redactor);
+	str_done(&k->bytes);
+	str_done(&k->tail);
+	*k = (struct agent_kept){ 0 };
 }
 
 static void add_base64(struct str *s, const unsigned char *p, size_t n)
@@ -297,6 +168,14 @@ static void write_text(struct jw *w, const char *key, const struct str *text)
 	}
 	str_add_len(&clean, p, (size_t)(end - p));
 	jw_strn(w, key, str_text(&clean), clean.len);
+}
+
+static void write_tail(struct jw *w, const char *key, const struct str *tail)
+{
+	if (tail->len)
+		write_text(w, key, tail);
+	else
+		jw_null(w, key);
 }
 
 /* NAME, NAME_bytes, NAME_truncated, and NAME_base64 when the bytes are no text that JSON can hold exactly. */
@@ -354,7 +233,7 @@ static void write_tools(struct jw *w, const struct agent *a)
 			jw_null(w, "output");
 		jw_int(w, "output_bytes", t->output_len);
 		jw_bool(w, "failed", t->failed);
-		write_count(w, "duration_ms", t->duration_ms);
+		agent_write_count(w, "duration_ms", t->duration_ms);
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);
@@ -368,10 +247,10 @@ static void write_tokens(struct jw *w, const struct agent *a)
 		jw_null(w, "tokens_used");
 	} else {
 		jw_obj(w, "tokens_used");
-		write_count(w, "input", t.input);
-		write_count(w, "output", t.output);
-		write_count(w, "cache_read", t.cache_read);
-		write_count(w, "cache_write", t.cache_write);
+		agent_write_count(w, "input", t.input);
+		agent_write_count(w, "output", t.output);
+		agent_write_count(w, "cache_read", t.cache_read);
+		agent_write_count(w, "cache_write", t.cache_write);
 		jw_end_obj(w);
 	}
 	if (cost == UNKNOWN)
@@ -399,7 +278,7 @@ static void write_structured(struct jw *w, const char *key, const struct agent *
 static void write_counts(struct jw *w, const struct agent *a)
 {
 	jw_int(w, "messages", a->messages);
-	write_count(w, "turns", a->turns);
+	agent_write_count(w, "turns", a->turns);
 	jw_int(w, "tool_calls_total", a->tools_seen);
 	jw_int(w, "tool_calls_failed", a->tools_failed);
 	jw_int(w, "retries", a->retries);
@@ -444,7 +323,7 @@ void agent_add_result(const struct agent *a, const struct agent_spec *spec, cons
 	jw_str(&w, "adapter", agent_adapter_name(a->row->adapter));
 	jw_str(&w, "program", spec->program);
 	jw_str(&w, "session_id", a->session_id ? a->session_id : "unknown");
-	jw_str(&w, "model", main_model(a, spec));
+	jw_str(&w, "model", agent_main_model(a, spec));
 	write_end(&w, a, end);
 	write_text(&w, "final_text", &final);
 	write_structured(&w, "structured_output", a, AGENT_LINE_MAX);
@@ -456,6 +335,8 @@ void agent_add_result(const struct agent *a, const struct agent_spec *spec, cons
 	write_warnings(&w, a);
 	write_stream(&w, "stdout", out);
 	write_stream(&w, "stderr", err_kept);
+	write_tail(&w, "stdout_tail", &end->out_tail);
+	write_tail(&w, "stderr_tail", &end->err_tail);
 	jw_end_obj(&w);
 }
 
@@ -495,7 +376,7 @@ static void write_outputs(struct jw *w, const struct agent *a, const struct agen
 	jw_obj(w, "outputs");
 	write_text(w, "text", final);
 	write_text_output(w, "session_id", a->session_id);
-	write_text_output(w, "model", main_model(a, spec));
+	write_text_output(w, "model", agent_main_model(a, spec));
 	if (with_structured)
 		write_text_output(w, "structured", str_text(&a->structured));
 	write_number_output(w, "input_tokens", t.input);
@@ -544,12 +425,13 @@ static void write_report(struct jw *w, const struct agent *a, const struct agent
 	jw_str(w, "adapter", agent_adapter_name(a->row->adapter));
 	jw_str(w, "program", spec->program);
 	jw_str(w, "session_id", a->session_id);
-	jw_str(w, "model", main_model(a, spec));
+	jw_str(w, "model", agent_main_model(a, spec));
 	jw_str(w, "provider", a->row->provider);
 	write_end(w, a, end);
 	write_text(w, "final_text", final);
-	write_count(w, "turns", a->turns);
-	write_count(w, "tool_calls", a->row->structured ? a->tools_seen : UNKNOWN);
+	write_tail(w, "stderr_tail", &end->err_tail);
+	agent_write_count(w, "turns", a->turns);
+	agent_write_count(w, "tool_calls", a->row->structured ? a->tools_seen : UNKNOWN);
 	jw_int(w, "retries", a->retries);
 	jw_raw(w, "usage", usage);
 	write_warnings(w, a);

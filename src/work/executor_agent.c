@@ -105,10 +105,11 @@ static enum err_code build_prompt(const struct step_context *c, struct str *prom
 		return err_set(err, ERR_INVALID, _("the prompt holds a NUL byte; a text has none"));
 	if (prompt->len <= max)
 		return ERR_OK;
-	err_note(err, ERR_TOO_LARGE, _("the prompt has %zu bytes; at most %zu can be given"), prompt->len, max);
 	if (agent->prompt_via == PROMPT_ARGUMENT)
-		err_hint(err, _("longer ones go with prompt_via: stdin or file"));
-	return ERR_TOO_LARGE;
+		return err_set(err, ERR_TOO_LARGE,
+			       _("the prompt has %zu bytes; an argument can have %zu. Longer ones go with prompt_via: stdin or file"),
+			       prompt->len, max);
+	return err_set(err, ERR_TOO_LARGE, _("the prompt has %zu bytes; at most %zu can be given"), prompt->len, max);
 }
 
 /* The log's path with another ending. */

@@ -47,7 +47,8 @@ AGENT_SOURCES = \
 	src/work/agent_record.c \
 	src/work/agent_report.c \
 	src/work/agent_spec.c \
-	src/work/agent_stream.c
+	src/work/agent_stream.c \
+	src/work/agent_usage.c
 pawl_agent_SOURCES = src/work/agent_main.c $(AGENT_SOURCES)
 pawl_agent_LDADD = libwork.a libjournal.a libmodel.a libbase.a $(CJSON_LIBS) $(PCRE2_LIBS) $(LIBINTL) -lm
 

@@ -31,8 +31,7 @@ static void check_documents(struct agent *a, const struct redact_set *none, cons
 	agent_add_output(a, &spec, &end, usage.p, NULL, 256 * KIB, &output);
 	MUST(json_parse(result.p, result.len, 64 * MIB, &v, NULL) == ERR_OK);
 	MUST(json_parse(output.p, output.len, 256 * KIB, &w, NULL) == ERR_OK);
-	redactor_free(out.redactor);
-	str_done(&out.bytes);
+	agent_kept_done(&out);
 	str_done(&end.message);
 	agent_spec_done(&spec);
 }

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define U UNKNOWN
 
@@ -203,10 +204,9 @@ START_TEST(a_stream_may_end_anywhere)
 		agent_add_output(&a, &spec, &end, usage.p, NULL, 256 * KIB, &output);
 		check_document(&result, 4 * MIB);
 		check_document(&output, 256 * KIB);
-		redactor_free(out.redactor);
-		redactor_free(err_kept.redactor);
-		str_done(&out.bytes);
-		str_done(&end.message);
+		agent_kept_done(&out);
+		agent_kept_done(&err_kept);
+			str_done(&end.message);
 		agent_done(&a);
 	}
 	redact_set_free(none);
@@ -365,6 +365,41 @@ START_TEST(unknown_counts_are_null)
 }
 END_TEST
 
+/* A program that tells no cost: its model is that of its command, and the price that of the table. */
+START_TEST(the_table_prices_what_the_program_does_not)
+{
+	static const char stream[] = "{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":3000000,"
+				     "\"cached_input_tokens\":1000000,\"output_tokens\":500000}}\n";
+	static const char prices[] = "{\"prices\":[{\"provider\":\"openai\",\"model\":\"code-*\",\"effective_from\":\"2020-01-01\","
+				     "\"version\":\"v7\",\"input\":2000000,\"output\":8000000,\"cache_read\":100000}]}";
+	char path[] = "/tmp/pawl-prices-XXXXXX";
+	int fd = mkstemp(path);
+	ck_assert(fs_write_all(fd, prices, sizeof(prices) - 1));
+	ck_assert_int_eq(close(fd), 0);
+	auto_free char *text = xasprintf("{\"adapter\":\"codex\",\"argv\":[\"codex\",\"-m\",\"code-9\"],\"prices\":\"%s\"}", path);
+	CLEANUP(agent_spec_done) struct agent_spec spec;
+	struct agent a;
+	struct agent_end end = { .began_ms = INT64_C(1700000000000), .class = CLASS_NONE };
+	auto_str usage = STR_INIT, shown = STR_INIT;
+	auto_json *v = NULL;
+	ck_assert_int_eq(agent_spec_parse(text, strlen(text), &spec, NULL), ERR_OK);
+	agent_init(&a, ADAPTER_CODEX);
+	agent_feed(&a, stream, sizeof(stream) - 1, 0);
+	agent_judge(&a, &spec, &end);
+	agent_add_usage_rows(&a, &spec, &end, &usage);
+	ck_assert_int_eq(json_parse(usage.p, usage.len, MIB, &v, NULL), ERR_OK);
+	ck_assert_str_eq(json_get_str(json_first(v), "model", ""), "code-9");
+	ck_assert_str_eq(json_get_str(json_first(v), "price_version", ""), "v7");
+	ck_assert_int_eq(json_get_int(json_first(v), "cost_micro_usd", 0), 2 * 2000000 + 100000 + 4000000);
+	agent_add_usage(&a, &shown);
+	ck_assert_str_eq(shown.p, "3.0M in (1.0M cached), 500.0k out, $8.1000");
+	ck_assert_uint_eq(a.nwarnings, 0);
+	str_done(&end.message);
+	agent_done(&a);
+	ck_assert_int_eq(remove(path), 0);
+}
+END_TEST
+
 START_TEST(a_report_stays_within_its_limit)
 {
 	auto_str stream = STR_INIT;
@@ -438,11 +473,34 @@ START_TEST(streams_are_kept_exactly)
 	ck_assert_int_eq(json_get_bool(v, "stdout_truncated", !kept[_i].truncated), kept[_i].truncated);
 	ck_assert_str_eq(json_get_str(v, "stdout_base64", "-"), kept[_i].base64 ? kept[_i].base64 : "-");
 	ck_assert_str_eq(json_get_str(v, "session_id", "?"), "unknown");
-	redactor_free(out.redactor);
-	redactor_free(none.redactor);
-	str_done(&out.bytes);
+	agent_kept_done(&out);
+	agent_kept_done(&none);
 	redact_set_free(set);
 	agent_done(&a);
+}
+END_TEST
+
+START_TEST(a_tail_is_the_last_lines)
+{
+	struct redact_set *set = redact_set_new(false);
+	auto_str few = STR_INIT, many = STR_INIT, small = STR_INIT;
+	ck_assert_int_eq(redact_secret(set, "letmein-123", 11, NULL), ERR_OK);
+	redact_compile(set);
+	struct agent_kept k = { .redactor = redactor_new(set), .max = 10 };
+	agent_keep(&k, "one letmein-123\ntwo", 19);
+	agent_tail(&k, set, KIB, &few);
+	ck_assert_str_eq(few.p, "one ***\ntwo");
+	for (int i = 0; i < 30000; i++) {
+		auto_free char *line = xasprintf("\nline %d", i);
+		agent_keep(&k, line, strlen(line));
+	}
+	agent_tail(&k, set, 8 * KIB, &many);
+	ck_assert(str_starts(many.p, "line 29950\n"));
+	ck_assert_str_eq(many.p + many.len - 10, "line 29999");
+	agent_tail(&k, set, 25, &small);
+	ck_assert_str_eq(small.p, "line 29998\nline 29999");
+	agent_kept_done(&k);
+	redact_set_free(set);
 }
 END_TEST
 
@@ -510,9 +568,11 @@ int main(void)
 	tcase_add_test(t, tools_have_their_duration);
 	tcase_add_test(t, a_report_says_what_is_known);
 	tcase_add_test(t, unknown_counts_are_null);
+	tcase_add_test(t, the_table_prices_what_the_program_does_not);
 	tcase_add_test(t, a_report_stays_within_its_limit);
 	tcase_add_test(t, of_plain_text_the_end_is_kept);
 	tcase_add_loop_test(t, streams_are_kept_exactly, 0, (int)COUNT(kept));
+	tcase_add_test(t, a_tail_is_the_last_lines);
 	tcase_add_test(t, a_result_has_the_tool_calls);
 	tcase_add_loop_test(t, a_wrong_spec_is_refused, 0, (int)COUNT(bad_specs));
 	suite_add_tcase(s, t);

@@ -282,6 +282,19 @@ START_TEST(a_prompt_goes_every_way)
 }
 END_TEST
 
+START_TEST(a_failure_shows_its_last_lines)
+{
+	struct trial t = { .adapter = ADAPTER_TEXT, .script = "seq 100; seq 200 300 >&2; echo letmein-123 >&2; exit 1" };
+	struct answer a;
+	ask(&t, &a);
+	const char *tail = json_get_str(a.report, "stderr_tail", "");
+	ck_assert_msg(str_starts(tail, "252\n") && str_eq(tail + strlen(tail) - 8, "300\n***\n"), "%s", tail);
+	auto_json *kept = kept_result();
+	ck_assert(str_starts(json_get_str(kept, "stdout_tail", ""), "51\n52\n"));
+	answer_done(&a);
+}
+END_TEST
+
 START_TEST(a_long_argument_is_refused)
 {
 	struct graph_node node = { .name = (char[]){ "fix" }, .kind = NODE_AGENT };
@@ -295,7 +308,7 @@ START_TEST(a_long_argument_is_refused)
 	struct step_build b = { .spec = { .log_path = "/x.log" } };
 	struct err err;
 	ck_assert_int_eq(executor_for(NODE_AGENT)->prepare(&c, &b, &err), ERR_TOO_LARGE);
-	ck_assert_ptr_nonnull(strstr(err.hint, "stdin or file"));
+	ck_assert_ptr_nonnull(strstr(err.message, "prompt_via: stdin or file"));
 	step_build_done(&b);
 	tmpl_free(node.agent.prompt);
 }
@@ -554,6 +567,7 @@ int main(void)
 	tcase_add_test(t, a_long_prompt_and_a_talkative_agent_do_not_wait_for_each_other);
 	tcase_add_test(t, an_agent_need_not_read_its_prompt);
 	tcase_add_loop_test(t, a_prompt_goes_every_way, 0, (int)COUNT(ways));
+	tcase_add_test(t, a_failure_shows_its_last_lines);
 	tcase_add_test(t, a_long_argument_is_refused);
 	tcase_add_test(t, no_secret_is_written);
 	tcase_add_test(t, files_that_cannot_be_written_are_warnings);
