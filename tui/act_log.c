@@ -3,12 +3,10 @@
 #include "tui/action.h"
 
 #include "base/fs.h"
+#include "tui/outside.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 void act_follow(struct console *c, const struct action *a, int letter)
@@ -102,34 +100,14 @@ void act_attempt(struct console *c, const struct action *a, int letter)
 
 /* ---- other programs ---- */
 
-static void child_signals(void)
-{
-	sigset_t none;
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)signal(SIGPIPE, SIG_DFL);
-}
-
-/* Run `$program` with arguments, the terminal is its own meanwhile. The program's words come from the
- * person's environment and go through sh; path and line are arguments and are never read as shell. */
+/* The program's words come from the person's environment and go through sh; path and line are arguments and are never
+ * read as shell. */
 static void run_program(struct console *c, const char *program, const char *line, const char *path)
 {
 	auto_free char *script = xasprintf("exec %s \"$@\"", program);
-	screen_suspend(c->screen);
-	pid_t pid = fork();
-	if (pid == 0) {
-		child_signals();
-		(void)execl("/bin/sh", "sh", "-c", script, "sh", line, "--", path, (char *)NULL);
-		_exit(127);
-	}
-	int status = 0;
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	screen_resume(c->screen);
-	c->cells = screen_cells(c->screen);
-	if (pid < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 127))
+	const char *argv[] = { "/bin/sh", "-c", script, "sh", line, "--", path, NULL };
+	if (outside_run(c, argv, false) < 0)
 		console_say(c, ROLE_ALARM, _("%s cannot be run"), program);
-	c->dirty = true;
 }
 
 void act_pager(struct console *c, const struct action *a, int letter)

@@ -443,6 +443,13 @@ static bool accept(struct console *c)
 		}
 		err_note(&err, ERR_USAGE, _("a reason is needed: it is kept in the history"));
 		break;
+	case PROMPT_DECIDE:
+		if (verb_is_choice(text)) {
+			verb_do(c, "decide", &(struct verb_with){ .argument = about, .reason = text });
+			return true;
+		}
+		err_note(&err, ERR_USAGE, _("no such choice"));
+		break;
 	case PROMPT_PALETTE:
 		prompt_remember(&c->prompt);
 		palette_run(c);

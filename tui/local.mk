@@ -18,7 +18,8 @@ libtui_a_SOURCES = \
 	tui/model.c tui/model.h \
 	tui/palette.c tui/palette.h \
 	tui/pane_graph.c tui/pane_inspect.c tui/pane_lists.c tui/pane_log.c tui/pane_submit.c \
-	tui/pane_checkpoints.c tui/pane_text.c tui/textview.h \
+	tui/pane_checkpoints.c tui/pane_text.c tui/textshow.c tui/textview.h \
+	tui/outside.c tui/outside.h \
 	tui/pane_views.c tui/panes.h \
 	tui/prompt.c tui/prompt.h \
 	tui/rows.c tui/rows.h \

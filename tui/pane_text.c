@@ -33,38 +33,7 @@ static void forget_lines(struct textview *t)
 	t->n = t->cap = t->changes = 0;
 }
 
-/* ---- why ---- */
-
-static const char *verdict_word(const char *verdict)
-{
-	static const struct { const char *name, *word; } words[] = {
-		{ "waits", N_("it waits") }, { "runs", N_("it runs") }, { "ran", N_("it ran") },
-		{ "did_not_run", N_("it did not run") },
-	};
-	for (size_t i = 0; i < COUNT(words); i++)
-		if (str_eq(words[i].name, verdict))
-			return _(words[i].word);
-	return verdict;
-}
-
-static void add_reason(struct textview *t, const struct json *e)
-{
-	const struct json *holds = json_get(e, "holds");
-	bool known = json_type(holds) == JSON_BOOL, yes = json_get_bool(e, "holds", false);
-	text_addf(t, known && !yes ? ROLE_FAILED : ROLE_TEXT, known && !yes, "  %s %s",
-		  !known ? " " : yes ? "+" : "-", json_get_str(e, "text", ""));
-}
-
-static void add_past(struct textview *t, const struct json *e)
-{
-	auto_str when = STR_INIT;
-	add_when(&when, json_get_int(e, "started_at_ms", 0), t->c->wall_ms);
-	text_addf(t, ROLE_TEXT, false, _("  generation %lld  %s  it %lld  tries %lld  %s  %s%s"),
-		  (long long)json_get_int(e, "generation", 0), json_get_str(e, "state", "?"),
-		  (long long)json_get_int(e, "iteration", 0),
-		  (long long)json_get_int(e, "attempts", 0), str_text(&when),
-		  json_get_str(e, "reason", ""), json_get_bool(e, "stale", false) ? _("  stale") : "");
-}
+/* ---- asking ---- */
 
 static void path_why(const struct textview *t, struct str *path)
 {
@@ -72,22 +41,16 @@ static void path_why(const struct textview *t, struct str *path)
 	str_add(path, "/why");
 }
 
-static void show_why(struct textview *t, const struct json *body)
+static void path_compare(const struct textview *t, struct str *path)
 {
-	text_addf(t, ROLE_TITLE, false, _("%s: %s"), json_get_str(body, "state", "?"),
-		  verdict_word(json_get_str(body, "verdict", "?")));
-	for (const struct json *e = json_first(json_get(body, "reasons")); e; e = json_next(e))
-		add_reason(t, e);
-	const struct json *history = json_get(body, "history");
-	if (!json_count(history))
-		return;
-	text_addf(t, ROLE_TEXT, false, "%s", "");
-	text_addf(t, ROLE_TITLE, false, "%s", _("before"));
-	for (const struct json *e = json_first(history); e; e = json_next(e))
-		add_past(t, e);
+	str_add(path, "/compare?context=3");
+	if (t->a && t->b) {
+		str_add(path, "&a=");
+		client_add_encoded(path, t->a);
+		str_add(path, "&b=");
+		client_add_encoded(path, t->b);
+	}
 }
-
-/* ---- asking ---- */
 
 static const struct {
 	const char *title;
@@ -95,6 +58,7 @@ static const struct {
 	void (*show)(struct textview *t, const struct json *body);
 } kinds[] = {
 	[TEXT_WHY] = { N_("WHY"), path_why, show_why },
+	[TEXT_COMPARE] = { N_("DIFFERENCE"), path_compare, show_compare },
 };
 static_assert(COUNT(kinds) == TEXT_KIND_COUNT, "every kind is asked for and shown");
 
@@ -121,6 +85,8 @@ void text_free(struct console *c)
 	forget_lines(t);
 	free(t->run);
 	free(t->node);
+	free(t->a);
+	free(t->b);
 	free(t);
 	c->text = NULL;
 }
@@ -130,7 +96,7 @@ bool text_busy(const struct console *c)
 	return c->text && c->text->request;
 }
 
-void text_open(struct console *c, enum text_kind kind, const char *node)
+void text_open(struct console *c, enum text_kind kind, const char *node, const char *a, const char *b)
 {
 	auto_str path = STR_INIT;
 	struct textview *t = xcalloc(1, sizeof(*t));
@@ -138,6 +104,8 @@ void text_open(struct console *c, enum text_kind kind, const char *node)
 	t->kind = kind;
 	t->run = xstrdup(c->model.run);
 	t->node = xstrdup(node);
+	t->a = a ? xstrdup(a) : NULL;
+	t->b = b ? xstrdup(b) : NULL;
 	text_free(c);
 	c->text = t;
 	str_add(&path, "/v1/runs/");
@@ -149,12 +117,36 @@ void text_open(struct console *c, enum text_kind kind, const char *node)
 	console_view(c, PANE_TEXT);
 }
 
+static char *attempt_name(const struct iteration_row *it)
+{
+	return xasprintf("%lld.%lld.%lld", (long long)it->generation, (long long)it->iteration,
+			 (long long)it->attempt);
+}
+
+/* Two marked iterations of a node are what is to be compared, the older one first. */
+static bool open_marked(struct console *c)
+{
+	const struct list *l = &c->list[PANE_ITERATIONS];
+	const struct iteration_row *found[2] = { NULL, NULL };
+	size_t n = 0;
+	for (size_t i = l->n; c->view == PANE_ITERATIONS && l->marks.n == 2 && i-- > 0 && n < 2;)
+		if (list_is_marked(l, list_at(l, i)))
+			found[n++] = (const struct iteration_row *)list_at(l, i);
+	if (n < 2 || !found[0]->node || !found[1]->node || !str_eq(found[0]->node, found[1]->node))
+		return false;
+	auto_free char *older = attempt_name(found[0]), *newer = attempt_name(found[1]);
+	text_open(c, TEXT_COMPARE, found[0]->node, older, newer);
+	return true;
+}
+
 void act_text(struct console *c, const struct action *a, int letter)
 {
 	(void)letter;
 	const char *node = console_node(c);
+	if (a->value == TEXT_COMPARE && open_marked(c))
+		return;
 	if (c->model.run && node)
-		text_open(c, (enum text_kind)a->value, node);
+		text_open(c, (enum text_kind)a->value, node, NULL, NULL);
 	else
 		console_say(c, ROLE_DIM, _("nothing is selected"));
 }
@@ -163,13 +155,14 @@ void act_next_change(struct console *c, const struct action *a, int letter)
 {
 	(void)letter;
 	struct textview *t = c->text;
-	for (size_t i = t ? t->top : 0; t && i < t->n;) {
+	for (size_t i = t ? t->at : 0; t && i < t->n;) {
 		if (a->value < 0 && i == 0)
 			break;
 		i += a->value < 0 ? (size_t)-1 : 1;
 		if (i >= t->n || !t->v[i].change)
 			continue;
-		t->top = i;
+		t->at = i;
+		t->top = i > 3 ? i - 3 : 0;
 		c->dirty = true;
 		return;
 	}
@@ -187,8 +180,10 @@ static void text_draw(struct console *c, struct rect r, bool focused)
 	for (int i = 0; i < r.rows - 1 && t->top + (size_t)i < t->n; i++) {
 		const struct text_line *line = &t->v[t->top + (size_t)i];
 		size_t from = text_fit(line->text, strlen(line->text), (int)t->left);
-		(void)cells_puts(c->cells, r.row + 1 + i, r.column + 1, r.columns - 1, line->role,
-				 line->text + from);
+		bool here = t->at && t->at == t->top + (size_t)i;
+		(void)cells_puts(c->cells, r.row + 1 + i, r.column, 1, ROLE_TEXT, here ? ">" : " ");
+		(void)cells_puts(c->cells, r.row + 1 + i, r.column + 1, r.columns - 1,
+				 line->role | (here ? STYLE_BOLD : 0U), line->text + from);
 	}
 	if (t->request)
 		(void)cells_puts(c->cells, r.row + 1, r.column + 1, r.columns - 1, ROLE_DIM,
@@ -196,6 +191,8 @@ static void text_draw(struct console *c, struct rect r, bool focused)
 	str_addf(&left, _("run %s"), t->run);
 	str_addf(&left, " > %s", t->node);
 	size_t last = MIN(t->top + (size_t)MAX(r.rows - 1, 0), t->n);
+	if (t->changes)
+		str_addf(&right, ngettext("%zu change  ", "%zu changes  ", t->changes), t->changes);
 	str_addf(&right, "%zu-%zu/%zu", MIN(t->top + 1, t->n), last, t->n);
 	draw_title(c, r, focused, 0, _(kinds[t->kind].title), str_text(&left), str_text(&right));
 }
@@ -207,6 +204,7 @@ static void text_move(struct console *c, int across, int down)
 		return;
 	int64_t to = (int64_t)t->top + down, side = (int64_t)t->left + across * 20LL;
 	t->top = to < 0 ? 0 : MIN((size_t)to, t->n ? t->n - 1 : 0);
+	t->at = t->top;
 	t->left = side < 0 ? 0 : (size_t)MIN(side, 4000);
 	c->dirty = true;
 }

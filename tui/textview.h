@@ -6,7 +6,7 @@
 
 #include "tui/console.h"
 
-enum text_kind { TEXT_WHY, TEXT_KIND_COUNT };
+enum text_kind { TEXT_WHY, TEXT_COMPARE, TEXT_KIND_COUNT };
 
 struct text_line {
 	char *text;
@@ -18,16 +18,22 @@ struct textview {
 	struct console *c;
 	enum text_kind kind;
 	char *run, *node;
+	char *a, *b; /* what is compared, as the API names it; NULL: as it thinks best */
 	unsigned int request;
 	struct text_line *v;
 	size_t n, cap, top, left, changes;
+	size_t at; /* the line that the keys went to */
 };
 
-/* Ask about a node of the selected run, and show the answer when it comes. */
-void text_open(struct console *c, enum text_kind kind, const char *node);
+/* Ask about a node of the selected run, and show the answer when it comes; a and b may be NULL. */
+void text_open(struct console *c, enum text_kind kind, const char *node, const char *a, const char *b);
 bool text_busy(const struct console *c);
 void text_free(struct console *c);
 /* For those who turn answers into lines. */
 void text_addf(struct textview *t, enum role role, bool change, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* textshow.c: the answers as lines. */
+void show_why(struct textview *t, const struct json *body);
+void show_compare(struct textview *t, const struct json *body);
 
 #endif

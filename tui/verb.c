@@ -35,10 +35,11 @@ const struct verb_row verb_rows[] = {
 	{ "skip",    OF_RUN, "/v1/runs/%s/nodes/{arg}/skip", LIVE | ENDED_BADLY, NULL, "pawl skip", N_("in %s it is done without"), .with_argument = true, .with_reason = true, .cannot = N_("cannot skip a node") },
 	{ "mark",    OF_RUN, "/v1/runs/%s/nodes/{arg}/mark", LIVE | ENDED_BADLY, NULL, "pawl mark", N_("in %s it counts as done"), .with_argument = true, .with_reason = true, .cannot = N_("cannot mark a node") },
 	{ "break",   OF_RUN, "/v1/runs/%s/breakpoints", 0, NULL, "pawl break", N_("%s stops there"), .with_argument = true, .field = "node" },
-	{ "unbreak", OF_RUN, "/v1/runs/%s/breakpoints/{arg}", 0, NULL, "pawl break --delete", N_("%s does not stop there any more"), .with_argument = true, .method = "DELETE" },
+	{ "unbreak", OF_RUN, "/v1/runs/%s/breakpoints/{arg}", 0, NULL, "pawl break", N_("%s does not stop there any more"), .with_argument = true, .flag = "-d", .method = "DELETE" },
 	{ "rollback", OF_RUN, "/v1/runs/%s/rollback", LIVE | ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("roll back %s"), "pawl rollback", N_("%s goes back"), .with_argument = true, .field = "checkpoint", .preview = true, .typed = true, .cannot = N_("cannot roll back") },
 	{ "fork",    OF_RUN, "/v1/runs/%s/fork", 0, N_("fork %s"), "pawl fork", N_("%s was forked"), .with_argument = true, .field = "checkpoint", .preview = true },
 	{ "undo",    OF_RUN, "/v1/runs/%s/undo", 0, N_("undo what was last done to %s"), "pawl undo", N_("%s: the last verb is undone") },
+	{ "decide",  OF_RUN, "/v1/runs/%s/nodes/{arg}/decide", LIVE, NULL, "pawl approve", N_("in %s it is decided"), .with_argument = true, .with_reason = true, .cannot = N_("there is nothing to decide") },
 	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s"), .cannot = N_("cannot cancel") },
 	{ "acknowledge", OF_RUN, "/v1/runs/%s/acknowledge", STATE_BIT(STATE_FAILED), NULL, "pawl ack", N_("acknowledged %s"), .cannot = N_("nothing to acknowledge") },
 	{ "priority", OF_RUN, "/v1/runs/%s/priority", LIVE, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true, .cannot = N_("cannot change the priority") },
@@ -89,6 +90,36 @@ char *verb_why_not(const struct console *c, const struct verb_row *v, const char
 	return xasprintf(_("%s: %s is %s"), _(v->cannot), id, ui_state_name(row->state));
 }
 
+/* "redirect build the cache was stale": a choice, with redirect a node, and what is left is the reason. */
+struct choice {
+	const char *word, *to, *reason;
+	int len, to_len;
+};
+
+static struct choice read_choice(const char *text)
+{
+	struct choice c = { .word = text, .to = "" };
+	c.len = (int)strcspn(text, " ");
+	text += c.len + (int)strspn(text + c.len, " ");
+	if (c.len == 8 && memcmp(c.word, "redirect", 8) == 0) {
+		c.to = text;
+		c.to_len = (int)strcspn(text, " ");
+		text += c.to_len + (int)strspn(text + c.to_len, " ");
+	}
+	c.reason = text;
+	return c;
+}
+
+bool verb_is_choice(const char *text)
+{
+	static const char *const words[] = { "continue", "retry", "skip", "redirect", "abort" };
+	struct choice c = read_choice(text);
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strlen(words[i]) == (size_t)c.len && memcmp(words[i], c.word, (size_t)c.len) == 0)
+			return !str_eq(words[i], "redirect") || c.to_len > 0;
+	return false;
+}
+
 /* A word as a shell reads it back. */
 static void add_word(struct str *s, const char *word)
 {
@@ -117,9 +148,20 @@ void verb_add_command(const struct verb_row *v, const char *id, const struct ver
 		str_addf(s, " %lld", (long long)with->value);
 	if (with->argument) {
 		str_add_char(s, of_node ? '/' : ' ');
+		if (v->flag)
+			str_addf(s, "%s ", v->flag);
 		add_word(s, with->argument);
 	}
-	if (with->reason) {
+	if (with->reason && str_eq(v->name, "decide")) {
+		struct choice choice = read_choice(with->reason);
+		str_addf(s, " --choice %.*s", choice.len, choice.word);
+		if (choice.to_len)
+			str_addf(s, " --to %.*s", choice.to_len, choice.to);
+		if (*choice.reason) {
+			str_add(s, " --reason ");
+			add_word(s, choice.reason);
+		}
+	} else if (with->reason) {
 		str_add(s, " --reason ");
 		add_word(s, with->reason);
 	}
@@ -243,8 +285,16 @@ static void write_body(const struct verb_row *v, const struct verb_with *with, s
 		jw_bool(&w, "failure", true);
 	if (v->field && with->argument)
 		jw_str(&w, v->field, with->argument);
-	if (v->with_reason && with->reason)
+	if (str_eq(v->name, "decide")) {
+		struct choice choice = read_choice(with->reason ? with->reason : "");
+		jw_strn(&w, "choice", choice.word, (size_t)choice.len);
+		if (choice.to_len)
+			jw_strn(&w, "to", choice.to, (size_t)choice.to_len);
+		if (*choice.reason)
+			jw_str(&w, "reason", choice.reason);
+	} else if (v->with_reason && with->reason) {
 		jw_str(&w, "reason", with->reason);
+	}
 	jw_end_obj(&w);
 }
 

@@ -20,6 +20,7 @@ struct verb_row {
 	bool with_argument;    /* takes a node, a checkpoint or a number */
 	bool with_reason;      /* takes the operator's reason */
 	bool typed;            /* the question is answered with the run's id */
+	const char *flag;      /* before the argument on the command line: "-d" */
 	const char *field;     /* of the body, for the argument; NULL: it is in the path */
 	const char *method;    /* NULL: POST */
 	bool preview;          /* the engine tells what it would do */
@@ -45,6 +46,8 @@ void verb_begin(struct console *c, const struct verb_row *v, const char **ids, s
 void verb_do(struct console *c, const char *name, const struct verb_with *with);
 void confirm_answer(struct console *c, int key);
 void confirm_close(struct console *c);
+/* Whether a text begins with a choice that can be made at a question. */
+bool verb_is_choice(const char *text);
 /* The command line of a verb. */
 void verb_add_command(const struct verb_row *v, const char *id, const struct verb_with *with,
 		      struct str *s);

@@ -638,7 +638,7 @@ static int change_run(struct run *r, const char *verb, const char *body_text, st
 		if (str_eq(moves[i].verb, verb) && strstr(moves[i].from, r->state))
 			to = moves[i].to;
 	if (str_eq(verb, "acknowledge") || str_eq(verb, "priority") || str_eq(verb, "skip") ||
-	    str_eq(verb, "mark") || str_eq(verb, "undo") || str_eq(verb, "fork"))
+	    str_eq(verb, "mark") || str_eq(verb, "undo") || str_eq(verb, "decide") || str_eq(verb, "fork"))
 		to = r->state;
 	if (!to)
 		return refuse(body, r->state, verb);
@@ -798,6 +798,18 @@ static int get(const char *path, const char *query, struct str *body)
 			      "{\"kind\":\"slots\",\"holds\":null,\"text\":\"2 of 4 slots are free\"}],\"history\":["
 			      "{\"generation\":1,\"state\":\"failed\",\"iteration\":1,\"attempts\":3,\"class\":\"exit\","
 			      "\"reason\":\"exit code 1\",\"stale\":false,\"started_at_ms\":1795269976000}]}");
+	else if (run && strstr(run, "/compare"))
+		str_add(body, "{\"run\":\"r-000004812\",\"node\":\"test\","
+			      "\"a\":{\"run\":\"r-000004805\",\"node\":\"test\",\"generation\":1,\"iteration\":1,\"attempt\":1,"
+			      "\"state\":\"succeeded\",\"exit_code\":0,\"duration_ms\":38000,\"log_lines\":212},"
+			      "\"b\":{\"run\":\"r-000004812\",\"node\":\"test\",\"generation\":1,\"iteration\":1,\"attempt\":3,"
+			      "\"state\":\"failed\",\"exit_code\":1,\"duration_ms\":42000,\"log_lines\":18214},"
+			      "\"params\":[{\"name\":\"suite\",\"a\":\"unit\",\"b\":\"all\"}],\"environment\":[],\"outputs\":null,"
+			      "\"definition\":null,\"log\":{\"same\":210,\"removed\":1,\"added\":2,\"truncated\":false,\"hunks\":["
+			      "{\"a\":100,\"b\":100,\"lines\":[{\"op\":\"same\",\"text\":\"case merge_empty ... ok\"},"
+			      "{\"op\":\"remove\",\"text\":\"case merge_conflict ... ok\"},"
+			      "{\"op\":\"add\",\"text\":\"\\u001b[2Jassertion failed: expected 3, got 4\"}]},"
+			      "{\"a\":210,\"b\":211,\"lines\":[{\"op\":\"add\",\"text\":\"1 of 212 cases failed\"}]}]}}");
 	else if (run && strstr(run, "/attempts"))
 		str_add(body, "{\"items\":[{\"attempt\":3,\"state\":\"failed\",\"exit_code\":1},"
 			      "{\"attempt\":2,\"state\":\"failed\",\"exit_code\":1}],\"next\":null}");

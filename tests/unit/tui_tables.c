@@ -5,6 +5,7 @@
 #include "tui/action.h"
 #include "tui/fuzzy.h"
 #include "tui/graph.h"
+#include "tui/outside.h"
 #include "tui/panes.h"
 #include "tui/verb.h"
 
@@ -220,6 +221,25 @@ START_TEST(verbs_are_complete)
 }
 END_TEST
 
+/* What the palette offers of the command line is there. */
+START_TEST(outside_verbs_are_commands)
+{
+	auto_free char *page = read_source("doc/pawl.1");
+	for (size_t i = 0; i < noutside_rows; i++) {
+		auto_free char *head = xasprintf(".It Nm Cm %s", outside_rows[i].name);
+		ck_assert_msg(strstr(page, head) != NULL, "%s", outside_rows[i].name);
+		ck_assert(!outside_rows[i].of_node || outside_rows[i].of_run);
+	}
+	for (size_t i = 0; i < nverb_rows; i++) {
+		const char *word = verb_rows[i].command + strlen("pawl ");
+		if (verb_rows[i].typed || str_eq(word, "fork") || str_eq(word, "undo"))
+			continue;
+		auto_free char *head = xasprintf(".It Nm Cm %.*s", (int)strcspn(word, " "), word);
+		ck_assert_msg(strstr(page, head) != NULL, "%s", verb_rows[i].command);
+	}
+}
+END_TEST
+
 /* ---- themes ---- */
 
 START_TEST(themes_load_and_name_what_is_wrong)
@@ -406,6 +426,7 @@ int main(void)
 	tcase_add_test(t, a_printed_keymap_is_the_keymap);
 	tcase_add_test(t, files_made_from_tables_are_current);
 	tcase_add_test(t, verbs_are_complete);
+	tcase_add_test(t, outside_verbs_are_commands);
 	tcase_add_test(t, themes_load_and_name_what_is_wrong);
 	tcase_add_test(t, the_cursor_is_on_a_row_not_on_a_place);
 	tcase_add_test(t, prompts_edit_text);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Other programs, which get the terminal meanwhile: pager, editor, shell, and the command line's own verbs. */
+#ifndef PAWL_TUI_OUTSIDE_H
+#define PAWL_TUI_OUTSIDE_H
+
+#include "tui/console.h"
+
+/* Run a program; with `wait` Enter is asked for before the console comes back, so that its words can be read.
+ * Returns its exit status, 128 + signal, or -1 when it could not be started. */
+int outside_run(struct console *c, const char *const *argv, bool wait);
+/* `pawl` with the engine of this console, and these words. */
+int outside_pawl(struct console *c, const char *const *words, bool wait);
+
+/* A verb of the command line that the palette offers beside the actions. */
+struct outside_row {
+	const char *name;
+	const char *help;      /* translate on use */
+	bool of_run, of_node;  /* it gets the run, and the node, that are selected */
+	bool changes;          /* not in read-only */
+	bool talks;            /* it talks with the person: nothing is asked at its end */
+};
+extern const struct outside_row outside_rows[];
+extern const size_t noutside_rows;
+/* Why it cannot be run now; NULL if it can. Yours. */
+char *outside_why_not(const struct console *c, const struct outside_row *row);
+void outside_verb(struct console *c, const struct outside_row *row);
+/* "pawl runs --state failed", as typed: words apart at blanks, '...' and "..." hold together. */
+void outside_line(struct console *c, const char *line);
+
+#endif
