@@ -23,7 +23,7 @@
 
 /* ---- telling ---- */
 
-static void vnote(struct llm_run *r, const char *fmt, va_list ap, struct str *ret)
+static PRINTF_LIKE(2, 0) void vnote(struct llm_run *r, const char *fmt, va_list ap, struct str *ret)
 {
 	auto_str text = STR_INIT, clean = STR_INIT;
 	str_vaddf(&text, fmt, ap);
