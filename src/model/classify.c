@@ -158,11 +158,11 @@ static void add_end(struct str *s, const struct check_case *c)
 	auto_str time = STR_INIT;
 	duration_add(&time, c->timeout_ms);
 	if (c->timed_out)
-		str_addf(s, _("%s did not end within %s"), c->name, time.p);
+		str_addf(s, _("did not end within %s"), time.p);
 	else if (c->signal)
-		str_addf(s, _("%s was ended by signal %d"), c->name, c->signal);
+		str_addf(s, _("ended by signal %d"), c->signal);
 	else
-		str_addf(s, _("%s failed (exit status %d)"), c->name, c->exit_code);
+		str_addf(s, _("exit status %d"), c->exit_code);
 }
 
 /* When nothing was recognized: the last line that says something. */
@@ -183,11 +183,11 @@ static void add_last_line(struct str *s, const struct check_case *c)
 	text_add_safe(s, c->output + from, n, SAFE_PLAIN, false);
 }
 
-void classify_message(const struct check_case *c, struct str *out)
+void classify_detail(const struct check_case *c, struct str *out)
 {
 	const struct diagnostic *first = first_of(c->diagnostics);
 	if (c->message) {
-		str_addf(out, "%s: %s", c->name, c->message);
+		str_add(out, c->message);
 		return;
 	}
 	add_end(out, c);
@@ -196,10 +196,16 @@ void classify_message(const struct check_case *c, struct str *out)
 		return;
 	}
 	struct diagnostic_counts counts = diagnostics_count(c->diagnostics);
-	str_add(out, ": ");
+	str_add(out, ", ");
 	classify_counts(&counts, out);
 	str_add(out, counts.errors + counts.failed_tests + counts.warnings > 1 ? _("; the first: ") : ": ");
 	add_place(out, first);
+}
+
+void classify_message(const struct check_case *c, struct str *out)
+{
+	str_addf(out, _("%s failed: "), c->name);
+	classify_detail(c, out);
 }
 
 size_t tail_of(const char *text, size_t len, size_t lines, size_t max)

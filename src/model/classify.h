@@ -33,7 +33,9 @@ struct check_case {
 	const struct diagnostics *diagnostics; /* in its output; may be NULL */
 };
 enum error_class classify_check(const struct check_case *c);
-/* Append the sentence: "build failed (exit status 2): 3 errors in 2 files, the first at src/a.c:7:3: …". */
+/* Append what is wrong: "exit status 2, 3 errors in 2 files; the first: src/a.c:7:3: …"; and the same behind
+ * "build failed: ". */
+void classify_detail(const struct check_case *c, struct str *out);
 void classify_message(const struct check_case *c, struct str *out);
 /* "3 errors, 1 warning in 2 files"; nothing when there is nothing. */
 void classify_counts(const struct diagnostic_counts *counts, struct str *out);

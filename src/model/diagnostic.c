@@ -191,6 +191,12 @@ struct diagnostic *diagnostic_add(struct diagnostics *d, enum diagnostic_kind ki
 	return room;
 }
 
+void diagnostics_add(struct diagnostics *d, enum diagnostic_kind kind, enum diagnostic_sort sort, const char *file,
+		     int line, int column, const char *message)
+{
+	(void)diagnostic_add(d, kind, sort, file, line, column, NULL, message);
+}
+
 struct diagnostic *diagnostic_of_test(struct diagnostics *d, const char *test)
 {
 	for (size_t i = d->n; i > 0; i--)

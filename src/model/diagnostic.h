@@ -54,6 +54,10 @@ void diagnostics_feed(struct diagnostics *d, const char *bytes, size_t len);
 /* The output ended. */
 void diagnostics_end(struct diagnostics *d);
 
+/* One that was found otherwise than in output. `file` may be NULL. */
+void diagnostics_add(struct diagnostics *d, enum diagnostic_kind kind, enum diagnostic_sort sort, const char *file,
+		     int line, int column, const char *message);
+
 /* Valid until the next call that feeds; errors and failures drive out notes and warnings when there are too many. */
 const struct diagnostic *diagnostics_list(const struct diagnostics *d, size_t *ret_n);
 struct diagnostic_counts diagnostics_count(const struct diagnostics *d);

@@ -28,6 +28,7 @@ struct step_context {
 	const char *libexec;     /* folder of pawl-http and pawl's other programs */
 	int iteration;           /* from 1 */
 	const char *feedback;    /* what the last iteration's checks say, for the next prompt; NULL: nothing */
+	const char *changed;     /* for checks: JSON list of the paths changed since the base; NULL: pawl-verify finds out */
 	/* Until when (wall clock) the breaker of this name ("llm:claude") lets nothing through; 0: it does, -1: until
 	 * somebody changes it. NULL: there are no breakers. */
 	int64_t (*breaker_until)(void *ctx, const char *name);
@@ -67,6 +68,12 @@ const struct executor *executor_for(enum node_kind kind);
  * are looked for, the row's finish() is asked. *ret is to be freed with step_end_done() in any case. */
 void step_end_take(const struct graph_node *node, struct step_result *r, struct step_end *ret);
 void step_end_done(struct step_end *end);
+
+/* The step of a node's checks (pawl-verify), in place of prepare() of its row; the engine has put in the same. */
+enum err_code verify_prepare(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
+/* What its result means, in place of step_end_take(): CLASS_NONE is passed, the class of the first failed check is
+ * rejected; with any of both ret->report holds the report. CLASS_SYSTEM and the like: it could not judge. */
+void verify_end_take(struct step_result *r, struct step_end *ret);
 
 void step_build_done(struct step_build *b);
 /* Keep a text for the life of the step; returns the kept text. */

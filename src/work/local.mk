@@ -9,7 +9,8 @@ libwork_a_SOURCES = \
 	src/work/plain.c \
 	src/work/proto.c src/work/proto.h \
 	src/work/spool.c \
-	src/work/step.c
+	src/work/step.c \
+	src/work/verify_prepare.c
 
 check_PROGRAMS += tests/unit/work_proto
 TESTS += tests/unit/work_proto
@@ -109,3 +110,20 @@ check_PROGRAMS += tests/unit/work_cgroup
 TESTS += tests/unit/work_cgroup
 tests_unit_work_cgroup_SOURCES = tests/unit/work_cgroup.c tests/unit/work_engine.h
 tests_unit_work_cgroup_LDADD = $(LIB_WORK) $(CHECK_LIBS)
+
+pkglibexec_PROGRAMS += pawl-verify
+VERIFY_SOURCES = \
+	src/work/verify.h \
+	src/work/verify_command.c \
+	src/work/verify_contract.c \
+	src/work/verify_fixture.c \
+	src/work/verify_report.c \
+	src/work/verify_spec.c \
+	src/work/verify_tree.c
+pawl_verify_SOURCES = src/work/verify_main.c $(VERIFY_SOURCES)
+pawl_verify_LDADD = libjournal.a libspace.a libmodel.a libbase.a $(CJSON_LIBS) $(PCRE2_LIBS) $(LIBINTL) -lm
+
+check_PROGRAMS += tests/unit/work_verify
+TESTS += tests/unit/work_verify
+tests_unit_work_verify_SOURCES = tests/unit/work_verify.c tests/unit/work_engine.h
+tests_unit_work_verify_LDADD = $(LIB_WORK) $(CHECK_LIBS)

@@ -156,8 +156,8 @@ static const struct { struct agent_case c; enum error_class class; } agents[] = 
 };
 #define RUN(n, c) { .level = LEVEL_L1, .kind = CHECK_RUN, .name = n, .command = c, .exit_code = 2 }
 static const struct { struct check_case c; const char *output; enum error_class class; const char *message; } checks[] = {
-	{ RUN("typecheck", "x"), "", CLASS_TYPECHECK, "typecheck failed (exit status 2), without output" },
-	{ RUN("type-check", "x"), "last words\n\n", CLASS_TYPECHECK, "type-check failed (exit status 2): last words" },
+	{ RUN("typecheck", "x"), "", CLASS_TYPECHECK, "typecheck failed: exit status 2, without output" },
+	{ RUN("type-check", "x"), "last words\n\n", CLASS_TYPECHECK, "type-check failed: exit status 2: last words" },
 	{ RUN("Build the tests", "x"), "", CLASS_TYPECHECK, NULL },
 	{ RUN("lint", "x"), "", CLASS_LINT, NULL },
 	{ RUN("ESLint", "x"), "", CLASS_LINT, NULL },
@@ -171,18 +171,18 @@ static const struct { struct check_case c; const char *output; enum error_class 
 	{ RUN("run", "npm run lint"), "", CLASS_LINT, NULL },
 	{ RUN("run", "npx tsc --noEmit"), "", CLASS_TYPECHECK, NULL },
 	{ RUN("run", "make test"), "a.c:1:2: error: x\nb.c:1:2: error: y\n", CLASS_TYPECHECK,
-	  "run failed (exit status 2): 2 errors in 2 files; the first: a.c:1:2: x" },
-	{ RUN("run", "x"), "not ok 1 - a\n", CLASS_TEST, "run failed (exit status 2): 1 failed test: a" },
+	  "run failed: exit status 2, 2 errors in 2 files; the first: a.c:1:2: x" },
+	{ RUN("run", "x"), "not ok 1 - a\n", CLASS_TEST, "run failed: exit status 2, 1 failed test: a" },
 	{ RUN("lint", "x"), "a.c:1:2: warning: x\na.c:2:2: warning: x\n", CLASS_LINT,
-	  "lint failed (exit status 2): 2 warnings in 1 file; the first: a.c:1:2: x" },
+	  "lint failed: exit status 2, 2 warnings in 1 file; the first: a.c:1:2: x" },
 	{ { .kind = CHECK_RUN, .level = LEVEL_L3, .name = "sane", .signal = 11, .exit_code = 139 }, "", CLASS_VERIFICATION,
-	  "sane was ended by signal 11, without output" },
+	  "sane failed: ended by signal 11, without output" },
 	{ { .kind = CHECK_RUN, .level = LEVEL_L1, .name = "tests", .timed_out = true, .timeout_ms = 90000 }, "so far\n", CLASS_TEST,
-	  "tests did not end within 1m30s: so far" },
+	  "tests failed: did not end within 1m30s: so far" },
 	{ { .kind = CHECK_FILES, .level = LEVEL_L0, .name = "files", .message = "README is missing" }, "", CLASS_CONTRACT,
-	  "files: README is missing" },
+	  "files failed: README is missing" },
 	{ { .kind = CHECK_FIXTURE, .level = LEVEL_L2, .name = "tests", .message = "exit status 1, expected 0" }, "", CLASS_BLACKBOX,
-	  "tests: exit status 1, expected 0" },
+	  "tests failed: exit status 1, expected 0" },
 };
 /* clang-format on */
 
