@@ -159,6 +159,9 @@ enum err_code query_states(const struct request *r, enum entity e, unsigned int 
 const struct read_counts *counts_now(struct api *a);
 
 /* ---- command.c ---- */
+/* Member "checkpoint": a number (written into `number`) or a name. */
+enum err_code body_checkpoint(const struct json *body, char *number, size_t size, const char **ret,
+			      struct err *err) MUST_CHECK;
 /* Give a command to the engine; the answer is what the reply concerns. */
 void command_start(struct request *r, struct command *c);
 
@@ -235,6 +238,7 @@ ROUTE(api_iterations);
 ROUTE(api_partial);
 ROUTE(api_checkpoints);
 ROUTE(api_preview);
+ROUTE(api_diff);
 ROUTE(api_approvals);
 ROUTE(api_decide);
 ROUTE(api_events);

@@ -144,10 +144,22 @@ enum err_code api_order_verb(struct request *r, struct err *err)
 	return code;
 }
 
+/* A number or a text. */
+enum err_code body_checkpoint(const struct json *body, char *number, size_t size, const char **ret, struct err *err)
+{
+	const struct json *v = json_get(body, "checkpoint");
+	if (json_type(v) != JSON_NUMBER)
+		return body_text(body, "checkpoint", ret, err);
+	(void)snprintf(number, size, "%lld", (long long)json_int(v, -1));
+	*ret = number;
+	return ERR_OK;
+}
+
 enum err_code api_run_verb(struct request *r, struct err *err)
 {
 	struct command c = { .verb = r->route->verb };
 	const char *node = NULL;
+	char number[24];
 	auto_free const char **nodes = NULL;
 	engine_settle(r->api->engine);
 	enum err_code code = find_run(r->api, r->args[0], &c.id, err);
@@ -159,6 +171,12 @@ enum err_code api_run_verb(struct request *r, struct err *err)
 		code = body_flag(r->json, "failure", &c.failure, err);
 	if (!code)
 		code = body_flag(r->json, "only", &c.only, err);
+	if (!code)
+		code = body_flag(r->json, "keep_files", &c.keep_files, err);
+	if (!code)
+		code = body_flag(r->json, "restore", &c.restore, err);
+	if (!code)
+		code = body_checkpoint(r->json, number, sizeof(number), &c.checkpoint, err);
 	if (!code)
 		code = body_texts(r->json, "nodes", 1000, &nodes, &c.nnodes, err);
 	if (code)

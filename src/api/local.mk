@@ -4,6 +4,7 @@ libapi_a_SOURCES = \
 	src/api/api_internal.h \
 	src/api/approvals.c \
 	src/api/breakpoints.c \
+	src/api/back.c \
 	src/api/command.c \
 	src/api/compare.c \
 	src/api/config.c src/api/config.h \
@@ -18,7 +19,6 @@ libapi_a_SOURCES = \
 	src/api/nodes.c \
 	src/api/orders.c \
 	src/api/params.c \
-	src/api/preview.c \
 	src/api/raw.c \
 	src/api/request.c src/api/request.h \
 	src/api/route.c src/api/route.h \
@@ -42,6 +42,7 @@ tests_unit_api_route_LDADD = $(LIB_API) $(CHECK_LIBS)
 
 # The real engine in a temporary home, asked over its socket.
 PAWL_API_TESTS = \
+	tests/api/back.py \
 	tests/api/change.py \
 	tests/api/hostile.py \
 	tests/api/lists.py \

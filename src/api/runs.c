@@ -11,7 +11,6 @@ struct list {
 	struct jw w;
 	size_t limit; /* bytes; 0: none */
 	bool cut;
-	const char *graph_hash;
 };
 
 static void list_begin(struct list *l, struct request *r)
@@ -255,48 +254,6 @@ enum err_code api_iterations(struct request *r, struct err *err)
 }
 
 /* ---- checkpoints and partial results ---- */
-
-static void add_checkpoint(void *ctx, const struct node_row *n)
-{
-	struct list *l = ctx;
-	struct jw *w = &l->w;
-	char hex[HASH_TEXT_LEN + 1] = "";
-	if (n->outputs) {
-		struct hash h = hash_bytes(n->outputs, strlen(n->outputs));
-		hash_hex(&h, hex);
-	}
-	jw_obj(w, NULL);
-	jw_int(w, "seq", n->seq);
-	jw_node(l->api, w, "node", n->run, n->idx);
-	jw_int(w, "generation", n->generation);
-	jw_time(w, "at_ms", n->ended_ms);
-	jw_str(w, "outputs_hash", n->outputs ? hex : NULL);
-	jw_str(w, "graph_hash", l->graph_hash);
-	jw_end_obj(w);
-}
-
-enum err_code api_checkpoints(struct request *r, struct err *err)
-{
-	id_t64 run;
-	struct read_page page = { 0 };
-	enum err_code code = find_run(r->api, r->args[0], &run, err);
-	if (!code)
-		code = request_limit(r, &page.limit, err);
-	if (!code)
-		code = request_cursor(r, &page.before, err);
-	if (code)
-		return code;
-	const struct run_graph *rg = run_graph(r->api, run);
-	char hex[HASH_TEXT_LEN + 1] = "";
-	if (rg)
-		hash_hex(&rg->workflow, hex);
-	struct list l;
-	list_begin(&l, r);
-	l.graph_hash = hex;
-	code = read_checkpoints(r->api->store, run, &page, add_checkpoint, &l, err);
-	list_end(&l, page.next, -1);
-	return code;
-}
 
 static void add_completed(void *ctx, const struct node_row *n)
 {

@@ -161,11 +161,25 @@ struct reset_files {
 	const char *to;  /* the snapshot that they go back to, or SPACE_EMPTY; NULL: they stay as they are … */
 	const char *why; /* … because of this, a sentence */
 	bool gone;       /* a worktree that was given back: it is made again */
+	bool include_ignored;
 };
 enum err_code engine_reset_preview(struct engine *e, const struct command *c,
 				   void (*fn)(void *ctx, const struct reset_preview *p),
 				   void (*files)(void *ctx, const struct reset_files *f), void *ctx,
 				   struct err *err) MUST_CHECK; /* `files` may be NULL */
+
+/* The workspaces of a run, live or ended. Texts are valid during the call. */
+struct workspace_info {
+	int stream;
+	const char *name, *path, *branch; /* of the workstream; branch NULL: no worktree */
+	const char *tree;                 /* newest snapshot that is known; NULL: none */
+	bool gone, include_ignored;       /* gone: it was given back */
+};
+enum err_code engine_workspaces(struct engine *e, id_t64 run, void (*fn)(void *ctx, const struct workspace_info *w),
+				void *ctx, struct err *err) MUST_CHECK;
+/* A checkpoint by its number, its node, or "start"; the texts are valid until the next call of the store. */
+enum err_code engine_checkpoint(struct engine *e, id_t64 run, const char *name, struct checkpoint_row *ret,
+				struct err *err) MUST_CHECK;
 
 /* ---- work on files, which blocks: done beside the loop ---- */
 

@@ -53,7 +53,8 @@ struct host {
 	uv_timer_t timer;
 	uv_signal_t child;
 	uv_timer_t housekeeping;
-	int nhandles;
+	pid_t *workers; /* that were started and not yet waited for */
+	size_t nworkers, capworkers;
 	bool stopping, kill, dirty;
 	int64_t started_ms, timer_due;
 	void (*published)(void *ctx, int64_t seq);
@@ -107,7 +108,10 @@ static void io_spawn_worker(void *ctx)
 	if (rc) {
 		diag(DIAG_ERROR, "cannot start %s: %s", h->worker_path, strerror(rc));
 		engine_spawn_failed(h->engine);
+		return;
 	}
+	GROW(h->workers, h->nworkers, h->capworkers);
+	h->workers[h->nworkers++] = pid;
 }
 
 static void peer_close(struct peer *p);
@@ -483,10 +487,17 @@ static void end_turn(uv_check_t *check)
 	leave_when_done(h);
 }
 
-static void reap(uv_signal_t *s UNUSED, int number UNUSED)
+static void reap(uv_signal_t *s, int number UNUSED)
 {
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		; /* a worker's end is seen by its connection */
+	struct host *h = s->data;
+	/* A worker's end is seen by its connection. Only they: the children of jobs are waited for by their threads. */
+	for (size_t i = 0; i < h->nworkers;) {
+		pid_t got = waitpid(h->workers[i], NULL, WNOHANG);
+		if (got == 0 || (got < 0 && errno == EINTR))
+			i++;
+		else
+			h->workers[i] = h->workers[--h->nworkers];
+	}
 }
 
 static void keep_house(uv_timer_t *t)
@@ -647,6 +658,7 @@ void host_free(struct host *h)
 		(void)close(h->listen_fd);
 	if (h->lock_fd >= 0)
 		(void)close(h->lock_fd);
+	free(h->workers);
 	free(h->worker_path);
 	free(h->libexec);
 	free(h->home);

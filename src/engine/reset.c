@@ -161,9 +161,9 @@ static enum err_code files_of_checkpoint(struct engine *e, struct reset *p, stru
 	return ERR_OK;
 }
 
-static enum err_code find_checkpoint(struct engine *e, struct reset *p, const char *name, struct err *err)
+static enum err_code checkpoint_of(struct engine *e, const struct run *r, const char *name,
+				   struct checkpoint_row *ret, struct err *err)
 {
-	struct checkpoint_row c;
 	char *end = NULL;
 	enum err_code code;
 	long number = name ? strtol(name, &end, 10) : 0;
@@ -171,20 +171,73 @@ static enum err_code find_checkpoint(struct engine *e, struct reset *p, const ch
 		return err_set(err, ERR_USAGE, _("name the checkpoint to go back to: its number, a node, or start"));
 	if (str_eq(name, "start") || (end && end != name && !*end)) {
 		code = number < 0 || number > INT32_MAX ? ERR_NOT_FOUND :
-							  store_checkpoint_at(e->store, p->r->id, (int)number, &c, err);
+							  store_checkpoint_at(e->store, r->id, (int)number, ret, err);
 		if (code)
 			return err_set(err, ERR_NOT_FOUND, _("the run has no checkpoint %s"), name);
 	} else {
-		const struct node *n = run_node(p->r, name);
+		const struct node *n = run_node(r, name);
 		if (!n)
 			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), name);
-		code = store_checkpoint_of(e->store, p->r->id, n->idx, &c, err);
+		code = store_checkpoint_of(e->store, r->id, n->idx, ret, err);
 		if (code)
 			return err_set(err, ERR_NOT_FOUND, _("%s has no checkpoint: it did not succeed"), name);
 	}
+	return ERR_OK;
+}
+
+static enum err_code find_checkpoint(struct engine *e, struct reset *p, const char *name, struct err *err)
+{
+	struct checkpoint_row c;
+	enum err_code code = checkpoint_of(e, p->r, name, &c, err);
+	if (code)
+		return code;
 	p->checkpoint = c.number;
 	p->upto = c.seq;
 	p->at_ms = c.at_ms;
+	return ERR_OK;
+}
+
+/* The run in memory, as it is or read for a look. */
+static enum err_code look_at(struct engine *e, id_t64 id, struct reset *p, struct err *err)
+{
+	*p = (struct reset){ .r = map_get(&e->runs, (uint64_t)id) };
+	if (p->r && !p->r->dead)
+		return ERR_OK;
+	if (p->r)
+		return err_set(err, ERR_CONFLICT, _("the run is just ending; ask again"));
+	enum err_code code = run_load(e, id, &p->r, err);
+	p->loaded = !code;
+	return code;
+}
+
+enum err_code engine_checkpoint(struct engine *e, id_t64 run, const char *name, struct checkpoint_row *ret,
+				struct err *err)
+{
+	struct reset p;
+	enum err_code code = look_at(e, run, &p, err);
+	if (code)
+		return code;
+	code = checkpoint_of(e, p.r, name, ret, err);
+	reset_done(e, &p);
+	return code;
+}
+
+enum err_code engine_workspaces(struct engine *e, id_t64 run, void (*fn)(void *ctx, const struct workspace_info *w),
+				void *ctx, struct err *err)
+{
+	struct reset p;
+	enum err_code code = look_at(e, run, &p, err);
+	if (code)
+		return code;
+	for (int i = 0; (size_t)i < p.r->graph->nstreams; i++) {
+		const struct space *sp = p.r->spaces[i];
+		struct workspace_info w = { .stream = sp->run == p.r ? sp->stream : i, .name = p.r->graph->streams[i].name,
+					    .path = sp->path, .branch = sp->branch, .tree = sp->tree[0] ? sp->tree : NULL,
+					    .gone = sp->kind == WORKSPACE_REPO && sp->state != SPACE_HELD,
+					    .include_ignored = sp->include_ignored };
+		fn(ctx, &w);
+	}
+	reset_done(e, &p);
 	return ERR_OK;
 }
 
@@ -288,7 +341,8 @@ static void show_spaces(const struct reset *p, void (*fn)(void *ctx, const struc
 		if (space_index(r, i) != i)
 			continue;
 		struct reset_files f = { .stream = r->graph->streams[i].name, .path = sp->path,
-					 .gone = sp->state == SPACE_RELEASED,
+					 .gone = sp->state == SPACE_RELEASED && sp->kind == WORKSPACE_REPO,
+					 .include_ignored = sp->include_ignored,
 					 .to = p->spaces[i].to[0] ? p->spaces[i].to : NULL };
 		f.why = f.to ? NULL : _(why_stays(p, sp, &p->spaces[i]));
 		fn(ctx, &f);

@@ -179,8 +179,11 @@ bool git_send(struct git_proc *proc, const void *p, size_t len)
 static int reap(struct git_proc *proc)
 {
 	int status = 0;
-	while (waitpid(proc->pid, &status, 0) < 0 && errno == EINTR)
+	pid_t got;
+	while ((got = waitpid(proc->pid, &status, 0)) < 0 && errno == EINTR)
 		;
+	if (got < 0)
+		status = 127 << 8; /* somebody else took its end: how it ended is not known, so not well */
 	proc->pid = 0;
 	return status;
 }

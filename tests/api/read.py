@@ -102,7 +102,7 @@ def test_attempts_and_iterations():
 
 def test_checkpoints_and_partial():
     c = e.get("/v1/runs/last/checkpoints")["items"]
-    assert [x["node"] for x in c] == ["first"] and c[0]["outputs_hash"]
+    assert [x["name"] for x in c] == ["start", "first"] and c[1]["outputs_hash"]
     p = e.get("/v1/runs/last/partial").json
     assert p["completed"] == ["first"] and p["outputs"] == {"first": {"answer": "42"}}
 

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Going back: the checkpoints of a run, what a way back would do to its nodes and to its files, and how files differ
+ * between checkpoints. What looks at files does so in the thread pool. */
+#include "api/api_internal.h"
+#include "space/snapshot.h"
+
+#include "base/fs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NODES_MAX 64     /* named in one question */
+#define NAMES_MAX 200    /* files named in a preview, of each kind */
+#define CHANGES_MAX 5000 /* in one list of differences */
+#define TEXT_MAX ((size_t)2 * MIB)
+
+/* ---- checkpoints ---- */
+
+struct point {
+	struct checkpoint_row row;
+	char *tree, *why_not;
+};
+
+struct points {
+	struct point *v;
+	size_t n, cap;
+};
+
+static void add_point(void *ctx, const struct checkpoint_row *c)
+{
+	struct points *p = ctx;
+	GROW(p->v, p->n, p->cap);
+	p->v[p->n++] = (struct point){ *c, c->tree ? xstrdup(c->tree) : NULL, c->why_not ? xstrdup(c->why_not) : NULL };
+}
+
+static void points_done(struct points *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		free(p->v[i].tree);
+		free(p->v[i].why_not);
+	}
+	free(p->v);
+}
+
+struct newest {
+	int idx, generation;
+	enum node_state state;
+	char outputs[HASH_TEXT_LEN + 1];
+	int want;
+};
+
+static void take_newest(void *ctx, const struct node_row *n)
+{
+	struct newest *v = ctx;
+	v->generation = n->generation;
+	v->state = n->state;
+	v->outputs[0] = '\0';
+	if (!n->outputs)
+		return;
+	struct hash h = hash_bytes(n->outputs, strlen(n->outputs));
+	hash_hex(&h, v->outputs);
+}
+
+static void show_point(struct api *a, struct jw *w, const struct point *p, const struct graph *g, const char *hash)
+{
+	const struct checkpoint_row *c = &p->row;
+	struct newest newest = { .generation = -1 };
+	auto_str name = STR_INIT;
+	bool start = c->number == 0;
+	if (!start && read_nodes(a->store, c->run, c->idx, c->idx + 1, take_newest, &newest, NULL))
+		newest.generation = -1;
+	bool stands = start || (newest.generation == c->generation && newest.state == NODE_SUCCEEDED);
+	if (!start && !node_name(a, c->run, c->idx, &name))
+		str_addf(&name, "%d", c->idx);
+	jw_obj(w, NULL);
+	jw_int(w, "number", c->number);
+	jw_str(w, "name", start ? "start" : str_text(&name));
+	jw_str(w, "node", start ? NULL : str_text(&name));
+	jw_str(w, "workstream", g && (size_t)c->stream < g->nstreams ? g->streams[c->stream].name : "main");
+	jw_int(w, "generation", c->generation);
+	jw_int(w, "iteration", c->iteration);
+	jw_int(w, "seq", c->seq);
+	jw_time(w, "at_ms", c->at_ms);
+	jw_bool(w, "stands", stands);
+	jw_str(w, "files", !p->tree ? "not_kept" : str_eq(p->tree, SPACE_EMPTY) ? "empty" : "kept");
+	jw_str(w, "tree", p->tree);
+	jw_str(w, "why_not", p->why_not ? _(p->why_not) : NULL);
+	jw_int(w, "not_covered", c->nleft);
+	jw_str(w, "outputs_hash", stands && newest.outputs[0] ? newest.outputs : NULL);
+	jw_str(w, "graph_hash", hash);
+	jw_end_obj(w);
+}
+
+static void show_way_back(struct api *a, struct jw *w, id_t64 run)
+{
+	static const char *const steps[STEP_COUNT] = { "acquire", "protect", "restore", "commit",
+						       "health",  "done",    "undone",	"put_back" };
+	struct procedure_row p;
+	if (store_procedure_get(a->store, run, &p, NULL)) {
+		jw_null(w, "way_back");
+		return;
+	}
+	jw_obj(w, "way_back");
+	jw_str(w, "step", (size_t)p.step < COUNT(steps) ? steps[p.step] : "?");
+	jw_raw(w, "request", p.request);
+	jw_raw(w, "files", p.spaces);
+	jw_time(w, "began_ms", p.began_ms);
+	jw_time(w, "ended_ms", p.ended_ms);
+	jw_int(w, "lost_ms", p.lost_ms);
+	jw_above(w, "took_ms", p.ended_ms ? p.ended_ms - p.began_ms : -1);
+	jw_str(w, "error", p.error);
+	jw_end_obj(w);
+}
+
+enum err_code api_checkpoints(struct request *r, struct err *err)
+{
+	id_t64 run;
+	size_t limit;
+	int64_t after = 0;
+	CLEANUP(points_done) struct points points = { NULL, 0, 0 };
+	engine_settle(r->api->engine);
+	enum err_code code = find_run(r->api, r->args[0], &run, err);
+	if (!code)
+		code = request_limit(r, &limit, err);
+	if (!code)
+		code = request_cursor(r, &after, err);
+	if (!code)
+		code = store_checkpoints_of(r->api->store, run, (int)after - 1, (int64_t)limit + 1, add_point, &points,
+					    err);
+	if (code)
+		return code;
+	const struct run_graph *rg = run_graph(r->api, run);
+	char hex[HASH_TEXT_LEN + 1] = "";
+	if (rg)
+		hash_hex(&rg->workflow, hex);
+	const struct graph *g = graph_of(r->api, run);
+	struct jw w = jw_begin(&r->out);
+	jw_obj(&w, NULL);
+	jw_arr(&w, "items");
+	for (size_t i = 0; i < points.n && i < limit; i++)
+		show_point(r->api, &w, &points.v[i], g, hex);
+	jw_end_arr(&w);
+	jw_cursor(&w, points.n > limit ? points.v[limit].row.number + 1 : 0);
+	jw_null(&w, "total");
+	show_way_back(r->api, &w, run);
+	jw_end_obj(&w);
+	return ERR_OK;
+}
+
+/* ---- preview ---- */
+
+static const char *const verdicts[] = { "open", "kept", "rerun", "stale", "ineligible" };
+
+struct effect {
+	char *stream, *path, *to, *why;
+	bool gone, include_ignored;
+};
+
+struct preview {
+	struct job job;
+	struct jw w;
+	int counts[COUNT(verdicts)];
+	struct effect *v;
+	size_t n, cap;
+	char *home;
+	bool copies; /* a fork: the files of the run itself stay */
+};
+
+static void show_row(void *ctx, const struct reset_preview *p)
+{
+	struct preview *l = ctx;
+	jw_obj(&l->w, NULL);
+	jw_str(&l->w, "node", p->node);
+	jw_str(&l->w, "state", state_name(ENTITY_NODE, (int)p->state));
+	jw_str(&l->w, "verdict", p->verdict);
+	jw_str(&l->w, "why", p->why);
+	jw_end_obj(&l->w);
+	for (size_t i = 0; i < COUNT(verdicts); i++)
+		l->counts[i] += str_eq(p->verdict, verdicts[i]);
+}
+
+static void add_effect(void *ctx, const struct reset_files *f)
+{
+	struct preview *l = ctx;
+	GROW(l->v, l->n, l->cap);
+	l->v[l->n++] = (struct effect){ xstrdup(f->stream), xstrdup(f->path), f->to ? xstrdup(f->to) : NULL,
+					f->why ? xstrdup(f->why) : NULL, f->gone, f->include_ignored };
+}
+
+static void preview_free(struct job *j)
+{
+	struct preview *l = CONTAINER_OF(j, struct preview, job);
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->v[i].stream);
+		free(l->v[i].path);
+		free(l->v[i].to);
+		free(l->v[i].why);
+	}
+	free(l->v);
+	free(l->home);
+	free(l);
+}
+
+struct names {
+	struct jw *w;
+	size_t n, skipped[3]; /* written, removed, modes */
+	int kind;
+};
+
+static int kind_of(enum space_change change)
+{
+	switch (change) {
+	case SPACE_REMOVED:
+		return 1;
+	case SPACE_MODE:
+		return 2;
+	case SPACE_ADDED:
+	case SPACE_MODIFIED:
+	case SPACE_KIND:
+		break;
+	}
+	return 0;
+}
+
+static bool add_name(void *with, const char *path, enum space_change change)
+{
+	struct names *l = with;
+	if (kind_of(change) != l->kind)
+		return true;
+	if (++l->n <= NAMES_MAX)
+		jw_str(l->w, NULL, path);
+	return true;
+}
+
+/* From the files as they are to those of the snapshot. */
+static enum err_code show_changes(struct jw *w, const char *store, const char *now, const char *to, struct err *err)
+{
+	static const char *const lists[] = { "written", "removed", "modes" };
+	static const char *const counts[] = { "nwritten", "nremoved", "nmodes" };
+	enum err_code code = ERR_OK;
+	for (int i = 0; i < 3 && !code; i++) {
+		struct names l = { .w = w, .kind = i };
+		jw_arr(w, lists[i]);
+		code = space_diff(store, now, to, add_name, &l, err);
+		jw_end_arr(w);
+		jw_int(w, counts[i], (int64_t)l.n);
+	}
+	return code;
+}
+
+static void show_left(struct jw *w, const struct space_report *report)
+{
+	jw_obj(w, "not_covered");
+	for (int i = 0; i < SPACE_LEFT_COUNT; i++)
+		if (report->nleft[i])
+			jw_int(w, space_left_name((enum space_left)i), (int64_t)report->nleft[i]);
+	jw_end_obj(w);
+	jw_arr(w, "not_covered_names");
+	for (size_t i = 0; i < report->n && i < NAMES_MAX; i++)
+		jw_str(w, NULL, report->left[i].path);
+	jw_end_arr(w);
+}
+
+static enum err_code show_restore(struct preview *l, struct jw *w, const struct effect *v, struct err *err)
+{
+	auto_free char *store = xasprintf("%s/snapshots", l->home);
+	char now[SPACE_ID_LEN + 1], to[SPACE_ID_LEN + 1];
+	auto_report report = { .files = 0 };
+	struct space_options options = { .include_ignored = v->include_ignored };
+	enum err_code code = space_tree_id(l->home, v->to, to, err);
+	if (code || v->gone || l->copies || !fs_exists(v->path))
+		return code;
+	code = space_snapshot(store, v->path, &options, now, &report, err);
+	if (!code)
+		code = show_changes(w, store, now, to, err);
+	if (code)
+		return code;
+	show_left(w, &report);
+	struct space_restored restored = { .removed = 0 };
+	struct err conflict;
+	bool stands = space_restore_preview(store, v->path, to, &restored, &conflict) != ERR_OK;
+	jw_str(w, "conflict", stands ? conflict.message : NULL);
+	space_restored_done(&restored);
+	return ERR_OK;
+}
+
+static enum err_code look_at_files(struct job *j, struct err *err)
+{
+	struct preview *l = CONTAINER_OF(j, struct preview, job);
+	struct jw w = l->w; /* goes on where the nodes ended */
+	enum err_code code = ERR_OK;
+	size_t nback = 0;
+	w.out = &j->out;
+	jw_arr(&w, "files");
+	for (size_t i = 0; i < l->n && !code; i++) {
+		const struct effect *v = &l->v[i];
+		nback += v->to != NULL;
+		jw_obj(&w, NULL);
+		jw_str(&w, "workstream", v->stream);
+		jw_str(&w, "path", v->path);
+		jw_str(&w, "action", v->to ? (l->copies ? "copy" : v->gone ? "make_again" : "restore") : "stays");
+		jw_str(&w, "to", v->to);
+		jw_str(&w, "why", v->why);
+		if (v->to)
+			code = show_restore(l, &w, v, err);
+		jw_end_obj(&w);
+	}
+	jw_end_arr(&w);
+	if (nback)
+		jw_str(&w, "workspace", l->copies ? _("is copied as it was then") :
+						    _("goes back, too: its files become what they were"));
+	else
+		jw_str(&w, "workspace", _("stays as it is"));
+	jw_end_obj(&w);
+	return code;
+}
+
+/* "a,b" cut into its parts, in place. */
+static size_t split_names(char *text, const char **names)
+{
+	size_t n = 0;
+	for (char *save = NULL, *part = strtok_r(text, ",", &save); part && n < NODES_MAX;
+	     part = strtok_r(NULL, ",", &save))
+		names[n++] = part;
+	return n;
+}
+
+static enum err_code read_question(const struct request *r, struct command *c, struct err *err)
+{
+	static const enum verb known[] = { VERB_RETRY, VERB_RESUME_FROM, VERB_ROLLBACK, VERB_FORK };
+	const char *verb = request_query(r, "verb", "retry");
+	size_t i = 0;
+	while (i < COUNT(known) && !str_eq(verb, verb_name(known[i])))
+		i++;
+	if (i == COUNT(known))
+		return err_set(err, ERR_USAGE,
+			       _("verb: \"%.40s\" has no preview; retry, resume_from, rollback and fork have one"), verb);
+	c->verb = known[i];
+	c->checkpoint = request_query(r, "checkpoint", NULL);
+	enum err_code code = find_run(r->api, r->args[0], &c->id, err);
+	if (!code)
+		code = request_flag(r, "only", &c->only, err);
+	if (!code)
+		code = request_flag(r, "keep_files", &c->keep_files, err);
+	return code ? code : request_flag(r, "restore", &c->restore, err);
+}
+
+enum err_code api_preview(struct request *r, struct err *err)
+{
+	struct command c = { .verb = VERB_RETRY };
+	engine_settle(r->api->engine);
+	enum err_code code = read_question(r, &c, err);
+	if (code)
+		return code;
+	auto_free char *text = xstrdup(request_query(r, "node", ""));
+	const char *names[NODES_MAX];
+	c.nodes = names;
+	c.nnodes = split_names(text, names);
+	struct preview *p = xcalloc(1, sizeof(*p));
+	p->home = xstrdup(engine_home(r->api->engine));
+	p->copies = c.verb == VERB_FORK;
+	p->w = jw_begin(&p->job.out);
+	jw_obj(&p->w, NULL);
+	jw_str(&p->w, "run", id_text('r', c.id).s);
+	jw_str(&p->w, "verb", verb_name(c.verb));
+	jw_arr(&p->w, "items");
+	code = engine_reset_preview(r->api->engine, &c, show_row, add_effect, p, err);
+	if (code) {
+		str_done(&p->job.out);
+		preview_free(&p->job);
+		return code;
+	}
+	jw_end_arr(&p->w);
+	jw_obj(&p->w, "counts");
+	for (size_t i = 0; i < COUNT(verdicts); i++)
+		jw_int(&p->w, verdicts[i], p->counts[i]);
+	jw_end_obj(&p->w);
+	p->job.request = r;
+	p->job.run = look_at_files;
+	p->job.free = preview_free;
+	job_start(r->api, &p->job);
+	return ERR_OK;
+}
+
+/* ---- differences ---- */
+
+struct side {
+	char *name; /* as asked for */
+	char *tree; /* NULL: the files as they are now */
+};
+
+struct differ {
+	struct job job;
+	struct side from, to;
+	char *home, *folder, *path, *stream;
+	bool include_ignored, text;
+	struct jw w;
+	size_t n;
+};
+
+static void differ_free(struct job *j)
+{
+	struct differ *d = CONTAINER_OF(j, struct differ, job);
+	free(d->from.name);
+	free(d->from.tree);
+	free(d->to.name);
+	free(d->to.tree);
+	free(d->home);
+	free(d->folder);
+	free(d->path);
+	free(d->stream);
+	free(d);
+}
+
+static bool add_change(void *with, const char *path, enum space_change change)
+{
+	struct differ *d = with;
+	if (d->path && !str_eq(d->path, path))
+		return true;
+	if (d->n++ < CHANGES_MAX) {
+		jw_obj(&d->w, NULL);
+		jw_str(&d->w, "path", path);
+		jw_str(&d->w, "change", space_change_name(change));
+		jw_end_obj(&d->w);
+	}
+	return true;
+}
+
+static enum err_code id_of(struct differ *d, const char *store, const struct side *s, char ret[41], struct err *err)
+{
+	struct space_options options = { .include_ignored = d->include_ignored };
+	if (s->tree)
+		return space_tree_id(d->home, s->tree, ret, err);
+	return space_snapshot(store, d->folder, &options, ret, NULL, err);
+}
+
+static enum err_code differ(struct job *j, struct err *err)
+{
+	struct differ *d = CONTAINER_OF(j, struct differ, job);
+	auto_free char *store = xasprintf("%s/snapshots", d->home);
+	char from[41], to[41];
+	enum err_code code = id_of(d, store, &d->from, from, err);
+	if (!code)
+		code = id_of(d, store, &d->to, to, err);
+	if (code)
+		return code;
+	d->w = jw_begin(&j->out);
+	jw_obj(&d->w, NULL);
+	jw_str(&d->w, "from", d->from.name);
+	jw_str(&d->w, "to", d->to.name);
+	jw_str(&d->w, "workstream", d->stream);
+	jw_arr(&d->w, "items");
+	code = space_diff(store, from, to, add_change, d, err);
+	jw_end_arr(&d->w);
+	jw_int(&d->w, "total", (int64_t)d->n);
+	if (d->text && !code) {
+		auto_str text = STR_INIT;
+		code = space_diff_text(store, from, to, d->path, TEXT_MAX, &text, err);
+		jw_strn(&d->w, "text", str_text(&text), text.len);
+	}
+	jw_end_obj(&d->w);
+	return code;
+}
+
+struct found_space {
+	const char *name; /* of the workstream */
+	int stream;       /* -1: not found */
+	char *path, *tree;
+	bool gone, include_ignored;
+};
+
+static void take_space(void *ctx, const struct workspace_info *w)
+{
+	struct found_space *f = ctx;
+	if (!str_eq(w->name, f->name))
+		return;
+	f->stream = w->stream;
+	f->path = xstrdup(w->path);
+	f->tree = w->tree ? xstrdup(w->tree) : NULL;
+	f->gone = w->gone;
+	f->include_ignored = w->include_ignored;
+}
+
+static enum err_code find_side(struct api *a, id_t64 run, const char *name, const struct found_space *space,
+			       struct side *ret, struct err *err)
+{
+	struct checkpoint_row c;
+	ret->name = xstrdup(name);
+	if (str_eq(name, "now")) {
+		if (space->gone && !space->tree)
+			return err_set(err, ERR_CONFLICT, _("the workspace was given back, and no snapshot of it was kept"));
+		ret->tree = space->gone ? xstrdup(space->tree) : NULL;
+		return ERR_OK;
+	}
+	enum err_code code = engine_checkpoint(a->engine, run, name, &c, err);
+	if (!code)
+		code = store_checkpoint_files(a->store, run, space->stream, c.seq, &c, err);
+	if (!code && !c.tree)
+		code = err_set(err, ERR_CONFLICT, _("the files of checkpoint %s were not kept: %s"), name, _(c.why_not));
+	if (!code)
+		ret->tree = xstrdup(c.tree);
+	return code;
+}
+
+enum err_code api_diff(struct request *r, struct err *err)
+{
+	id_t64 run;
+	struct api *a = r->api;
+	struct found_space space = { .name = request_query(r, "workstream", "main"), .stream = -1 };
+	const char *from = request_query(r, "from", "start"), *to = request_query(r, "to", "now");
+	const char *path = request_query(r, "path", NULL);
+	bool text = false;
+	engine_settle(a->engine);
+	enum err_code code = find_run(a, r->args[0], &run, err);
+	if (!code)
+		code = request_flag(r, "text", &text, err);
+	if (!code)
+		code = engine_workspaces(a->engine, run, take_space, &space, err);
+	if (!code && space.stream < 0)
+		code = err_set(err, ERR_NOT_FOUND, _("the run has no workstream %.64s"), space.name);
+	if (code)
+		return code;
+	struct differ *d = xcalloc(1, sizeof(*d));
+	d->home = xstrdup(engine_home(a->engine));
+	d->folder = space.path;
+	d->stream = xstrdup(space.name);
+	d->path = path ? xstrdup(path) : NULL;
+	d->text = text || path;
+	d->include_ignored = space.include_ignored;
+	code = find_side(a, run, from, &space, &d->from, err);
+	if (!code)
+		code = find_side(a, run, to, &space, &d->to, err);
+	free(space.tree);
+	if (code) {
+		differ_free(&d->job);
+		return code;
+	}
+	d->job.request = r;
+	d->job.run = differ;
+	d->job.free = differ_free;
+	job_start(a, &d->job);
+	return ERR_OK;
+}

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Going back with real files: folders, git repositories, checkpoints, previews, rollbacks that are killed."""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+
+import engine
+from engine import Engine, wait
+
+e = Engine("steps=2", "grace=1s")
+top = tempfile.mkdtemp(prefix="pawl-back-", dir="/tmp")
+
+
+def state(run, *wanted):
+    return wait(lambda: (lambda r: r if r["state"] in wanted else None)(e.get(f"/v1/runs/{run}").json),
+                f"the run is {wanted}")
+
+
+def tree(folder, skip=(".git",)):
+    """Every name with its kind, mode and content."""
+    seen = {}
+    for at, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f not in skip)
+        for name in folders + files:
+            path = os.path.join(at, name)
+            if name in skip:
+                continue
+            s = os.lstat(path)
+            if stat.S_ISLNK(s.st_mode):
+                what = os.readlink(path)
+            elif stat.S_ISREG(s.st_mode):
+                with open(path, "rb") as f:
+                    what = hashlib.sha256(f.read()).hexdigest()
+            else:
+                what = "folder" if not os.listdir(path) else None
+            if what is not None:
+                seen[os.path.relpath(path, folder)] = (stat.S_IFMT(s.st_mode), stat.S_IMODE(s.st_mode), what)
+    return seen
+
+
+def git(folder, *args):
+    env = {"PATH": os.environ["PATH"], "HOME": top, "GIT_CONFIG_NOSYSTEM": "1",
+           "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    return subprocess.run(["git", "-C", folder, *args], env=env, check=True, capture_output=True, text=True).stdout
+
+
+def points(run):
+    return {c["name"]: c for c in e.get(f"/v1/runs/{run}/checkpoints")["items"]}
+
+
+CHAIN = """name: chain
+nodes:
+  a: {run: "echo a > a; mkdir sub; echo x > sub/x; ln -s a link; chmod 600 a"}
+  b: {needs: a, run: "echo b > b; echo more >> a; rm sub/x"}
+  c: {needs: b, run: "echo c > c; rm link; mv b renamed; test -e %s/mended"}
+"""
+
+
+def test_rollback_restores_files_and_state():
+    run = e.finish(e.submit(CHAIN % top)["id"])
+    assert e.get(f"/v1/runs/{run}")["state"] == "failed"
+    folder = e.get(f"/v1/runs/{run}")["workspace"]
+    p = points(run)
+    assert [p[n]["files"] for n in ("start", "a", "b")] == ["empty", "kept", "kept"], p
+    shown = e.get(f"/v1/runs/{run}/preview?verb=rollback&checkpoint=a").json
+    assert {i["node"]: i["verdict"] for i in shown["items"]} == {"a": "kept", "b": "rerun", "c": "rerun"}
+    f = shown["files"][0]
+    assert f["action"] == "restore" and sorted(f["written"]) == ["a", "link", "sub/x"], f
+    # (An empty folder is something of its own.)
+    assert sorted(f["removed"]) == ["c", "renamed", "sub"] and f["conflict"] is None, f
+    e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a", "reason": "try again"})
+    r = state(run, "paused")
+    assert r["reason"] == "rollback" and r["generation"] == 2
+    assert sorted(tree(folder)) == ["a", "link", "sub/x"]
+    assert open(f"{folder}/a").read() == "a\n" and stat.S_IMODE(os.stat(f"{folder}/a").st_mode) == 0o600
+    way = e.get(f"/v1/runs/{run}/checkpoints")["way_back"]
+    assert way["step"] == "done" and way["took_ms"] >= 0 and way["lost_ms"] >= 0, way
+    patch = f"{e.home}/runs/{run}/rollback-1.patch"
+    assert "renamed" in open(patch).read()
+    open(f"{top}/mended", "w").close()
+    e.post(f"/v1/runs/{run}/resume")
+    state(run, "succeeded")
+    assert sorted(tree(folder)) == ["a", "c", "renamed", "sub"]
+    nodes = {n["node"]: n for n in e.get(f"/v1/runs/{run}/nodes")["items"]}
+    assert nodes["a"]["generation"] == 1 and nodes["c"]["generation"] == 2
+
+
+def test_resume_from_finds_the_files_as_they_were_before_the_node():
+    source = "name: from\nnodes:\n  a: {run: echo 1 >> log}\n  b: {needs: a, run: echo 2 >> log}\n  c: {needs: b, run: cat log}\n"
+    run = e.finish(e.submit(source)["id"])
+    folder = e.get(f"/v1/runs/{run}")["workspace"]
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "b"})
+    wait(lambda: e.get(f"/v1/runs/{run}")["state"] == "succeeded" and e.get(f"/v1/runs/{run}")["generation"] == 2, "it ran")
+    assert open(f"{folder}/log").read() == "1\n2\n"
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "b", "keep_files": True})
+    wait(lambda: e.get(f"/v1/runs/{run}")["state"] == "succeeded" and e.get(f"/v1/runs/{run}")["generation"] == 3, "it ran")
+    assert open(f"{folder}/log").read() == "1\n2\n2\n"
+
+
+def test_differences_between_checkpoints():
+    run = e.finish(e.submit(CHAIN % top)["id"])
+    d = e.get(f"/v1/runs/{run}/diff?from=a&to=b").json
+    changes = {i["path"]: i["change"] for i in d["items"]}
+    assert (changes["a"], changes["b"], changes["sub/x"]) == ("modified", "added", "removed"), d
+    d = e.get(f"/v1/runs/{run}/diff?from=a&to=b&path=a").json
+    assert "+more" in d["text"] and "renamed" not in d["text"]
+    d = e.get(f"/v1/runs/{run}/diff?from=c&to=now").json
+    assert d["items"] == [] and d["total"] == 0
+    with open(e.get(f"/v1/runs/{run}")["workspace"] + "/new", "w") as f:
+        f.write("x")
+    assert [i["path"] for i in e.get(f"/v1/runs/{run}/diff?from=c").json["items"]] == ["new"]
+    e.get(f"/v1/runs/{run}/diff?from=nope", 404)
+    e.get(f"/v1/runs/{run}/diff?workstream=nope", 404)
+
+
+def make_repository(name):
+    repo = f"{top}/{name}"
+    os.mkdir(repo)
+    git(repo, "init", "-q", "-b", "main")
+    for i in range(3):
+        with open(f"{repo}/file{i}", "w") as f:
+            f.write(f"{i}\n")
+        git(repo, "add", ".")
+        git(repo, "commit", "-qm", f"c{i}")
+    return repo
+
+
+def everything(repo):
+    """What must not change in somebody's repository."""
+    kept = {}
+    for name in ("HEAD", "index", "config"):
+        with open(f"{repo}/.git/{name}", "rb") as f:
+            kept[name] = f.read()
+    kept["files"] = tree(repo)
+    kept["main"] = git(repo, "rev-parse", "main")
+    kept["status"] = git(repo, "status", "--porcelain")
+    return kept
+
+
+def test_a_run_has_its_own_worktree_of_a_repository():
+    repo = make_repository("repo")
+    git(repo, "branch", "older", "main~1")
+    before = everything(repo)
+    source = (f"name: repo\nworkspace: {{repo: {repo}, base: older}}\nnodes:\n"
+              "  a: {run: 'test ! -e file2; echo changed > file0; git add -A; git -c user.name=a -c user.email=a@b commit -qm work'}\n"
+              "  b: {needs: a, run: 'echo junk > junk; test -e %s/go'}\n" % top)
+    run = e.finish(e.submit(source)["id"])
+    r = e.get(f"/v1/runs/{run}").json
+    assert r["state"] == "failed", r
+    folder = r["workspace"]
+    assert os.path.exists(f"{folder}/junk"), (r, e.get(f"/v1/events?run={run}").json)
+    assert everything(repo) == before
+    assert git(repo, "branch", "--list", "pawl/*").split()[-1] == f"pawl/{run}"
+    e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a"})
+    state(run, "paused")
+    assert not os.path.exists(f"{folder}/junk")
+    open(f"{top}/go", "w").close()
+    e.post(f"/v1/runs/{run}/resume")
+    state(run, "succeeded")
+    # Given back with the end: the branch stays, the folder goes.
+    wait(lambda: not os.path.exists(folder), "the worktree goes")
+    assert git(repo, "log", "--format=%s", "-1", f"pawl/{run}") == "work\n"
+    assert everything(repo) == before
+    assert len(git(repo, "worktree", "list").splitlines()) == 1
+    # And made again when the run is sent back.
+    wait(lambda: e.get("/v1/events?type=workspace.released&run=" + run)["items"], "it is noted")
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "b"})
+    wait(lambda: e.get(f"/v1/runs/{run}")["state"] == "succeeded" and e.get(f"/v1/runs/{run}")["generation"] == 3, "again")
+    assert everything(repo) == before
+
+
+def test_a_repository_that_is_none_fails_the_run():
+    run = e.finish(e.submit(f"name: none\nworkspace: {{repo: {top}}}\nnodes: {{a: {{run: 'true'}}}}\n")["id"])
+    r = e.get(f"/v1/runs/{run}").json
+    assert r["state"] == "failed" and "git repository" in r["reason"], r
+    repo = make_repository("based")
+    run = e.finish(e.submit(f"name: none\nworkspace: {{repo: {repo}, base: nope}}\nnodes: {{a: {{run: 'true'}}}}\n")["id"])
+    assert "no commit nope" in e.get(f"/v1/runs/{run}")["reason"]
+    assert git(repo, "branch", "--list", "pawl/*") == ""
+
+
+def change(folder, rng):
+    """Some random changes beneath a folder."""
+    names = ["plain", "with space", "ü-name", "-dash", "q'uote", "new\nline", "deep/er/file", "deep/other"]
+    for _ in range(rng.randrange(1, 8)):
+        path = os.path.join(folder, rng.choice(names))
+        what = rng.randrange(6)
+        if os.path.isdir(path) and not os.path.islink(path):
+            continue
+        if what == 0 and os.path.lexists(path):
+            os.unlink(path)
+        elif what == 1 and not os.path.lexists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.symlink(rng.choice(["plain", "/nowhere", "../.."]), path)
+        elif what == 2 and os.path.isfile(path) and not os.path.islink(path):
+            os.chmod(path, rng.choice([0o600, 0o644, 0o755]))
+        elif not os.path.islink(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as f:
+                f.write(rng.randbytes(rng.randrange(0, 3000)))
+
+
+def test_rollback_is_exact_and_survives_a_kill():
+    rng = random.Random(7)
+    for turn in range(8):
+        folder = f"{top}/exact{turn}"
+        os.mkdir(folder)
+        change(folder, rng)
+        source = (f"name: exact\nworkspace: {{folder: {folder}}}\nnodes:\n"
+                  "  a: {run: echo a > by-a}\n  b: {needs: a, run: echo b > by-b}\n")
+        run = e.finish(e.submit(source)["id"])
+        os.unlink(f"{folder}/by-b")
+        then = tree(folder)
+        assert "by-a" in then
+        for _ in range(3):
+            change(folder, rng)
+        e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a"})
+        # Killed at some moment of it, and gone on with.
+        if turn % 2:
+            wait(lambda: turn % 4 == 1 or e.get(f"/v1/events?type=run.protected&run={run}")["items"], "it is protected")
+            e.stop(signal.SIGKILL)
+            e.start()
+            if state(run, "paused", "succeeded")["state"] == "succeeded":
+                e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a"})
+        state(run, "paused")
+        now = tree(folder)
+        assert now == then, (turn, set(now.items()) ^ set(then.items()))
+        e.post(f"/v1/runs/{run}/resume")
+        state(run, "succeeded")
+    assert e.post("/v1/fsck")["ok"]
+
+
+def test_what_is_kept_is_sound():
+    f = e.post("/v1/fsck").json
+    assert f["ok"], [c for c in f["checks"] if not c["ok"]]
+
+
+try:
+    engine.main(globals())
+finally:
+    shutil.rmtree(top, ignore_errors=True)
