@@ -106,7 +106,7 @@ static void run_program(struct console *c, const char *program, const char *line
 {
 	auto_free char *script = xasprintf("exec %s \"$@\"", program);
 	const char *argv[] = { "/bin/sh", "-c", script, "sh", line, "--", path, NULL };
-	if (outside_run(c, argv, false) < 0)
+	if (outside_run(c, argv, WAIT_NEVER) < 0)
 		console_say(c, ROLE_ALARM, _("%s cannot be run"), program);
 }
 

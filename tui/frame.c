@@ -366,7 +366,7 @@ static void draw_detail(struct console *c, struct rect r)
 static const char *const key_order[] = {
 	"rollback", "fork", "change-next", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
 	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
-	"inspect", "graph", "diff", "checkpoints", "why", "break", "events", "zoom", "pager", "editor", "palette",
+	"inspect", "graph", "diff", "checkpoints", "why", "break", "events", "zoom", "shell", "pager", "editor", "palette",
 };
 static const char *const key_last[] = { "help", "back-or-quit" };
 

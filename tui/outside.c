@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/outside.h"
 
+#include "tui/action.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@ const struct outside_row outside_rows[] = {
 	{ "graph",     N_("draw the selected run in plain lines"), .of_run = true },
 	{ "why",       N_("why the selected node ran, waits or did not run"), .of_run = true, .of_node = true },
 	{ "diff",      N_("two attempts of the selected node beside each other"), .of_run = true, .of_node = true },
+	{ "shell",     N_("a shell where the selected node stood; then retry, done or leave"), .of_run = true, .of_node = true, .changes = true, .talks = true },
 	{ "doctor",    N_("check the surroundings: disk, programs, kernel, limits") },
 	{ "help",      N_("the commands of the command line") },
 	{ "exit-codes", N_("list the exit statuses and error codes") },
@@ -48,7 +51,7 @@ static void wait_for_enter(int status)
 		;
 }
 
-int outside_run(struct console *c, const char *const *argv, bool wait)
+int outside_run(struct console *c, const char *const *argv, enum outside_wait wait)
 {
 	int status = 0;
 	screen_suspend(c->screen);
@@ -62,7 +65,7 @@ int outside_run(struct console *c, const char *const *argv, bool wait)
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	int code = pid < 0 ? -1 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	if (wait && code >= 0 && code != 127)
+	if (code >= 0 && code != 127 && (wait == WAIT_ALWAYS || (wait == WAIT_FAILED && code)))
 		wait_for_enter(code);
 	screen_resume(c->screen);
 	c->cells = screen_cells(c->screen);
@@ -83,7 +86,7 @@ static char *find_pawl(void)
 	return xstrdup(access(BINDIR "/pawl", X_OK) == 0 ? BINDIR "/pawl" : "pawl");
 }
 
-int outside_pawl(struct console *c, const char *const *words, bool wait)
+int outside_pawl(struct console *c, const char *const *words, enum outside_wait wait)
 {
 	auto_free char *program = find_pawl();
 	const char *argv[WORDS_MAX + 5] = { program };
@@ -125,7 +128,15 @@ void outside_verb(struct console *c, const struct outside_row *row)
 		words[n++] = run;
 	if (node)
 		words[n++] = node;
-	(void)outside_pawl(c, words, !row->talks);
+	(void)outside_pawl(c, words, row->talks ? WAIT_FAILED : WAIT_ALWAYS);
+}
+
+void act_shell(struct console *c, const struct action *a, int letter)
+{
+	(void)letter;
+	for (size_t i = 0; i < COUNT(outside_rows); i++)
+		if (str_eq(outside_rows[i].name, a->name))
+			outside_verb(c, &outside_rows[i]);
 }
 
 static bool looks_only(const char *name)
@@ -164,5 +175,5 @@ void outside_line(struct console *c, const char *line)
 	else if (c->read_only && !looks_only(words[1]))
 		console_say(c, ROLE_ALARM, _("the console is read-only"));
 	else
-		(void)outside_pawl(c, words + 1, true);
+		(void)outside_pawl(c, words + 1, WAIT_ALWAYS);
 }

@@ -5,11 +5,12 @@
 
 #include "tui/console.h"
 
-/* Run a program; with `wait` Enter is asked for before the console comes back, so that its words can be read.
- * Returns its exit status, 128 + signal, or -1 when it could not be started. */
-int outside_run(struct console *c, const char *const *argv, bool wait);
+enum outside_wait { WAIT_NEVER, WAIT_FAILED, WAIT_ALWAYS };
+/* Run a program. Before the console comes back Enter is asked for, always or when it failed, so that its words can be
+ * read. Returns its exit status, 128 + signal, or -1 when it could not be started. */
+int outside_run(struct console *c, const char *const *argv, enum outside_wait wait);
 /* `pawl` with the engine of this console, and these words. */
-int outside_pawl(struct console *c, const char *const *words, bool wait);
+int outside_pawl(struct console *c, const char *const *words, enum outside_wait wait);
 
 /* A verb of the command line that the palette offers beside the actions. */
 struct outside_row {
@@ -17,7 +18,7 @@ struct outside_row {
 	const char *help;      /* translate on use */
 	bool of_run, of_node;  /* it gets the run, and the node, that are selected */
 	bool changes;          /* not in read-only */
-	bool talks;            /* it talks with the person: nothing is asked at its end */
+	bool talks;            /* it talks with the person: nothing is asked when it ended well */
 };
 extern const struct outside_row outside_rows[];
 extern const size_t noutside_rows;

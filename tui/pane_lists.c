@@ -283,7 +283,7 @@ static const struct column run_columns[] = {
 	{ N_("state"),    6, .text = state_text, .compare = state_compare },
 	{ N_("done"),     5, .right = true, .text = run_progress },
 	{ N_("started"),  9, .right = true, .from_width = 70, .text = run_started, .compare = run_by_started },
-	{ N_("took"),     6, .right = true, .text = run_took, .compare = run_by_took },
+	{ N_("took"),     6, .right = true, .from_width = 43, .text = run_took, .compare = run_by_took },
 	{ N_("left"),     6, .right = true, .from_width = 78, .text = run_eta },
 	{ N_("node"),     7, .share = 1, .from_width = 56, .text = run_node },
 };

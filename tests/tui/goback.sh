@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A step fails; the operator sees why, compares it with the last good one, stands in it with a shell, mends it there, lets
+# it run again, stops before a node, and does without another: all from the console, with a real engine.
+. "${srcdir:-.}/tests/tui/lib.sh"
+
+cat >"$tmp/flow.yaml" <<END
+name: ship
+params:
+  colour: {type: string, default: red}
+nodes:
+  build: {run: "echo built"}
+  test:
+    needs: build
+    run: |
+      echo "colour \$PARAM_COLOUR"
+      test ! -e "$tmp/broken" || { echo "error: it is broken"; exit 1; }
+  lint: {needs: build, run: "echo 'error: too long'; exit 3"}
+  ship: {needs: [test, lint], run: "echo shipped"}
+END
+"$pawl" engine start -q
+"$pawl" run -q "$tmp/flow.yaml" -p colour=blue >/dev/null 2>&1 || :
+: >"$tmp/broken"
+"$pawl" run -q "$tmp/flow.yaml" >/dev/null 2>&1 || :
+SHELL=/bin/sh
+export SHELL
+
+console 100 30
+wait_for 'ITERATIONS +run r-[0-9a-z]+'
+wait_for '(test|lint) +FAIL'
+pressed=0
+tm send-keys 3 / && tm send-keys -l test && keys Enter
+wait_for '>.*1 test +FAIL'
+wait_for 'error: it is broken'
+pressed=0
+keys W
+wait_for 'WHY +run r-[0-9a-z]+ > test'
+wait_for 'failed: it ran'
+within 1 "why it ended so"
+keys Escape
+wait_for 'ITERATIONS'
+pressed=0
+keys d
+wait_for 'DIFFERENCE +run r-[0-9a-z]+ > test'
+wait_for '[-] colour=blue'
+wait_for '[+] error: it is broken'
+keys n n
+wait_for '>.*(COLOUR|colour|error)'
+within 3 "compare with the last good one"
+keys Escape
+wait_for 'ITERATIONS'
+
+# The shell: the folder and environment of the node; mended there, it runs again.
+pressed=0
+keys !
+wait_for '(test|ship).*[$#] *$'
+tm send-keys -l "echo stands with \$PARAM_COLOUR; rm $tmp/broken" && tm send-keys Enter
+wait_for 'stands with red'
+tm send-keys -l exit && tm send-keys Enter
+wait_for '[(]r[)]etry'
+tm send-keys r Enter
+wait_for '2 test +ok'
+
+# Another node is not needed: with a reason, which is kept.
+keys Escape
+tm send-keys / && tm send-keys -l lint && keys Enter
+wait_for '>.*lint +FAIL'
+keys x
+wait_for 'lint: do without it, because:'
+tm send-keys -l 'known to be too long' && keys Enter
+wait_until sh -c "'$pawl' show last --json | grep -q '\"state\": *\"succeeded\"'"
+"$pawl" events --json 2>/dev/null | grep -q 'known to be too long' || fail "the reason is not in the history"
+
+# A breakpoint is seen in the graph, and goes again.
+keys D
+wait_for 'GRAPH +run'
+keys b
+wait_for 'B\['
+keys b
+wait_until sh -c "! tmux -L '$server' capture-pane -p | grep -q 'B\\['"
+keys q q
+wait_for 'prompt:'
