@@ -24,7 +24,7 @@ dist_check_SCRIPTS += tests/crash/selftest.sh
 
 # ---- the world of the simulator, in which the engine's unit tests live, too ----
 check_LIBRARIES += tests/sim/libworld.a
-tests_sim_libworld_a_SOURCES = tests/sim/world.c tests/sim/world.h tests/sim/worker.c \
+tests_sim_libworld_a_SOURCES = tests/sim/world.c tests/sim/world.h tests/sim/worker.c tests/sim/program.c \
 	tests/sim/files.c
 check_PROGRAMS += tests/sim/simulate
 TESTS += tests/sim/simulate

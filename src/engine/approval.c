@@ -192,8 +192,9 @@ static enum err_code apply(struct engine *e, struct node *n, const struct answer
 	struct note note = { .actor = expired ? ACTOR_ENGINE : ACTOR_OPERATOR, .who = a->who, .reason = a->reason,
 			     .data = str_text(&data) };
 	struct node saved = *n; /* key of the row: a way back changes it */
+	bool own = n->def->kind == NODE_APPROVAL;
 	bool back = a->choice == APPROVAL_RETRY || a->choice == APPROVAL_REDIRECT;
-	if (back) {
+	if (back && own) {
 		n->asked = false;
 		enum err_code code = go_back(e, n, a, &(struct note){ note.actor, note.who, note.reason, NULL }, err);
 		n->asked = n->asked || code;
@@ -202,12 +203,16 @@ static enum err_code apply(struct engine *e, struct node *n, const struct answer
 	}
 	close_row(e, &saved, state, a);
 	approval_event(e, &saved, "approval.decided", &note);
-	if (back)
+	if (back && own)
 		return ERR_OK;
 	n->asked = false;
 	timer_clear(e, &n->timer);
 	if (n->run->state == RUN_WAITING)
 		run_move(e, n->run, RUN_RUNNING, &(struct note){ .actor = note.actor, .who = note.who });
+	if (!own && a->choice != APPROVAL_SKIP && a->choice != APPROVAL_ABORT) {
+		loop_answered(e, n, a);
+		return ERR_OK;
+	}
 	const char *word = a->choice == APPROVAL_SKIP ? "skipped" : a->choice == APPROVAL_ABORT ? "aborted" : "approved";
 	auto_free char *reason = expired	? xasprintf("%s: nobody decided in time", word) :
 				 a->reason	? xasprintf("%s by %s: %s", word, a->who ? a->who : "?", a->reason) :
@@ -216,7 +221,8 @@ static enum err_code apply(struct engine *e, struct node *n, const struct answer
 	auto_free char *by_class = xasprintf("{\"class\":\"%s\"}", error_class_name(CLASS_APPROVAL));
 	if (a->choice == APPROVAL_ABORT)
 		note.data = by_class;
-	answer_outputs(n, a);
+	if (own)
+		answer_outputs(n, a);
 	node_end_by(e, n, ends[a->choice], a->choice == APPROVAL_ABORT ? CLASS_APPROVAL : CLASS_NONE, &note);
 	return ERR_OK;
 }

@@ -293,6 +293,7 @@ static void forget_memory(struct engine *e)
 		free(res);
 	}
 	smap_done(&e->resources);
+	breakers_free(e);
 	for (size_t i = 0; i < e->nworkers; i++)
 		e->workers[i]->node = NULL;
 	/* A definition that was to be stored in the lost turn is not in the store. */
@@ -575,6 +576,9 @@ void engine_node_why(const struct engine *e, id_t64 run, int idx, struct str *ou
 		str_add(out, _("not started: a critical node failed"));
 	} else if (n->state == NODE_PENDING && !run_starts(r)) {
 		str_addf(out, _("ready, but the run is %s"), state_name(ENTITY_RUN, (int)r->state));
+	} else if (n->where && n->where != &r->ready && n->where != &r->own && n->parent < 0 &&
+		   (breaker_why(e, n, out), out->len > 0)) {
+		return;
 	} else if (n->state == NODE_PENDING && (n->where == &r->ready || n->where == &r->own)) {
 		str_addf(out, _("ready; waits for one of %d step places"), e->settings->steps);
 	} else if (n->state == NODE_PENDING) {

@@ -40,6 +40,8 @@ struct engine_io {
 	enum err_code (*workspace)(void *ctx, const char *path, const char *run, bool make, struct err *err);
 	/* Whether a folder has nothing in it; false when that cannot be told. */
 	bool (*empty)(void *ctx, const char *path);
+	/* Bytes that a folder takes on disk; of a very large one what was counted in time. NULL: nobody knows. */
+	int64_t (*disk_used)(void *ctx, const char *path);
 	/* The path without links, yours; NULL when there is no such thing. */
 	char *(*real_path)(void *ctx, const char *path);
 	/* Do the job (space_job_run()) beside the loop, then hand it back: engine_space_done(). */
@@ -124,8 +126,8 @@ struct command {
 	enum shell_outcome { SHELL_LEAVE, SHELL_RETRY, SHELL_DONE } outcome; /* shell_end: what then */
 	int exit_code;             /* shell_end: of the shell, -1: not known */
 	const struct json *outputs; /* mark: an object of strings, or NULL */
-	int choice;                /* decide: enum approval_choice */
-	const char *role, *target, *feedback; /* decide; may be NULL */
+	int choice;                /* decide: enum approval_choice; breaker: enum breaker_force */
+	const char *role, *target, *feedback; /* decide; may be NULL. breaker: target is its name */
 	const char *reason, *who;
 	const struct submission *submit;
 	const char *idempotency_key; /* NULL: none */
@@ -312,6 +314,9 @@ struct worker_info {
 	struct step_key key;
 	int64_t since_ms;
 };
+/* The circuit breakers; `waiting`: nodes that each holds. */
+void engine_breakers(const struct engine *e, void (*fn)(void *ctx, const struct breaker_row *b, int waiting),
+		     void *ctx);
 void engine_workers(const struct engine *e, void (*fn)(void *ctx, const struct worker_info *w), void *ctx);
 
 /* ---- fsck: the invariants, checked against the store and the memory ---- */

@@ -9,6 +9,8 @@
 #include "base/map.h"
 #include "engine/engine.h"
 #include "model/reset.h"
+#include "model/budget.h"
+#include "model/loop.h"
 #include "work/executor.h"
 
 struct run;
@@ -108,6 +110,31 @@ struct held {
 	bool record; /* it was an exit record, which goes when the success is stored */
 };
 
+/* ---- iterations ---- */
+
+/* Of a node that has any; rebuilt from its rows. */
+struct node_loop {
+	enum attempt_phase phase;   /* what the present iteration is at */
+	enum iteration_state state;
+	bool opened;                /* the present iteration has a row that has not ended */
+	struct loop_round *rounds;  /* of this generation, that have ended; their texts are owned */
+	size_t n, cap;
+	struct loop_round now;      /* the present one, as far as it is known */
+	int levels;                 /* of its checks */
+	int64_t work, verify, strategy; /* last tokens of the present one */
+	int64_t began_ms, started_ms, worked_ms; /* the first iteration, the present one, the end of its work */
+	struct usage_sum used;      /* in this generation */
+	int64_t iteration_tokens, memory_bytes;
+	char *feedback;             /* what the present one was told; NULL: nothing */
+	bool same_prompt;
+	enum error_class class;     /* what failed in the present one … */
+	char *message, *tail;
+	char *report;               /* … and the report of its checks, JSON */
+	char *tree;                 /* snapshot after its work; NULL: none */
+	char last_tree[48];         /* … after the last work of all */
+	char prompt[HASH_TEXT_LEN + 1];
+};
+
 /* ---- runs and nodes ---- */
 
 enum run_phase { PHASE_MAIN, PHASE_HANDLERS };
@@ -122,6 +149,7 @@ struct node {
 	bool superseded; /* instances: the group was or will be expanded anew */
 	bool stale;      /* what it was made from was made anew since */
 	bool asked;      /* a question of it waits for an answer */
+	struct node_loop *loop; /* NULL: it has no iterations, or has not begun */
 	enum node_state state;
 	int unmet;       /* needed nodes that have not ended */
 	int generation, iteration, attempt;
@@ -208,6 +236,8 @@ struct run {
 	int break_hit; /* number of the breakpoint at which it is to stop now, 0: none */
 	char **base_env; /* what is the same for each of its steps; NULL-terminated */
 	int64_t finished_work_ms; /* for the estimate */
+	struct usage_sum used;    /* by calls of its nodes */
+	int iterations;           /* that its nodes have begun */
 };
 
 struct resource {
@@ -278,6 +308,7 @@ struct engine {
 	size_t ndead, capdead;
 	struct smap resources;
 	struct map holds; /* run → struct hold */
+	struct smap breakers; /* name → struct gate */
 	struct smap leases; /* path → struct space: folders that one run has for itself */
 	uint64_t space_epoch; /* jobs of an earlier one are nobody's */
 	int jobs, stale_jobs; /* handed out; those of an earlier epoch */
@@ -478,6 +509,40 @@ void approval_load(struct engine *e, struct node *n); /* after a start */
 /* Nobody needs the answer any more; nothing happens when nobody was asked. */
 void approval_withdraw(struct engine *e, struct node *n);
 enum err_code run_decide(struct engine *e, struct run *r, const struct command *c, struct err *err);
+
+/* ---- loop.c ---- */
+bool node_loops(const struct node *n); /* has iterations with rows of their own */
+enum attempt_phase node_phase(const struct node *n);
+bool loop_between(const struct node *n); /* between two attempts of its iterations */
+/* What comes next may begin: false, with a sentence, when a limit is reached. Makes the row of a new iteration. */
+bool loop_may_start(struct engine *e, struct node *n, char *why, size_t size);
+void loop_started(struct engine *e, struct node *n); /* … and has begun */
+/* An attempt ended for good and is stored: what follows. False: the node has no iterations. */
+bool loop_attempt_ended(struct engine *e, struct node *n, const struct step_result *r, const char *message,
+			const char *report, const char *outputs);
+bool loop_worked(struct engine *e, struct node *n, const struct step_result *r, const char *message, const char *report);
+/* The node ends from outside: so does its iteration. */
+void loop_close(struct engine *e, struct node *n, enum node_state to, const char *reason);
+void loop_answered(struct engine *e, struct node *n, const struct answer_row *a);
+void loop_input(struct engine *e, const struct node *n, struct str *out);
+enum budget_kind loop_limit(struct engine *e, struct node *n, enum budget_moment moment, char *why, size_t size);
+int64_t loop_time_left_ms(struct engine *e, const struct node *n); /* 0: no limit */
+void loop_load(struct engine *e, struct node *n); /* after a start */
+void loop_free(struct node *n);
+void loop_event(struct engine *e, const struct node *n, const char *type, const struct note *note);
+
+/* ---- breaker.c ---- */
+/* It is parked until the breaker lets it through. */
+bool breaker_holds(struct engine *e, struct node *n);
+void breaker_started(struct engine *e, struct node *n);
+void breaker_why(const struct engine *e, const struct node *n, struct str *out);
+int64_t breaker_until(void *engine, const char *name); /* as in struct step_context */
+/* An attempt ended: its calls and what its breakers learn. */
+void report_learn(struct engine *e, struct node *n, const char *report);
+enum err_code run_force_breaker(struct engine *e, const struct command *c, struct err *err);
+enum err_code breakers_load(struct engine *e, struct err *err);
+void breakers_recover(struct engine *e);
+void breakers_free(struct engine *e);
 
 /* ---- group.c ---- */
 /* The engine itself begins with the node: its attempt, which no worker has. */

@@ -375,7 +375,7 @@ static void end_of_attempt(struct facts *f, const struct attempt_row *a, const c
 static void running_attempt(struct facts *f, const struct attempt_row *a, const struct fact_node *n, const char *who)
 {
 	const struct fact_run *r = map_get(&f->runs, (uint64_t)a->run);
-	if (n->state != NODE_RUNNING || n->token != a->token)
+	if (n->state != (a->phase == PHASE_WORK ? NODE_RUNNING : NODE_VALIDATING) || n->token != a->token)
 		fsck_wrong(f, _("%s try %d runs, but the node is %s with another try"), who, a->attempt,
 			   state_name(ENTITY_NODE, (int)n->state));
 	if (!r || state_final(ENTITY_RUN, (int)r->state))
@@ -402,8 +402,13 @@ static void read_attempt(void *ctx, const struct attempt_row *a)
 		fsck_wrong(f, _("%s: try %d comes where %d was due"), who, a->attempt, n->tries);
 	if (n->last_token && n->last_attempt == ATTEMPT_RUNNING)
 		fsck_wrong(f, _("%s: try %d began while another one ran"), who, a->attempt);
-	if (n->last_token && n->last_attempt == ATTEMPT_SUCCEEDED)
+	if (n->last_token && n->last_attempt == ATTEMPT_SUCCEEDED && !n->looped)
 		fsck_wrong(f, _("%s: try %d began after a success"), who, a->attempt);
+	if (a->phase != PHASE_WORK && !n->looped)
+		fsck_wrong(f, _("%s: try %d is of an iteration that is not there"), who, a->attempt);
+	if (n->tries > 1 && a->phase < n->last_phase)
+		fsck_wrong(f, _("%s: try %d does its work again, after it was done"), who, a->attempt);
+	n->last_phase = a->phase;
 	if (n->last_token && a->previous != n->last_token)
 		fsck_wrong(f, _("%s: try %d does not follow the one before it"), who, a->attempt);
 	n->last_token = a->token;
@@ -421,15 +426,16 @@ static void compare_last(struct facts *f, const struct fact_node *n)
 	bool by_worker = n->last_token != 0;
 	if (n->restored)
 		return; /* its attempts are those of the generation, or run, that it came from */
+	bool fresh = n->looped && n->attempt == 0 && n->iteration == n->tries_of + 1; /* the next iteration waits */
 	if (n->state == NODE_RUNNING && n->token && (n->last_token != n->token || n->last_attempt != ATTEMPT_RUNNING))
 		fsck_wrong(f, _("%s runs, but its try does not"), who);
 	if (n->state == NODE_SUCCEEDED && n->token && !n->decided && (n->last_token != n->token || n->last_attempt != ATTEMPT_SUCCEEDED))
 		fsck_wrong(f, _("%s succeeded, but its last try did not"), who);
-	if (by_worker && !n->decided && n->state != NODE_SUCCEEDED && n->last_attempt == ATTEMPT_SUCCEEDED)
+	if (by_worker && !n->decided && !n->looped && n->state != NODE_SUCCEEDED && n->last_attempt == ATTEMPT_SUCCEEDED)
 		fsck_wrong(f, _("%s is %s, but its last try succeeded"), who, state_name(ENTITY_NODE, (int)n->state));
 	if (n->state == NODE_RETRYING && !by_worker)
 		fsck_wrong(f, _("%s is to be tried again, but was never tried"), who);
-	if (by_worker && (n->attempt != n->tries || n->iteration != n->tries_of))
+	if (by_worker && !fresh && (n->attempt != n->tries || n->iteration != n->tries_of))
 		fsck_wrong(f, _("%s counts %d tries, there are %d"), who, n->attempt, n->tries);
 }
 
@@ -565,6 +571,7 @@ void fsck_run(struct store *store, const char *home, struct engine *e, struct fs
 	check_file(&f);
 	read_events(&f);
 	read_rows(&f);
+	fsck_iterations(&f);
 	read_attempts(&f);
 	check_places(&f);
 	fsck_graphs(&f);

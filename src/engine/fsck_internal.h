@@ -29,6 +29,11 @@ struct fact_node {
 	int64_t first_run;  /* number of the event by which it ran first in this generation; 0: it did not */
 	int64_t last;       /* … of its last move, */
 	int64_t marked;     /* … and of the one by which it became stale; 0: it is not */
+	bool looped;        /* has iterations with rows */
+	bool asked;         /* a question of it is open */
+	int last_iteration; /* … of them */
+	bool iteration_open, passed; /* the last one has not ended; it passed */
+	int last_phase;     /* of its attempts */
 	int tries;          /* attempts of the last iteration */
 	int tries_of;       /* … which is this one */
 	int64_t last_token;
@@ -79,6 +84,7 @@ struct fact_node *fact_node_find(const struct facts *f, id_t64 run, int idx, int
 /* "r-… node 3" for messages; valid until the fourth call after it. */
 const char *fact_name(id_t64 run, int idx);
 
+void fsck_iterations(struct facts *f); /* iterations and questions */
 void fsck_graphs(struct facts *f); /* needs, and what a definition says of its runs */
 void fsck_points(struct facts *f); /* checkpoints, workspaces and ways back */
 void fsck_files(struct facts *f);  /* logs and exit records */

@@ -53,17 +53,17 @@ static void node_in_memory(struct facts *f, const struct run *r, const struct no
 	if (n->state != stored || (row && row->stored && row->token != n->token))
 		fsck_wrong(f, _("%s is %s in memory, and %s on disk"), fact_name(r->id, n->idx),
 			   state_name(ENTITY_NODE, (int)n->state), state_name(ENTITY_NODE, (int)stored));
-	bool stepping = n->state == NODE_RUNNING && n->token;
+	bool stepping = (n->state == NODE_RUNNING && n->token) || (n->state == NODE_VALIDATING && n->counted);
 	if (stepping != (map_get(&f->e->tokens, (uint64_t)n->token) == n && n->token))
 		fsck_wrong(f, _("%s runs, and nobody waits for its result"), fact_name(r->id, n->idx));
 	if (stepping && !n->worker && !n->orphan)
 		fsck_wrong(f, _("%s runs, and nobody has it"), fact_name(r->id, n->idx));
 	if (n->worker && (n->worker->node != n || !stepping))
 		fsck_wrong(f, _("%s and its worker disagree"), fact_name(r->id, n->idx));
-	if (heap_has(&n->ready) && n->state != NODE_PENDING && n->state != NODE_RETRYING)
+	if (heap_has(&n->ready) && n->state != NODE_PENDING && n->state != NODE_RETRYING && !loop_between(n))
 		fsck_wrong(f, _("%s is %s, and ready besides"), fact_name(r->id, n->idx),
 			   state_name(ENTITY_NODE, (int)n->state));
-	if (n->taken && !stepping)
+	if (n->taken && !stepping && !loop_between(n))
 		fsck_wrong(f, _("%s holds resources, but does not run"), fact_name(r->id, n->idx));
 }
 
@@ -80,7 +80,7 @@ static void run_in_memory(struct facts *f, const struct run *r, int *steps)
 		node_in_memory(f, r, n);
 		if (node_counts(n))
 			counts[n->state]++;
-		running += n->state == NODE_RUNNING && n->token;
+		running += (n->state == NODE_RUNNING && n->token) || (n->state == NODE_VALIDATING && n->counted);
 	}
 	if (memcmp(counts, r->counts, sizeof(counts)))
 		fsck_wrong(f, _("%s counts its nodes wrongly"), fact_name(r->id, -1));

@@ -260,7 +260,7 @@ static void close_group(struct engine *e, struct node *g)
 
 void group_instance_ended(struct engine *e, struct node *g, struct node *n)
 {
-	if (n->attempt > 0 && g->instances_active > 0)
+	if ((n->attempt > 0 || n->loop) && g->instances_active > 0)
 		g->instances_active--;
 	g->instances_done++;
 	bool failed = n->state == NODE_FAILED && n->def->critical;
@@ -271,7 +271,8 @@ void group_instance_ended(struct engine *e, struct node *g, struct node *n)
 	if (failed && g->def->group.fail_fast && g->instances_failed == 1) {
 		for (int i = 0; i < g->ninstances; i++) {
 			struct node *m = r->nodes[g->first_instance + i];
-			if (m->state == NODE_PENDING || m->state == NODE_RETRYING || m->state == NODE_WAITING)
+			if (m->state == NODE_PENDING || m->state == NODE_RETRYING || m->state == NODE_WAITING ||
+			    loop_between(m))
 				node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "another instance failed");
 		}
 		if (state_final(ENTITY_NODE, (int)g->state))

@@ -3,16 +3,19 @@ libengine_a_SOURCES = \
 	src/engine/breakpoint.c \
 	src/engine/checkpoint.c \
 	src/engine/approval.c \
+	src/engine/breaker.c \
 	src/engine/definition.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
 	src/engine/fsck.c src/engine/fsck_internal.h \
 	src/engine/fsck_files.c \
 	src/engine/fsck_graph.c \
+	src/engine/fsck_loop.c \
 	src/engine/fsck_memory.c \
 	src/engine/fsck_points.c \
 	src/engine/group.c \
 	src/engine/hold.c \
 	src/engine/host.c src/engine/host.h \
+	src/engine/loop.c \
 	src/engine/mark.c \
 	src/engine/node.c \
 	src/engine/order.c \
@@ -65,7 +68,9 @@ check_PROGRAMS += $(STEER_TESTS)
 TESTS += $(STEER_TESTS)
 tests_unit_engine_why_SOURCES = tests/unit/engine_why.c tests/unit/engine_world.h
 tests_unit_engine_why_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
-LOOP_TESTS = tests/unit/engine_approval
+LOOP_TESTS = tests/unit/engine_approval tests/unit/engine_loop
+tests_unit_engine_loop_SOURCES = tests/unit/engine_loop.c tests/unit/engine_world.h
+tests_unit_engine_loop_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 check_PROGRAMS += $(LOOP_TESTS)
 TESTS += $(LOOP_TESTS)
 tests_unit_engine_approval_SOURCES = tests/unit/engine_approval.c tests/unit/engine_world.h

@@ -53,6 +53,7 @@ void node_free(struct engine *e, struct node *n)
 	free(n->outputs);
 	free(n->tail);
 	free(n->report);
+	loop_free(n);
 	free(n->before);
 	free(n->tree);
 	held_free(n->held);
@@ -288,15 +289,18 @@ static void start_failing(struct engine *e, struct run *r, struct node *n)
 	/* Nothing ordinary starts any more: what was ready goes back, what waits for a retry is over. */
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *m = r->nodes[i];
-		if (heap_has(&m->ready) && !node_goes_on(m))
+		/* Work that is done is checked to the end. */
+		bool checks = m->state == NODE_VALIDATING && node_phase(m) != PHASE_WORK;
+		if (heap_has(&m->ready) && !node_goes_on(m) && !checks)
 			node_unready(e, m);
 	}
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *m = r->nodes[i];
 		if (m == n || node_goes_on(m))
 			continue;
-		if (m->state == NODE_RETRYING)
-			node_end(e, m, NODE_FAILED, m->class, m->reason);
+		if (m->state == NODE_RETRYING || (loop_between(m) && node_phase(m) == PHASE_WORK))
+			node_end(e, m, NODE_FAILED, m->class ? m->class : CLASS_CANCELED,
+				 m->state == NODE_RETRYING ? m->reason : "a critical node failed");
 		else if (m->state == NODE_WAITING)
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "a critical node failed");
 		else if (m->state == NODE_RUNNING && m->def->kind == NODE_GROUP && m->instances_active == 0)
@@ -337,6 +341,7 @@ void node_end_by(struct engine *e, struct node *n, enum node_state to, enum erro
 		r->finished_work_ms += n->ended_ms - n->started_ms;
 	timer_clear(e, &n->timer);
 	approval_withdraw(e, n);
+	loop_close(e, n, to, n->reason);
 	if (heap_has(&n->ready))
 		node_unready(e, n);
 	if (n->taken)
@@ -348,7 +353,8 @@ void node_end_by(struct engine *e, struct node *n, enum node_state to, enum erro
 		return;
 	for (int i = 0; i < n->ninstances; i++) {
 		struct node *m = r->nodes[n->first_instance + i];
-		if (m->state == NODE_PENDING || m->state == NODE_RETRYING || m->state == NODE_WAITING)
+		if (m->state == NODE_PENDING || m->state == NODE_RETRYING || m->state == NODE_WAITING ||
+		    loop_between(m))
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, "its group ended");
 	}
 	bool fatal = to == NODE_FAILED && n->def->critical && n->parent < 0;

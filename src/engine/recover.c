@@ -144,13 +144,13 @@ static void load_node(void *ctx, const struct node_row *row)
 }
 
 /* What interrupted it is no try of its retry budget, however often the engine started meanwhile. */
-static void count_interrupted(void *ctx, int idx, int generation, enum attempt_state state)
+static void count_interrupted(void *ctx, int idx, int generation, int iteration, enum attempt_state state)
 {
 	struct run *r = ctx;
 	struct node *n = idx >= 0 && (size_t)idx < r->nnodes ? r->nodes[idx] : NULL;
 	if (!n || n->generation != generation || state == ATTEMPT_RUNNING)
 		return;
-	n->interrupted += state == ATTEMPT_INTERRUPTED;
+	n->interrupted += state == ATTEMPT_INTERRUPTED && iteration == n->iteration;
 	/* A resume, and progress of any node, begin the count of those in a row anew. */
 	n->interrupts = state == ATTEMPT_INTERRUPTED ? MIN(n->interrupts + 1, r->crashes) : 0;
 }
@@ -249,6 +249,12 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 	if (code)
 		return code;
 	run_derive(r);
+	for (size_t i = 0; i < r->nnodes; i++)
+		loop_load(e, r->nodes[i]);
+	r->iterations = store_iteration_count(e->store, r->id);
+	code = store_usage_sum(e->store, r->id, -1, 0, 0, &r->used, err);
+	if (code)
+		return code;
 	e->runs_active += !row->parent_run && r->state != RUN_PAUSED && !state_final(ENTITY_RUN, (int)r->state);
 	auto_json *until = NULL;
 	const char *names[64];
@@ -325,7 +331,7 @@ static struct node *orphan_of(struct engine *e, const struct attempt_row *a)
 {
 	struct run *r = map_get(&e->runs, (uint64_t)a->run);
 	struct node *n = r && a->idx >= 0 && (size_t)a->idx < r->nnodes ? r->nodes[a->idx] : NULL;
-	if (!n || n->token != a->token || n->state != NODE_RUNNING)
+	if (!n || n->token != a->token || (n->state != NODE_RUNNING && n->state != NODE_VALIDATING))
 		return NULL;
 	n->counted = n->orphan = n->in_space = true;
 	node_space(n)->running++;
@@ -389,6 +395,8 @@ static void resume_node(struct engine *e, struct node *n)
 		node_retry_later(e, n, retry_wait_left(e, n));
 	} else if (n->state == NODE_WAITING) {
 		approval_load(e, n);
+	} else if (loop_between(n)) {
+		node_make_ready(e, n);
 	} else if (n->state == NODE_RUNNING && n->def->kind == NODE_WORKFLOW && !n->child) {
 		/* Its run was made in the same commit as this state, so it has ended in one: cannot be. */
 		node_end(e, n, NODE_FAILED, CLASS_SYSTEM, _("its run is missing"));
@@ -417,7 +425,7 @@ static void resume_run(struct engine *e, struct run *r)
 	for (size_t i = 0; i < r->nnodes; i++)
 		if (r->phase == PHASE_MAIN || node_is_handler(r->nodes[i]))
 			if (r->state != RUN_CANCELING || node_is_handler(r->nodes[i]) ||
-			    r->nodes[i]->state == NODE_RUNNING)
+			    r->nodes[i]->state == NODE_RUNNING || r->nodes[i]->state == NODE_VALIDATING)
 				resume_node(e, r->nodes[i]);
 	run_schedule(e, r);
 	run_touch(e, r);
@@ -488,7 +496,8 @@ static void load_attempts(struct load *l)
 		const struct run *r = map_get(&l->e->runs, (uint64_t)l->runs[i].id);
 		for (size_t k = 0; r && k < r->nnodes; k++) {
 			struct attempt_row row;
-			if (r->nodes[k]->state == NODE_RUNNING && r->nodes[k]->token &&
+			bool runs = r->nodes[k]->state == NODE_RUNNING || r->nodes[k]->state == NODE_VALIDATING;
+			if (runs && r->nodes[k]->token &&
 			    store_attempt_get(l->e->store, r->nodes[k]->token, &row, NULL) == ERR_OK &&
 			    row.state == ATTEMPT_RUNNING)
 				load_attempt(l, &row);
@@ -556,7 +565,9 @@ enum err_code recover(struct engine *e, struct err *err)
 		e->mean_run_ms[0] = e->mean_sum = mean;
 	}
 	struct load l = { .e = e };
-	enum err_code code = load_all(&l, err);
+	enum err_code code = breakers_load(e, err);
+	if (!code)
+		code = load_all(&l, err);
 	if (!code)
 		code = holds_load(e, err);
 	if (!code) {
@@ -579,6 +590,7 @@ enum err_code recover(struct engine *e, struct err *err)
 		}
 		spaces_recover(e);
 		take_running(e, &l);
+		breakers_recover(e);
 		for (size_t i = 0; i < l.nruns; i++) {
 			struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
 			if (r && !r->dead)

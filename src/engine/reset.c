@@ -373,6 +373,8 @@ static void back_to_pending(struct engine *e, struct node *n, bool new_iteration
 	struct run *r = n->run;
 	timer_clear(e, &n->timer);
 	approval_withdraw(e, n);
+	loop_close(e, n, NODE_CANCELED, note->reason);
+	loop_free(n);
 	if (heap_has(&n->ready))
 		node_unready(e, n);
 	n->generation = r->generation;

@@ -620,7 +620,7 @@ static void each_running(struct engine *e, struct run *r, enum step_signal s)
 {
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *n = r->nodes[i];
-		if (n->state != NODE_RUNNING || !n->worker || n->held)
+		if (!n->counted || !n->worker || n->held)
 			continue;
 		struct step_key key = node_key(n);
 		n->worker->frozen = s == STEP_FREEZE;
@@ -695,7 +695,7 @@ void run_cancel(struct engine *e, struct run *r, bool force, const struct note *
 		struct node *m = r->nodes[i];
 		if (heap_has(&m->ready))
 			node_unready(e, m);
-		if (m->state == NODE_RETRYING || m->state == NODE_WAITING)
+		if (m->state == NODE_RETRYING || m->state == NODE_WAITING || loop_between(m))
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, NULL);
 	}
 	for (size_t i = 0; i < r->nnodes; i++) {

@@ -143,6 +143,8 @@ void resources_leave(struct engine *e, struct run *r)
 {
 	for (size_t i = 0; i < r->nnodes && r->graph->nresources > 0; i++) {
 		struct node *n = r->nodes[i];
+		if (n->taken && loop_between(n))
+			resources_give(e, n);
 		bool in_group = n->parent >= 0 && n->where == r->nodes[n->parent]->waiting;
 		if (n->def->nuses == 0 || !n->where || in_group)
 			continue;
@@ -156,7 +158,7 @@ void resources_leave(struct engine *e, struct run *r)
 /* One that is tried again has its place already. */
 static bool group_full(const struct node *n)
 {
-	if (n->attempt > 0)
+	if (n->state != NODE_PENDING)
 		return false;
 	const struct node *g = n->parent >= 0 ? n->run->nodes[n->parent] : NULL;
 	return g && g->def->group.max_parallel > 0 && g->instances_active >= g->def->group.max_parallel;
@@ -196,7 +198,10 @@ static struct node *pick(struct engine *e, struct run *r)
 			wait_for_group(e, n);
 			continue;
 		}
-		if (!resources_take(e, n))
+		if (breaker_holds(e, n))
+			continue;
+		/* Between its attempts it keeps what it has. */
+		if (!n->taken && !resources_take(e, n))
 			continue;
 		node_park(n, NULL);
 		return n;

@@ -603,7 +603,7 @@ void space_enter(struct node *n)
 	struct space *sp = node_space(n);
 	n->in_space = true;
 	sp->running++;
-	if (n->attempt > 1)
+	if (n->attempt > 1 || (n->loop && n->loop->n > 0))
 		return;
 	bool known = sp->policy != SNAPSHOT_OFF && sp->tree[0] && !(sp->dirty && sp->running == 1);
 	free(n->before);

@@ -116,6 +116,8 @@ static enum err_code fill_env(struct engine *e, const struct node *n, struct ste
 	number_env(b, "PAWL_GENERATION", n->generation);
 	number_env(b, "PAWL_ITERATION", n->iteration);
 	number_env(b, "PAWL_ATTEMPT", n->attempt);
+	if (n->loop && n->loop->feedback && n->loop->phase == PHASE_WORK)
+		step_env(b, "PAWL_FEEDBACK", n->loop->feedback);
 	if (r->phase == PHASE_HANDLERS) {
 		step_env(b, "PAWL_RESULT", run_result_name(r->result));
 		step_env(b, "PAWL_FAILED_NODE", r->failed_node >= 0 ? r->nodes[r->failed_node]->name : "");
@@ -160,13 +162,18 @@ enum err_code step_surroundings(struct engine *e, const struct node *n, struct s
 {
 	struct scope_ctx ctx = { e, n, n->run, b, 0 };
 	struct expr_scope scope = node_scope(&ctx);
+	enum attempt_phase phase = node_phase(n);
 	struct step_spec *s = &b->spec;
 	s->key = node_key(n);
 	s->run_id = step_keep(b, id_text('r', n->run->id).s, ID_LEN);
 	s->node_name = n->name;
 	s->umask = -1;
 	s->want_tail = n->def->retry.npatterns > 0 || breakpoint_wants_tail(n);
-	s->timeout_ms = n->def->timeout_ms ? n->def->timeout_ms : e->settings->timeout_ms;
+	/* The time of a node is that of one try at its work; checks have their own. */
+	s->timeout_ms = n->def->timeout_ms && phase == PHASE_WORK ? n->def->timeout_ms : e->settings->timeout_ms;
+	int64_t left_ms = loop_time_left_ms(e, n);
+	if (left_ms && (!s->timeout_ms || left_ms < s->timeout_ms))
+		s->timeout_ms = left_ms;
 	s->grace_ms = n->def->grace_ms ? n->def->grace_ms : e->settings->grace_ms;
 	s->log_head = n->def->limits.output_bytes ? n->def->limits.output_bytes * 7 / 8 : e->settings->log_head;
 	s->log_tail = n->def->limits.output_bytes ? n->def->limits.output_bytes / 8 : e->settings->log_tail;
@@ -189,11 +196,18 @@ enum err_code step_prepare(struct engine *e, const struct node *n, struct step_b
 	struct scope_ctx ctx = { e, n, n->run, b, 0 };
 	struct expr_scope scope = node_scope(&ctx);
 	struct step_context c = { .graph = n->run->graph, .node = n->def, .scope = &scope,
-				  .workspace = node_workspace(n), .libexec = e->libexec,
-				  .iteration = n->iteration };
+				  .workspace = node_workspace(n), .libexec = e->libexec, .iteration = n->iteration,
+				  .feedback = n->loop ? n->loop->feedback : NULL, .breaker_until = breaker_until,
+				  .breaker_ctx = e };
+	auto_str input = STR_INIT;
+	enum attempt_phase phase = node_phase(n);
+	if (phase == PHASE_STRATEGY) {
+		loop_input(e, n, &input);
+		c.input = str_text(&input);
+	}
 	enum err_code code = step_surroundings(e, n, b, err);
 	if (!code)
-		code = executor_for(n->def->kind)->prepare(&c, b, err);
+		code = executor_at(n->def->kind, phase)->prepare(&c, b, err);
 	GROW(b->env, b->nenv, b->capenv);
 	b->env[b->nenv] = NULL;
 	b->spec.env = b->env;
@@ -202,18 +216,45 @@ enum err_code step_prepare(struct engine *e, const struct node *n, struct step_b
 
 /* ---- start ---- */
 
+static void no_start(struct engine *e, struct node *n, enum error_class class, const char *why)
+{
+	loop_close(e, n, NODE_FAILED, why);
+	node_end(e, n, NODE_FAILED, class, why);
+}
+
+/* Its state says that it runs, or that its checks do. */
+static void enter_state(struct engine *e, struct node *n)
+{
+	enum attempt_phase phase = node_phase(n);
+	if (phase == PHASE_WORK) {
+		node_move(e, n, NODE_RUNNING, &(struct note){ .actor = ACTOR_ENGINE });
+		return;
+	}
+	if (n->state != NODE_VALIDATING)
+		node_move(e, n, NODE_VALIDATING, &(struct note){ .actor = ACTOR_ENGINE });
+	loop_event(e, n, phase == PHASE_VERIFY ? "verification.started" : "strategy.started", &BY_ENGINE);
+	node_store(e, n, store_last_seq(e->store));
+}
+
 void step_start(struct engine *e, struct node *n, struct worker *w)
 {
-	if (space_before(e, n)) {
+	char why[256];
+	bool begins = n->state == NODE_PENDING;
+	if (begins && space_before(e, n)) {
 		if (n->taken)
 			resources_give(e, n);
 		pool_give(e, w);
 		return;
 	}
-	struct step_build *b = xcalloc(1, sizeof(*b));
 	int64_t previous = n->token;
 	if (n->iteration == 0)
 		n->iteration = 1;
+	if (!loop_may_start(e, n, why, sizeof(why))) {
+		pool_give(e, w);
+		no_start(e, n, CLASS_BUDGET, why);
+		return;
+	}
+	struct step_build *b = xcalloc(1, sizeof(*b));
 	n->attempt++;
 	n->token = ++e->last_token;
 	if (!n->started_ms)
@@ -226,14 +267,17 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 		step_build_done(b);
 		free(b);
 		pool_give(e, w);
-		node_end(e, n, NODE_FAILED, code == ERR_IO ? CLASS_WORKSPACE : CLASS_EXPRESSION, err.message);
+		no_start(e, n, code == ERR_IO ? CLASS_WORKSPACE : CLASS_EXPRESSION, err.message);
 		return;
 	}
 	struct attempt_row a = { .token = n->token, .run = n->run->id, .idx = n->idx, .generation = n->generation,
 				 .iteration = n->iteration, .attempt = n->attempt, .previous = previous,
 				 .started_ms = e->now.wall_ms, .worker_pid = w->pid,
-				 .worker_start = w->start_time, .boot_id = w->boot_id };
+				 .worker_start = w->start_time, .boot_id = w->boot_id,
+				 .phase = (int)node_phase(n) };
 	store_attempt_add(e->store, &a);
+	loop_started(e, n);
+	breaker_started(e, n);
 	free(n->reason);
 	n->reason = NULL;
 	n->class = CLASS_NONE;
@@ -241,13 +285,13 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 	n->log_bytes = n->log_lines = 0;
 	breakpoint_tail(n, NULL);
 	space_enter(n);
-	node_move(e, n, NODE_RUNNING, &(struct note){ .actor = ACTOR_ENGINE });
+	enter_state(e, n);
 	n->worker = w;
 	n->counted = true;
 	n->run->steps++;
 	e->steps_running++;
 	e->busy++;
-	if (n->parent >= 0 && n->attempt == 1)
+	if (n->parent >= 0 && begins)
 		n->run->nodes[n->parent]->instances_active++;
 	w->node = n;
 	w->phase = WORKER_BUSY;
@@ -344,6 +388,7 @@ static void end_attempt(struct engine *e, struct node *n, const struct step_resu
 		.retry_reason = v && v->again ? v->reason : NULL, .report = n->report,
 	};
 	store_attempt_end(e->store, &a);
+	report_learn(e, n, n->report);
 	free(TAKE(n->report));
 }
 
@@ -375,9 +420,12 @@ static void judge(struct engine *e, struct node *n, const struct step_result *r,
 				.retry_after_ms = retry_after_ms,
 				.random = (double)(e->io->random(e->io_ctx) >> 11) * 0x1p-53 };
 	struct retry_verdict v = { .again = false };
+	char limit[256];
 	bool stopping = n->run->state == RUN_CANCELING && n->run->phase == PHASE_MAIN;
-	if (!stopping && (!n->run->failing || node_goes_on(n)))
+	bool may = !stopping && (!n->run->failing || node_goes_on(n)) && node_phase(n) == PHASE_WORK;
+	if (may && (!n->loop || !loop_limit(e, n, BUDGET_BEFORE_CALL, limit, sizeof(limit))))
 		v = retry_judge(&n->def->retry, &c);
+	auto_free char *report = n->loop && n->report ? xstrdup(n->report) : NULL;
 	end_attempt(e, n, r, message, &v);
 	free_place(e, n);
 	n->class = r->class;
@@ -385,7 +433,7 @@ static void judge(struct engine *e, struct node *n, const struct step_result *r,
 		retry(e, n, message, &v);
 	else if (r->class == CLASS_CANCELED || stopping)
 		node_end(e, n, NODE_CANCELED, CLASS_CANCELED, message);
-	else
+	else if (!loop_attempt_ended(e, n, r, message, report, NULL))
 		node_end(e, n, NODE_FAILED, r->class, message);
 }
 
@@ -393,7 +441,7 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 {
 	struct step_result r = *given;
 	CLEANUP(step_end_done) struct step_end end;
-	step_end_take(n->def, &r, &end);
+	step_end_take_at(n->def, node_phase(n), &r, &end);
 	default_message(n, &r, &end.message);
 	free(n->report);
 	n->report = end.report.len ? str_take(&end.report) : NULL;
@@ -405,10 +453,12 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 		return;
 	}
 	breakpoint_tail(n, r.tail);
-	if (r.class == CLASS_NONE && space_hold(e, n, given))
+	if (r.class == CLASS_NONE && node_phase(n) != PHASE_STRATEGY && space_hold(e, n, given))
 		return;
-	free(n->outputs);
-	n->outputs = end.outputs.len ? str_take(&end.outputs) : NULL;
+	if (node_phase(n) == PHASE_WORK) {
+		free(n->outputs);
+		n->outputs = end.outputs.len ? str_take(&end.outputs) : NULL;
+	}
 	n->interrupts = 0;
 	if (n->run->crashes) {
 		n->run->crashes = 0;
@@ -418,9 +468,11 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 		judge(e, n, &r, str_text(&end.message), end.retry_after_ms);
 		return;
 	}
+	auto_free char *report = n->loop && n->report ? xstrdup(n->report) : NULL;
 	end_attempt(e, n, &r, NULL, NULL);
 	free_place(e, n);
-	node_end(e, n, NODE_SUCCEEDED, CLASS_NONE, NULL);
+	if (!loop_attempt_ended(e, n, &r, NULL, report, str_text(&end.outputs)))
+		node_end(e, n, NODE_SUCCEEDED, CLASS_NONE, NULL);
 }
 
 /* The attempt was lost. It does not use up the retry budget; again and again, it pauses the run. */

@@ -243,6 +243,7 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_SHELL_END:
 	case VERB_QUEUE_PAUSE:
 	case VERB_QUEUE_RESUME:
+	case VERB_BREAKER:
 	case VERB_COUNT:
 		return err_set(err, ERR_INTERNAL, "not a verb of orders");
 	}
@@ -469,6 +470,7 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_ORDER_CANCEL:
 	case VERB_QUEUE_PAUSE:
 	case VERB_QUEUE_RESUME:
+	case VERB_BREAKER:
 	case VERB_COUNT:
 		return err_set(err, ERR_INTERNAL, "not a verb of runs");
 	}
@@ -520,6 +522,8 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 		code = submit(e, c, &report, &id, &err);
 	else if (c->verb == VERB_QUEUE_PAUSE || c->verb == VERB_QUEUE_RESUME)
 		pause_queue(e, c->verb == VERB_QUEUE_PAUSE, c);
+	else if (c->verb == VERB_BREAKER)
+		code = run_force_breaker(e, c, &err);
 	else if (verb_entity(c->verb) == ENTITY_ORDER)
 		code = order_verb(e, c, &state, &err);
 	else

@@ -105,7 +105,7 @@ static size_t words_of(const char *text, uint64_t *v)
 	return unique;
 }
 
-double loop_similarity(const char *a, const char *b)
+double loop_likeness(const char *a, const char *b)
 {
 	auto_free uint64_t *x = xcalloc(WORDS_MAX, sizeof(*x));
 	auto_free uint64_t *y = xcalloc(WORDS_MAX, sizeof(*y));
@@ -177,11 +177,12 @@ static bool swings(const struct loop_case *c, uint64_t (*of)(const struct loop_r
 	return a && b && a != b && a == of(round_at(c, 2)) && b == of(round_at(c, 3));
 }
 
+/* How often it made the very same before, without being better off. */
 static int same_content(const struct loop_case *c)
 {
 	int n = 0;
 	for (size_t i = 0; i < c->nprevious && c->now.content; i++)
-		n += c->previous[i].content == c->now.content;
+		n += c->previous[i].content == c->now.content && loop_progress(&c->previous[i], &c->now) <= 0;
 	return n;
 }
 
@@ -200,7 +201,9 @@ static bool same_diagnostics(const struct loop_case *c)
 static bool no_change(const struct loop_case *c)
 {
 	const struct loop_round *before = round_at(c, 1);
-	return before && c->now.worked && before->worked && !c->now.changed && !before->changed;
+	/* What helps although no file changed was done elsewhere. */
+	return before && c->now.worked && before->worked && !c->now.changed && !before->changed &&
+	       loop_progress(before, &c->now) <= 0;
 }
 
 static void found(struct loop_decision *d, const char *what, double confidence)
@@ -266,7 +269,7 @@ static bool converged(const struct loop_case *c)
 		return false;
 	for (size_t i = 1; i < (size_t)c->loop->window; i++) {
 		const struct loop_round *r = round_at(c, i);
-		if (!r || !r->said || loop_similarity(r->said, c->now.said) < c->loop->similarity)
+		if (!r || !r->said || loop_likeness(r->said, c->now.said) < c->loop->similarity)
 			return false;
 	}
 	return true;

@@ -81,7 +81,7 @@ double loop_progress(const struct loop_round *before, const struct loop_round *n
 /* 0 … 1, for people: levels passed of `levels`, and within the failing one fewer problems are more. */
 double loop_score(const struct loop_round *r, int levels);
 /* Jaccard index of the sets of words of two texts (Jaccard 1901): 1 for two empty ones. */
-double loop_similarity(const char *a, const char *b);
+double loop_likeness(const char *a, const char *b);
 /* The signal that stands alone in a line of the text (marks of Markdown do not count); NULL: none does. A loop that
  * names none knows the usual ones: TASK_COMPLETE, TASK_COMPLETED, DONE, [COMPLETE], [DONE]. */
 const char *loop_signal(const struct graph_loop *loop, const char *text);

@@ -145,6 +145,8 @@ static const struct state_move moves[] = {
 	{ ENTITY_NODE, NODE_WAITING,  NODE_CANCELED,  N_("cancel") },
 	{ ENTITY_NODE, NODE_WAITING,  NODE_PENDING,   N_("the decision was to go back: the next generation") },
 	{ ENTITY_NODE, NODE_WAITING,  NODE_VALIDATING, N_("the decision was another iteration") },
+	{ ENTITY_NODE, NODE_VALIDATING, NODE_RETRYING, N_("its checks were interrupted: they begin again") },
+	{ ENTITY_NODE, NODE_RETRYING, NODE_VALIDATING, N_("a worker took its checks again") },
 	{ ENTITY_NODE, NODE_VALIDATING, NODE_WAITING, N_("a person is asked what comes next") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_RUNNING,   N_("the wait is over and a worker took it") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_FAILED,    N_("it cannot be started") },
@@ -215,6 +217,7 @@ static const struct {
 	[VERB_ORDER_CANCEL] = { "cancel", ENTITY_ORDER, ORDER_WAITS | S(ORDER_RUNNING), S(ORDER_CANCELED),
 			   N_("take it out of the queue, or end its run") },
 	[VERB_QUEUE_PAUSE]  = { "queue_pause",  ENTITY_ENGINE, 0, 0, N_("let no order start") },
+	[VERB_BREAKER] = { "breaker", ENTITY_ENGINE, 0, 0, N_("force a circuit breaker open or closed") },
 	[VERB_QUEUE_RESUME] = { "queue_resume", ENTITY_ENGINE, 0, 0, N_("let orders start again") },
 };
 /* clang-format on */

@@ -89,14 +89,15 @@ enum err_code store_instances_of(struct store *st, id_t64 run,
 }
 
 enum err_code store_attempt_ends(struct store *st, id_t64 run,
-				 void (*fn)(void *ctx, int idx, int generation, enum attempt_state state),
+				 void (*fn)(void *ctx, int idx, int generation, int iteration,
+					    enum attempt_state state),
 				 void *ctx, struct err *err)
 {
 	auto_stmt *s = stmt_get(st, STMT_ATTEMPT_ENDS);
 	stmt_bind(s, "i", run);
 	enum err_code code = ERR_OK;
 	while (stmt_row(st, s, &code, err))
-		fn(ctx, (int)col_int(s, 0), (int)col_int(s, 1), (enum attempt_state)col_int(s, 2));
+		fn(ctx, (int)col_int(s, 0), (int)col_int(s, 1), (int)col_int(s, 3), (enum attempt_state)col_int(s, 2));
 	return code;
 }
 

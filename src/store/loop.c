@@ -181,6 +181,14 @@ enum err_code store_iteration_get(struct store *st, id_t64 run, int idx, int gen
 	return ERR_OK;
 }
 
+int store_iteration_count(struct store *st, id_t64 run)
+{
+	auto_stmt *s = stmt_get(st, STMT_ITERATION_COUNT);
+	stmt_bind(s, "i", run);
+	enum err_code code = ERR_OK;
+	return stmt_row(st, s, &code, NULL) ? (int)col_int(s, 0) : 0;
+}
+
 char *store_report_get(struct store *st, int64_t token)
 {
 	auto_stmt *s = stmt_get(st, STMT_REPORT_GET);

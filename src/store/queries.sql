@@ -221,7 +221,7 @@ FROM node WHERE run = ?1 ORDER BY idx, generation
 SELECT run, idx, parent, name, bindings, expansion FROM instance WHERE run = ?1 ORDER BY idx
 
 -- ATTEMPT_ENDS: how the attempts of a run ended
-SELECT idx, generation, state FROM attempt WHERE run = ?1 ORDER BY token
+SELECT idx, generation, state, iteration FROM attempt WHERE run = ?1 ORDER BY token
 
 -- ATTEMPT_GET: one attempt
 SELECT token, run, idx, generation, iteration, attempt, previous, state, class, exit_code, signal, message, tail, started_ms,
@@ -234,6 +234,9 @@ SELECT run, idx, generation, iteration, state, work, verify, strategy, last, pro
 	score, action, final, trend, detected, confidence, reason, feedback, class, message, started_ms, worked_ms, ended_ms
 FROM iteration WHERE run = ?1 AND idx = ?2 AND (generation > ?3 OR (generation = ?3 AND iteration > ?4))
 ORDER BY generation, iteration LIMIT ?5
+
+-- ITERATION_COUNT: of a run
+SELECT count(*) FROM iteration WHERE run = ?1
 
 -- ITERATION_GET: one iteration
 SELECT run, idx, generation, iteration, state, work, verify, strategy, last, prompt, tree, content, signature, level, problems, bits,

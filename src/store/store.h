@@ -290,7 +290,8 @@ enum err_code store_instances_of(struct store *st, id_t64 run,
 				 struct err *err) MUST_CHECK;
 /* The attempts of a run in their order: of which node, and how they ended. */
 enum err_code store_attempt_ends(struct store *st, id_t64 run,
-				 void (*fn)(void *ctx, int idx, int generation, enum attempt_state state),
+				 void (*fn)(void *ctx, int idx, int generation, int iteration,
+					    enum attempt_state state),
 				 void *ctx, struct err *err) MUST_CHECK;
 enum err_code store_workspaces_of(struct store *st, id_t64 run,
 				  void (*fn)(void *ctx, const struct workspace_row *w), void *ctx,
@@ -321,6 +322,7 @@ enum err_code store_iterations_of(struct store *st, id_t64 run, int idx, int gen
 /* The texts are valid until the next call. ERR_NOT_FOUND. */
 enum err_code store_iteration_get(struct store *st, id_t64 run, int idx, int generation, int iteration,
 				  struct iteration_row *ret, struct err *err) MUST_CHECK;
+int store_iteration_count(struct store *st, id_t64 run);
 /* The report of an attempt, yours; NULL: it has none. */
 char *store_report_get(struct store *st, int64_t token);
 /* The calls of a run from a token on, oldest first; run 0: of all, newest first, before a token (0: from the newest). */

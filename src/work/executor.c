@@ -205,3 +205,21 @@ const struct executor *executor_for(enum node_kind kind)
 {
 	return &rows[kind];
 }
+
+/* Whatever the node is: its checks and its strategy are the same programs. */
+const struct executor *executor_at(enum node_kind kind, enum attempt_phase phase)
+{
+	static const struct executor verify = { NODE_RUN, "verify", verify_prepare, NULL, .form = OUTPUT_REPORT };
+	static const struct executor strategy = { NODE_RUN, "strategy", prepare_strategy, NULL, .form = OUTPUT_LINES };
+	return phase == PHASE_VERIFY ? &verify : phase == PHASE_STRATEGY ? &strategy : executor_for(kind);
+}
+
+char *executor_breaker(const struct graph *g, const struct graph_node *node, size_t i)
+{
+	if (node->kind == NODE_LLM && i < node->llm.nproviders)
+		return xasprintf("llm:%s", g->providers[node->llm.providers[i]].name);
+	if (node->kind != NODE_AGENT || i > 0)
+		return NULL;
+	auto_free char *program = agent_program(&node->agent);
+	return xasprintf("agent:%s", program);
+}

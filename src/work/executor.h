@@ -6,6 +6,7 @@
 #define PAWL_WORK_EXECUTOR_H
 
 #include "model/graph.h"
+#include "model/states.h"
 #include "work/proto.h"
 
 /* Memory that lives as long as one prepared step. */
@@ -33,6 +34,7 @@ struct step_context {
 	 * somebody changes it. NULL: there are no breakers. */
 	int64_t (*breaker_until)(void *ctx, const char *name);
 	void *breaker_ctx;
+	const char *input;       /* strategy: the iteration as JSON */
 };
 
 /* What came of a step besides its result. */
@@ -63,10 +65,17 @@ struct executor {
 
 /* The row of a kind; never NULL. */
 const struct executor *executor_for(enum node_kind kind);
+/* … and of what an attempt is for: its work, its checks, its strategy's command. */
+const struct executor *executor_at(enum node_kind kind, enum attempt_phase phase);
+/* The i-th circuit breaker that the work of a node passes, by name; yours, NULL: there are no more. */
+char *executor_breaker(const struct graph *g, const struct graph_node *node, size_t i);
 
 /* What a result means for its node: $PAWL_OUTPUT is taken apart in the form of the row, declared outputs
  * are looked for, the row's finish() is asked. *ret is to be freed with step_end_done() in any case. */
 void step_end_take(const struct graph_node *node, struct step_result *r, struct step_end *ret);
+/* … of an attempt at its checks or its strategy's command. */
+void step_end_take_at(const struct graph_node *node, enum attempt_phase phase, struct step_result *r,
+		      struct step_end *ret);
 void step_end_done(struct step_end *end);
 
 /* The step of a node's checks (pawl-verify), in place of prepare() of its row; the engine has put in the same. */

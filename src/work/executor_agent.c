@@ -74,7 +74,7 @@ static enum err_code write_list(struct jw *w, const struct node_run *command, co
 }
 
 /* What the program is called: the last part of the command's first word, or the adapter if that is no name. */
-static char *program_name(const struct node_agent *agent)
+char *agent_program(const struct node_agent *agent)
 {
 	const char *text = agent->command.shell == SHELL_NONE ? agent->command.argv[0] : agent->command.script;
 	text += strspn(text, " \t\n");
@@ -137,7 +137,7 @@ static void write_paths(struct jw *w, const struct step_build *b)
 enum err_code prepare_agent(const struct step_context *c, struct step_build *b, struct err *err)
 {
 	const struct node_agent *agent = &c->node->agent;
-	auto_free char *name = program_name(agent), *program = xasprintf("%s/pawl-agent", c->libexec);
+	auto_free char *name = agent_program(agent), *program = xasprintf("%s/pawl-agent", c->libexec);
 	auto_str document = STR_INIT, prompt = STR_INIT;
 	struct jw w = jw_begin(&document);
 	enum err_code code = build_prompt(c, &prompt, err);

@@ -9,7 +9,13 @@
 enum err_code prepare_agent(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 void finish_agent(const struct graph_node *node, struct step_result *r, struct step_end *end);
 
+/* What the program is called, as in the name of its breaker; yours. */
+char *agent_program(const struct node_agent *agent);
+
 /* executor_llm.c */
 enum err_code prepare_llm(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
+
+/* executor_strategy.c */
+enum err_code prepare_strategy(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 
 #endif

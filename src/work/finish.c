@@ -119,15 +119,26 @@ static void check_declared(const struct graph_node *node, struct step_result *r,
 	}
 }
 
-void step_end_take(const struct graph_node *node, struct step_result *r, struct step_end *ret)
+void step_end_take_at(const struct graph_node *node, enum attempt_phase phase, struct step_result *r,
+		      struct step_end *ret)
 {
-	const struct executor *x = executor_for(node->kind);
+	const struct executor *x = executor_at(node->kind, phase);
 	*ret = (struct step_end){ 0 };
+	if (phase == PHASE_VERIFY) {
+		verify_end_take(r, ret);
+		return;
+	}
 	if (x->form == OUTPUT_REPORT)
 		report_take(r, ret);
 	else if (r->outputs)
 		take_lines(r, ret);
-	check_declared(node, r, ret);
+	if (phase == PHASE_WORK)
+		check_declared(node, r, ret);
 	if (x->finish)
 		x->finish(node, r, ret);
+}
+
+void step_end_take(const struct graph_node *node, struct step_result *r, struct step_end *ret)
+{
+	step_end_take_at(node, PHASE_WORK, r, ret);
 }

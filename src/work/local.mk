@@ -2,7 +2,7 @@ noinst_LIBRARIES += libwork.a
 libwork_a_SOURCES = \
 	src/work/cgroup.c src/work/cgroup.h \
 	src/work/executor.c src/work/executor.h \
-	src/work/executor_agent.c src/work/executor_llm.c src/work/executor_rows.h \
+	src/work/executor_agent.c src/work/executor_strategy.c src/work/executor_llm.c src/work/executor_rows.h \
 	src/work/finish.c \
 	src/work/http.h \
 	src/work/outputs.c \

@@ -78,6 +78,8 @@ static void check_group(struct simulation *s, const struct run *r, const struct 
 /* A node that has all it needs is in a heap, from which it will start. */
 static bool is_forgotten(const struct run *r, const struct node *n)
 {
+	if (loop_between(n) && r->state != RUN_CANCELING && !heap_has(&n->ready))
+		return true;
 	if (n->state != NODE_PENDING || !node_counts(n) || (r->failing && !node_goes_on(n)) || r->phase != PHASE_MAIN)
 		return false;
 	if (r->state == RUN_CANCELING || r->state == RUN_PREPARING || heap_has(&n->ready) || n->snapping)
@@ -96,7 +98,8 @@ static void check_node(struct simulation *s, const struct run *r, const struct n
 		violation(s, "%s waits for %d, not %d", n->name, unmet, n->unmet);
 	if (is_forgotten(r, n))
 		violation(s, "%s of %s could run, and nobody knows", n->name, id_text('r', r->id).s);
-	if (n->state == NODE_RUNNING && n->token && !n->worker && !n->orphan && !n->held)
+	bool in_it = n->state == NODE_RUNNING || (n->state == NODE_VALIDATING && n->counted);
+	if (in_it && n->token && !n->worker && !n->orphan && !n->held)
 		violation(s, "%s runs, and nobody has it", n->name);
 	if (n->def->kind == NODE_GROUP && n->parent < 0)
 		check_group(s, r, n);
@@ -110,7 +113,7 @@ static void check_run(struct simulation *s, struct engine *e, struct run *r)
 		check_node(s, r, n);
 		if (node_counts(n))
 			counts[n->state]++;
-		steps += n->state == NODE_RUNNING && n->token;
+		steps += (n->state == NODE_RUNNING && n->token) || (n->state == NODE_VALIDATING && n->counted);
 	}
 	const char *id = id_text('r', r->id).s;
 	if (memcmp(counts, r->counts, sizeof(counts)) || steps != r->steps)

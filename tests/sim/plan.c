@@ -106,6 +106,35 @@ static bool add_group(struct making *m, int node)
 	return grouped;
 }
 
+/* Checks that fail for a while, and what is done about it. */
+static void add_checks(struct making *m)
+{
+	static const char *const loops[] = {
+		"{strategy: fixed, max: 4}", "{strategy: hybrid}", "{strategy: ralph, max: 5, min: 2}",
+		"{strategy: custom, max: 5, run: 'took=3 decide=continue;retry;continue;stop'}",
+		"{strategy: fixed, max: 9, min: 2}",
+	};
+	struct str *out = &m->out;
+	str_addf(out, "    verify: [{run: 'took=%d", below(m, 300));
+	if (chance(m, 10))
+		str_addf(out, " dies=%d", 1 + below(m, 3));
+	str_add(out, " verdicts=");
+	for (int i = 0, n = below(m, 5); i < n; i++)
+		str_addf(out, "%df%d/%d;", below(m, 4), 1 + below(m, 9), below(m, 4));
+	str_add(out, chance(m, 80) ? "p'}]\n" : "1f1'}]\n");
+	if (chance(m, 75))
+		str_addf(out, "    loop: %s\n", loops[below(m, (int)COUNT(loops))]);
+	if (chance(m, 20))
+		str_addf(out, "    budget: {tokens: %d}\n", 50 + below(m, 400));
+}
+
+static void add_agent(struct making *m)
+{
+	str_addf(&m->out, "    agent: {adapter: text, prompt: do it, command: 'took=%d tokens=%d%s said=%s%s%s'}\n", below(m, 500),
+		 below(m, 100), chance(m, 50) ? " cost=100" : "", chance(m, 50) ? "so|DONE" : "not_yet",
+		 chance(m, 10) ? " exit=1" : "", chance(m, 20) ? " fails=1" : "");
+}
+
 static void add_node(struct making *m, int node)
 {
 	struct str *out = &m->out;
@@ -133,7 +162,12 @@ static void add_node(struct making *m, int node)
 		str_addf(out, "    resources: {%s: %d}\n", chance(m, 50) ? "db" : "net", 1 + below(m, 2));
 	if (m->p->lossy && chance(m, 10))
 		str_addf(out, "    on_crash: %s\n", chance(m, 50) ? "fail" : "ask");
-	add_script(m, node, "    ");
+	if (chance(m, 25))
+		add_checks(m);
+	if (chance(m, 20))
+		add_agent(m);
+	else
+		add_script(m, node, "    ");
 }
 
 static void add_handlers(struct making *m)
@@ -167,6 +201,9 @@ static char *make_flow(struct making *m, bool child)
 	for (int i = 0; i < m->nnodes; i++)
 		add_node(m, i);
 	add_handlers(m);
+	/* Whether files changed between two iterations is a matter of time where others write, too. */
+	if (!m->p->lossy && strstr(str_text(&m->out), "loop:"))
+		str_add(&m->out, "snapshot: off\n");
 	return str_take(&m->out);
 }
 

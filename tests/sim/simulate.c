@@ -198,6 +198,27 @@ static void on_orphan(struct world *w UNUSED, void *ctx, const struct sim_orphan
 		  id_text('r', o->run).s, o->token);
 }
 
+/* Whatever is asked: go on. */
+static void answer_all(struct simulation *s)
+{
+	struct world *w = s->w;
+	for (bool any = true; any && w->e;) {
+		size_t at = 0;
+		const struct run *r;
+		id_t64 asking = 0;
+		const char *node = NULL;
+		while ((r = map_next(&w->e->runs, &at)))
+			for (size_t i = 0; i < r->nnodes && !asking; i++)
+				if (r->nodes[i]->state == NODE_WAITING) {
+					asking = r->id;
+					node = r->nodes[i]->name;
+				}
+		struct command c = { .verb = VERB_DECIDE, .id = asking, .nodes = &node, .nnodes = 1,
+				     .choice = APPROVAL_CONTINUE, .who = "operator" };
+		any = asking && world_ask(w, &c).code == ERR_OK;
+	}
+}
+
 /* Everything that was stopped goes on. */
 static void let_go(struct simulation *s)
 {
@@ -217,6 +238,7 @@ static void let_go(struct simulation *s)
 			stopped[n++] = r->id;
 	for (size_t i = 0; i < n; i++)
 		(void)world_verb(w, VERB_RESUME, stopped[i], NULL);
+	answer_all(s);
 }
 
 static bool any_missing(const struct simulation *s)

@@ -20,7 +20,11 @@ void script_done(struct script *s)
 	free(s->outputs);
 	free(s->tail);
 	free(s->writes);
-	*s = (struct script){ .took_ms = 10 };
+	free(s->said);
+	free(s->breaker);
+	free(s->verdicts);
+	free(s->decision);
+	*s = (struct script){ .took_ms = 10, .cost = -1 };
 }
 
 static void add_line(char **at, const char *text)
@@ -28,6 +32,12 @@ static void add_line(char **at, const char *text)
 	char *more = *at ? xasprintf("%s%s\n", *at, text) : xasprintf("%s\n", text);
 	free(*at);
 	*at = more;
+}
+
+static void set_text(char **at, const char *text)
+{
+	free(*at);
+	*at = xstrdup(text);
 }
 
 static void one_word(const char *word, struct script *ret)
@@ -55,11 +65,23 @@ static void one_word(const char *word, struct script *ret)
 		add_line(&ret->writes, word + 7);
 	else if (str_starts(word, "says="))
 		add_line(&ret->tail, word + 5);
+	else if (str_starts(word, "said="))
+		set_text(&ret->said, word + 5);
+	else if (str_starts(word, "tokens="))
+		ret->tokens = n;
+	else if (str_starts(word, "cost="))
+		ret->cost = n;
+	else if (str_starts(word, "breaker="))
+		set_text(&ret->breaker, word + 8);
+	else if (str_starts(word, "verdicts="))
+		set_text(&ret->verdicts, word + 9);
+	else if (str_starts(word, "decide="))
+		set_text(&ret->decision, word + 7);
 }
 
 void script_parse(const char *text, struct script *ret)
 {
-	*ret = (struct script){ .took_ms = 10 };
+	*ret = (struct script){ .took_ms = 10, .cost = -1 };
 	auto_free char *copy = xstrdup(text ? text : "");
 	char *save = NULL;
 	for (char *word = strtok_r(copy, " \n", &save); word; word = strtok_r(NULL, " \n", &save))
@@ -214,6 +236,12 @@ static void finish(struct sim_worker *s)
 	free(s->tail);
 	bool good = s->result.class == CLASS_NONE;
 	s->outputs = good && s->script.outputs ? xstrdup(s->script.outputs) : NULL;
+	if (s->reports || s->purpose == PHASE_STRATEGY) {
+		free(s->outputs);
+		s->outputs = sim_document(s, &s->result.class);
+		good = s->result.class == CLASS_NONE;
+		s->result.exit_code = good || s->result.exit_code ? s->result.exit_code : 1;
+	}
 	s->tail = !good && s->script.tail ? xstrdup(s->script.tail) : NULL;
 	s->result.outputs = s->outputs;
 	s->result.outputs_len = s->outputs ? strlen(s->outputs) : 0;
@@ -256,6 +284,8 @@ static void begin(struct sim_worker *s, struct letter *l)
 	s->run = TAKE(l->run);
 	s->log_path = TAKE(l->log_path);
 	s->key = l->m.spec.key;
+	s->purpose = l->purpose;
+	s->reports = l->reports;
 	s->try_number = l->try_number;
 	s->timeout_ms = l->m.spec.timeout_ms;
 	s->phase = WORKER_BUSY;

@@ -109,6 +109,18 @@ static void io_spawn_worker(void *ctx)
 		(void)world_post(w, EVENT_SPAWN, NULL, 1 + world_delay(w));
 }
 
+/* What stands in the file; pawl's own programs get it wrapped. */
+static const char *script_of(const struct node *n, const struct proto_message *m)
+{
+	if (n && node_phase(n) == PHASE_VERIFY)
+		return n->def->checks[0].command.script ? n->def->checks[0].command.script : "";
+	if (n && node_phase(n) == PHASE_STRATEGY)
+		return n->def->loop->command.script;
+	if (n && n->def->kind == NODE_AGENT)
+		return n->def->agent.command.script;
+	return m->spec.script ? m->spec.script : m->spec.argv[0];
+}
+
 static void io_send(void *ctx, void *peer, const struct proto_message *m)
 {
 	struct world *w = ctx;
@@ -123,7 +135,10 @@ static void io_send(void *ctx, void *peer, const struct proto_message *m)
 	l->m.storage = NULL;
 	if (m->type != MSG_START)
 		return;
-	l->script = xstrdup(m->spec.script ? m->spec.script : m->spec.argv[0]);
+	const struct node *asked = map_get(&w->e->tokens, (uint64_t)m->spec.key.token);
+	l->script = xstrdup(script_of(asked, m));
+	l->purpose = asked ? (int)node_phase(asked) : PHASE_WORK;
+	l->reports = asked && executor_at(asked->def->kind, node_phase(asked))->form == OUTPUT_REPORT;
 	l->node = xstrdup(m->spec.node_name);
 	l->run = xstrdup(m->spec.run_id);
 	l->log_path = xstrdup(m->spec.log_path);

@@ -39,6 +39,15 @@ struct script {
 	char *writes;     /* writes=NAME, repeated: files that it makes or changes, also when it fails; one a line */
 	char *tail;       /* says=TEXT: the end of its log, when it fails */
 	int64_t log;      /* log=N: bytes that it writes to its log */
+	/* Of an agent or a model: what its report says. */
+	char *said;       /* said=TEXT: the final text, _ for a blank */
+	int64_t tokens;   /* tokens=N: that a call took */
+	int64_t cost;     /* cost=N: micro-USD; without it the cost is not known */
+	char *breaker;    /* breaker=NAME: it tells that breaker how it went */
+	/* Of checks: one verdict for each iteration, the last one for all that follow: p passed, f3 three problems,
+	 * 2f3 after two levels, f3/1 with the signature 1, x the checks themselves break. */
+	char *verdicts;   /* verdicts=f3;f1;p */
+	char *decision;   /* decide=continue;stop: of a strategy's command */
 };
 
 /* One simulated pawl-worker. */
@@ -54,6 +63,8 @@ struct sim_worker {
 	struct script script;
 	char *node, *run, *log_path, *cwd;
 	int try_number;      /* without those that were interrupted */
+	int purpose;         /* enum attempt_phase */
+	bool reports;        /* what it leaves is one document with a report */
 	int64_t timeout_ms, began_ms, left_ms; /* left_ms: until it ends, as of began_ms */
 	int64_t wall_ms;                       /* when it began, for people */
 	bool frozen, forget, leaving, recorded, sent;
@@ -224,6 +235,9 @@ void worker_doomed(struct sim_worker *s); /* the last thing it does is to close 
 void script_done(struct script *s);
 void script_parse(const char *text, struct script *ret);
 
+/* program.c: what one of pawl's own programs leaves in $PAWL_OUTPUT, yours; may turn the class. */
+char *sim_document(struct sim_worker *s, enum error_class *class);
+
 /* ---- letters and events ---- */
 
 enum sim_event { EVENT_TO_WORKER, EVENT_TO_ENGINE, EVENT_CONNECT, EVENT_DUE, EVENT_SPAWN, EVENT_GONE, EVENT_CALL };
@@ -236,7 +250,8 @@ struct letter {
 	uint64_t conn; /* or the plan */
 	struct proto_message m; /* what it says; texts owned below */
 	char *script, *node, *run, *log_path, *cwd, *outputs, *tail;
-	int try_number;
+	int try_number, purpose;
+	bool reports;
 	void (*call)(struct world *w, void *ctx);
 	void *ctx;
 };

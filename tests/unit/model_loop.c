@@ -222,12 +222,12 @@ END_TEST
 
 START_TEST(likeness_is_of_sets_of_words)
 {
-	ck_assert(loop_similarity("", "") > 0.99);
-	ck_assert(loop_similarity("a b c", "C, b: a a") > 0.99);
-	ck_assert(loop_similarity("a b", "c d") < 0.01);
-	double half = loop_similarity("a b c", "b c d");
+	ck_assert(loop_likeness("", "") > 0.99);
+	ck_assert(loop_likeness("a b c", "C, b: a a") > 0.99);
+	ck_assert(loop_likeness("a b", "c d") < 0.01);
+	double half = loop_likeness("a b c", "b c d");
 	ck_assert(half > 0.49 && half < 0.51);
-	ck_assert(loop_similarity("x", NULL) < 0.01);
+	ck_assert(loop_likeness("x", NULL) < 0.01);
 }
 END_TEST
 
