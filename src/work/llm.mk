@@ -21,8 +21,15 @@ tests_unit_work_llm_SOURCES = tests/unit/work_llm.c
 tests_unit_work_llm_LDADD = $(LIB_LLM) $(CHECK_LIBS)
 tests_fuzz_run_llm_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_llm.c tests/fuzz/fuzz.h
 tests_fuzz_run_llm_LDADD = $(LIB_LLM)
+check_PROGRAMS += tests/fuzz/run_schema
+TESTS += tests/fuzz/run_schema
+tests_fuzz_run_schema_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_schema.c tests/fuzz/fuzz.h
+tests_fuzz_run_schema_LDADD = $(LIB_MODEL)
 if FUZZING
-noinst_PROGRAMS += tests/fuzz/fuzz_llm
+noinst_PROGRAMS += tests/fuzz/fuzz_llm tests/fuzz/fuzz_schema
+tests_fuzz_fuzz_schema_SOURCES = tests/fuzz/fuzz_schema.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_schema_LDADD = $(LIB_MODEL)
+tests_fuzz_fuzz_schema_LDFLAGS = -fsanitize=fuzzer
 tests_fuzz_fuzz_llm_SOURCES = tests/fuzz/fuzz_llm.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_llm_LDADD = $(LIB_LLM)
 tests_fuzz_fuzz_llm_LDFLAGS = -fsanitize=fuzzer

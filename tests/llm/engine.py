@@ -77,6 +77,18 @@ def no_key_anywhere(home):
             pass
 
 
+def prices(home):
+    """What the engine's home says about costs is used, and kept with its version."""
+    table = {"prices": [{"provider": "claude", "model": "model-*", "effective_from": "2025-01-01", "version": "mine",
+                         "input": 3000000, "output": 15000000, "cache_read": 300000, "cache_write_5m": 3750000,
+                         "cache_write_1h": 6000000}]}
+    (home.path / "prices.json").write_text(json.dumps(table))
+    run, _ = ask(home, "  plan: {llm: {providers: [claude], prompt: hello, stream: false}}\n")
+    used = json.loads(logs(home, run, ".llm.json")[0])["usage"][0]
+    need((used["cost_micro_usd"], used["price_version"]) == (453, "mine"), used)
+    need(any("0.000453 USD" in text for text in logs(home, run, ".log")), "the log says what it cost")
+
+
 def answers(home):
     run, row = ask(home, """
   plan: {llm: {providers: [claude], system: "Be brief.", prompt: "Say hello to ${{ run.id }}.", temperature: 0}}
@@ -175,6 +187,7 @@ def scenario(rng):
     with Home() as home:
         home.start(env=ENV)
         answers(home)
+        prices(home)
         chain(home)
         canceled(home)
         program_is_killed(home)
@@ -184,12 +197,12 @@ def scenario(rng):
         no_key_anywhere(home)
         stored = reports(home)
         used = [[(u["provider"], u["status"], u["input"], u["output"]) for u in r["usage"]] for r in stored]
-        need(sum(u == [("claude", "ok", 11, 17)] for u in used) == 2, f"plan, and the one that was killed: {used}")
+        need(sum(u == [("claude", "ok", 11, 17)] for u in used) == 3, f"plan, prices, and the one that was killed: {used}")
         need([("local", "ok", 11, 17), ("local", "ok", 11, 17)] in used, f"the repair is counted, too: {used}")
         need([("claude", "canceled", 11, None)] in used, f"what was canceled: {used}")
         need([("gpt", "http_status", None, None)] in used or
              any(u[0][:2] == ("gpt", "http_status") and len(u) <= 2 for u in used), f"what was killed: {used}")
-        need(len(stored) == 7, f"{len(stored)} reports: {used}")
+        need(len(stored) == 8, f"{len(stored)} reports: {used}")
     print(f"models were asked under an engine that was killed {kills} times in one answer; each answer is counted once")
 
 
