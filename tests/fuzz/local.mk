@@ -10,6 +10,10 @@ check_PROGRAMS += tests/fuzz/run_diagnostic
 TESTS += tests/fuzz/run_diagnostic
 tests_fuzz_run_diagnostic_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_diagnostic.c tests/fuzz/fuzz.h
 tests_fuzz_run_diagnostic_LDADD = $(LIB_MODEL)
+check_PROGRAMS += tests/fuzz/run_verify
+TESTS += tests/fuzz/run_verify
+tests_fuzz_run_verify_SOURCES = tests/fuzz/driver.c tests/fuzz/fuzz_verify.c tests/fuzz/fuzz.h $(VERIFY_SOURCES)
+tests_fuzz_run_verify_LDADD = $(LIB_WORK)
 EXTRA_DIST += tests/fuzz/workflow.dict tests/fuzz/corpus
 if FUZZING
 noinst_PROGRAMS += tests/fuzz/fuzz_workflow tests/fuzz/fuzz_expr
@@ -23,4 +27,8 @@ noinst_PROGRAMS += tests/fuzz/fuzz_diagnostic
 tests_fuzz_fuzz_diagnostic_SOURCES = tests/fuzz/fuzz_diagnostic.c tests/fuzz/fuzz.h
 tests_fuzz_fuzz_diagnostic_LDADD = $(LIB_MODEL)
 tests_fuzz_fuzz_diagnostic_LDFLAGS = -fsanitize=fuzzer
+noinst_PROGRAMS += tests/fuzz/fuzz_verify
+tests_fuzz_fuzz_verify_SOURCES = tests/fuzz/fuzz_verify.c tests/fuzz/fuzz.h $(VERIFY_SOURCES)
+tests_fuzz_fuzz_verify_LDADD = $(LIB_WORK)
+tests_fuzz_fuzz_verify_LDFLAGS = -fsanitize=fuzzer
 endif

@@ -103,6 +103,16 @@ static char *level_states(const struct json *report)
 	return str_take(&s);
 }
 
+static char *check_states(const struct json *report)
+{
+	auto_str s = STR_INIT;
+	for (const struct json *l = json_first(json_get(report, "levels")); l; l = json_next(l))
+		for (const struct json *c = json_first(json_get(l, "checks")); c; c = json_next(c))
+			str_addf(&s, "%s%s:%s", s.len ? " " : "", json_get_str(c, "name", "?"),
+				 json_get_str(c, "state", "?"));
+	return str_take(&s);
+}
+
 /* ---- each kind of check ---- */
 
 #define L0(kind, rest) "{\"level\":\"L0\",\"kind\":\"" kind "\",\"name\":\"" kind "\"," rest "}"
@@ -451,6 +461,73 @@ START_TEST(a_node_is_judged_under_a_worker)
 }
 END_TEST
 
+static char n1[] = "files", n2[] = "forbid", n3[] = "paths", n4[] = "secrets", n5[] = "list", n6[] = "bash", n7[] = "custom",
+	    n8[] = "long", n9[] = "fixture", n10[] = "later";
+static char readme[] = "README", fixme[] = "FIX" "ME", c_files[] = "**/*.c", everything[] = "**", dat[] = "*.dat", sh[] = "sh",
+	    dash_x[] = "-x", echo[] = "echo", hello[] = "hello there", pipes[] = "false | true", ended[] = "exit 0\n",
+	    cat[] = "cat", one[] = "{\"a\": [1]}", two[] = "{\"a\":[1.0]}", schema[] = "{\"type\":\"object\"}",
+	    want[] = "want.json", same[] = "same.json", any[] = "a.*1", quoted[] = "\"a\"", keys[] = "keys.txt";
+static char *f1[] = { readme, NULL }, *f2[] = { fixme, NULL }, *f3[] = { c_files, NULL }, *f4[] = { everything, NULL },
+	    *f5[] = { dat, NULL }, *f6[] = { echo, hello, NULL }, *f7[] = { sh, dash_x, NULL }, *f8[] = { quoted, NULL },
+	    *f9[] = { any, NULL }, *f10[] = { keys, NULL };
+
+START_TEST(every_kind_of_check_travels_whole)
+{
+	auto_free char *script = xmalloc(200 * KIB);
+	memset(script, '#', 200 * KIB);
+	(void)snprintf(script + 199 * KIB, KIB, "\nexit 0\n");
+	struct check_fixture fixture = { .input = one, .contains = f8, .ncontains = 1, .matches = f9, .nmatches = 1,
+					 .json = two, .schema_json = schema };
+	fixture.files = xcalloc(1, sizeof(*fixture.files));
+	fixture.files[0].path = want;
+	fixture.files[0].expected = same;
+	fixture.nfiles = 1;
+	struct graph_check checks[] = {
+		{ .level = LEVEL_L0, .kind = CHECK_FILES, .name = n1, .files = f1, .nfiles = 1 },
+		{ .level = LEVEL_L0, .kind = CHECK_FORBID, .name = n2, .patterns = f2, .npatterns = 1, .in = f3, .nin = 1 },
+		{ .level = LEVEL_L0, .kind = CHECK_PATHS, .name = n3, .allow = f4, .nallow = 1, .deny = f5, .ndeny = 1,
+		  .max_file = 20 },
+		{ .level = LEVEL_L0, .kind = CHECK_SECRETS, .name = n4, .in = f10, .nin = 1 },
+		{ .level = LEVEL_L1, .kind = CHECK_RUN, .name = n5, .command = { .shell = SHELL_NONE, .argv = f6, .nargv = 2 } },
+		{ .level = LEVEL_L1, .kind = CHECK_RUN, .name = n6, .command = { .shell = SHELL_BASH, .script = pipes } },
+		{ .level = LEVEL_L1, .kind = CHECK_RUN, .name = n7,
+		  .command = { .shell = SHELL_CUSTOM, .shell_argv = f7, .script = ended } },
+		{ .level = LEVEL_L1, .kind = CHECK_RUN, .name = n8, .command = { .shell = SHELL_SH, .script = script } },
+		{ .level = LEVEL_L2, .kind = CHECK_FIXTURE, .name = n9, .fixture = &fixture,
+		  .command = { .shell = SHELL_SH, .script = cat } },
+		{ .level = LEVEL_L3, .kind = CHECK_RUN, .name = n10, .command = { .shell = SHELL_SH, .script = cat } },
+	};
+	/* What fails in L0 as it should; everything but that; and without what fails in L1, too. */
+	for (int round = 0; round < 3; round++) {
+		struct graph_node node = { .kind = NODE_RUN, .checks = checks, .nchecks = COUNT(checks),
+					   .verify_skip = round ? 1U << LEVEL_L0 | 1U << LEVEL_L3 : 0 };
+		struct step_context c = { .node = &node, .workspace = ws, .libexec = libexec, .iteration = 1,
+					  .changed = "[\"bin.dat\",\"src/a.c\"]" };
+		struct step_build b = { 0 };
+		ck_assert_int_eq(verify_prepare(&c, &b, NULL), ERR_OK);
+		auto_free char *spec = xstrndup(b.spec.stdin_bytes, b.spec.stdin_len);
+		step_build_done(&b);
+		int status = end(begin(spec));
+		auto_free char *log = get("log"), *states = NULL;
+		auto_json *v = output_json("output");
+		states = check_states(json_get(v, "report"));
+		ck_assert_msg(status == (round < 2), "%s", log);
+		if (round == 2) {
+			ck_assert_ptr_nonnull(strstr(states, "bash:skipped_config custom:passed long:passed fixture:passed"));
+			break;
+		}
+		ck_assert_str_eq(states, round ? "files:skipped_config forbid:skipped_config paths:skipped_config "
+						 "secrets:skipped_config list:passed bash:failed custom:passed long:passed "
+						 "fixture:not_reached later:skipped_config" :
+						 "files:passed forbid:failed paths:failed secrets:failed list:not_reached "
+						 "bash:not_reached custom:not_reached long:not_reached fixture:not_reached "
+						 "later:not_reached");
+		checks[5].skip = round == 1;
+	}
+	free(fixture.files);
+}
+END_TEST
+
 START_TEST(an_end_without_a_word_is_no_verdict)
 {
 	struct step_result r = { .class = CLASS_EXIT, .exit_code = 2 };
@@ -486,6 +563,7 @@ int main(void)
 	tcase_add_test(t, a_lost_report_is_only_a_warning);
 	tcase_add_test(t, warnings_of_a_passed_check_are_told);
 	tcase_add_test(t, a_repository_tells_what_changed);
+	tcase_add_test(t, every_kind_of_check_travels_whole);
 	tcase_add_test(t, nobody_stays_behind);
 	tcase_add_test(t, killed_half_way_it_begins_anew);
 	tcase_add_test(t, time_in_which_it_was_stopped_does_not_count);
