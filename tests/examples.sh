@@ -53,6 +53,16 @@ answered() {
 	echo "ran $file, answered $# times"
 }
 
+# iterations NODE-INDEX N: so many did the node need in the run before.
+iterations() {
+	logs=$PAWL_HOME/runs/$(./pawl show last --json | sed -n 's/.*"id": *"\(r-[a-z0-9]*\)".*/\1/p' | head -n 1)/log
+	if [ ! -f "$logs/$1.g1.i$2.a2.verify.json" ] || [ -f "$logs/$1.g1.i$(($2 + 1)).a1.log" ]; then
+		echo "node $1 did not need $2 iterations:"
+		find "$logs" -name "$1.*.log" -exec echo "    {}" \;
+		failures=$((failures + 1))
+	fi
+}
+
 cat >"$scratch/env.yaml" <<'END'
 env: {A: "1", B: "${{ env.A }}2", PATH: "/x:${{ env.PATH }}"}
 defaults: {env: {C: "${{ env.B }}3"}}
@@ -79,6 +89,15 @@ run 0 'the linter found something' "$examples/handlers.yaml"
 run 1 'failed at gate' "$examples/handlers.yaml" -p strict=true
 run 0 '2. hello, Grace' "$examples/sub.yaml"
 run 0 'mine 12 123 1234' "$scratch/env.yaml"
+run 0 'largest 4, mean -0.33' "$examples/mend.yaml"
+iterations 1 3
+run 0 'Ten people use it' "$examples/charter.yaml" -p idea='A better bell' -p out="$scratch/charter"
+iterations 2 2
+iterations 4 1
+grep -q '^A better bell\.$' "$scratch/charter/charter.md" || {
+	echo 'charter.yaml: the charter was not exported'
+	failures=$((failures + 1))
+}
 answered "$examples/approval.yaml" '-c redirect --to draft' '-c continue --reason fine'
 [ "$(./pawl logs last/announce --raw)" = 'announced: Version 2 is here.' ] || {
 	echo 'approval.yaml: nothing was announced'

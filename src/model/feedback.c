@@ -119,8 +119,12 @@ void feedback_add(const struct feedback_case *c, struct str *out)
 		const char *name = json_get_str(level, "level", "?");
 		str_addf(out, _("The checks of iteration %d failed at level %s:\n"), c->iteration, name);
 		add_checks(out, level);
+		size_t heading = out->len;
 		str_add(out, _("\nWhat they found:\n"));
+		size_t before = out->len;
 		add_diagnostics(out, c->report, name, from + FEEDBACK_MAX - 1024);
+		if (out->len == before)
+			str_cut(out, heading);
 	} else if (c->report) {
 		str_addf(out, _("The checks of iteration %d passed, but the work is not complete.\n"), c->iteration);
 	}
