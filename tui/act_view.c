@@ -3,6 +3,7 @@
 #include "tui/action.h"
 #include "tui/inspect.h"
 #include "tui/submit.h"
+#include "tui/textview.h"
 
 #include <string.h>
 
@@ -119,6 +120,13 @@ void act_saved_filter(struct console *c, const struct action *a, int letter)
 	console_say(c, ROLE_DIM, _("no filter is saved under ,%c"), letter);
 }
 
+/* Close a view: that of two checkpoints' files goes back to the checkpoints. */
+static void close_view(struct console *c)
+{
+	bool files = c->view == PANE_TEXT && c->text && c->text->kind == TEXT_FILES;
+	console_view(c, files ? PANE_CHECKPOINTS : c->focus);
+}
+
 void act_escape(struct console *c, const struct action *a, int letter)
 {
 	(void)a, (void)letter;
@@ -152,7 +160,7 @@ void act_escape(struct console *c, const struct action *a, int letter)
 		return;
 	}
 	if (c->view >= PANES_MAIN)
-		console_view(c, c->focus);
+		close_view(c);
 	else
 		c->zoomed = false;
 }
@@ -161,7 +169,7 @@ void act_quit(struct console *c, const struct action *a, int letter)
 {
 	(void)letter;
 	if (!a->value && c->view >= PANES_MAIN) {
-		console_view(c, c->focus);
+		close_view(c);
 		return;
 	}
 	if (!a->value && c->zoomed) {

@@ -109,6 +109,7 @@ const struct action actions[] = {
 	{ "inspect",      { "i" },                IN_PANES | IN(PANE_GRAPH), act_view, N_("inspect: definition, environment, outputs, attempts, events"), N_("inspect"), .value = PANE_INSPECT },
 	{ "why",          { "W" },                IN_NODE,  act_text,  N_("why the node ran, waits or did not run"), N_("why"), .value = TEXT_WHY },
 	{ "diff",         { "d" },                IN_NODE,  act_text,  N_("what differs between the failed attempt and the last good one, or two marked ones"), N_("diff last good"), .value = TEXT_COMPARE },
+	{ "files-diff",   { "d" },                IN(PANE_CHECKPOINTS), act_files, N_("how the files differ between the checkpoint and now, or between two marked ones"), N_("files") },
 	{ "checkpoints",  { "B" },                IN_WORK & ~IN(PANE_QUEUE), act_view, N_("checkpoints of the run: Enter rolls back to one"), N_("checkpoints"), .value = PANE_CHECKPOINTS },
 	{ "change-next",  { "n", "]" },           IN(PANE_TEXT), act_next_change, N_("go to the next change"), N_("next change"), .value = 1 },
 	{ "change-previous", { "N", "[" },        IN(PANE_TEXT), act_next_change, N_("go to the previous change"), .value = -1 },

@@ -124,6 +124,7 @@ void act_node_prompt(struct console *c, const struct action *a, int letter);
 void act_break(struct console *c, const struct action *a, int letter);
 void act_fork(struct console *c, const struct action *a, int letter);
 void act_shell(struct console *c, const struct action *a, int letter);
+void act_files(struct console *c, const struct action *a, int letter);
 void act_text(struct console *c, const struct action *a, int letter);
 void act_next_change(struct console *c, const struct action *a, int letter);
 void act_undo(struct console *c, const struct action *a, int letter);

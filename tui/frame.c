@@ -314,11 +314,15 @@ static void add_checkpoint(const struct row *row, struct str *s)
 {
 	const struct checkpoint_row *p = (const struct checkpoint_row *)row;
 	str_addf(s, _("checkpoint %s"), row->id);
-	if (p->node)
-		str_addf(s, _(" after %s"), p->node);
-	str_add(s, p->why_not ? _(": outputs kept, files not: ") : _(": outputs and files kept"));
+	if (p->name && p->number)
+		str_addf(s, _(" after %s"), p->name);
+	if (p->stream)
+		str_addf(s, _("  workstream %s"), p->stream);
+	str_addf(s, _("  generation %lld"), (long long)p->generation);
 	if (p->why_not)
-		str_add(s, p->why_not);
+		str_addf(s, _("  files not kept: %s"), p->why_not);
+	else if (p->not_covered)
+		str_addf(s, _("  %lld files that a snapshot leaves out"), (long long)p->not_covered);
 }
 
 static void draw_detail(struct console *c, struct rect r)
@@ -364,7 +368,7 @@ static void draw_detail(struct console *c, struct rect r)
 
 /* Actions with a label, the most needed ones first; the last two are always there. */
 static const char *const key_order[] = {
-	"rollback", "fork", "change-next", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
+	"rollback", "files-diff", "fork", "change-next", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
 	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
 	"inspect", "graph", "diff", "checkpoints", "why", "break", "events", "zoom", "shell", "pager", "editor", "palette",
 };
@@ -444,7 +448,8 @@ static void draw_preview(struct console *c, int row)
 	size_t shown = MIN(f->npreview, (size_t)MAX(row / 2, 1));
 	for (size_t i = 0; i < shown; i++) {
 		int at = row - (int)shown + (int)i;
-		enum role role = f->preview_failed ? ROLE_ALARM : i == 0 ? ROLE_TITLE : ROLE_TEXT;
+		bool alarm = f->preview_failed || f->preview[i][0] == '!';
+		enum role role = alarm ? ROLE_ALARM : i == 0 ? ROLE_TITLE : ROLE_TEXT;
 		cells_clear(c->cells, (struct rect){ at, 0, 1, c->cells->columns }, ROLE_TEXT);
 		(void)cells_puts(c->cells, at, 1, c->cells->columns - 1, role, f->preview[i]);
 	}

@@ -181,10 +181,43 @@ static void apply_breakpoints(struct model *m, const struct json *body)
 	rows_add_page(&m->breakpoints, body);
 }
 
+/* The newest first: that is where one mostly goes back to. */
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = (*(struct checkpoint_row *const *)a)->number;
+	int64_t y = (*(struct checkpoint_row *const *)b)->number;
+	return (x < y) - (x > y);
+}
+
+static void take_way_back(struct model *m, const struct json *v)
+{
+	auto_str s = STR_INIT;
+	if (json_type(v) != JSON_OBJECT) {
+		set_text(&m->way_back, NULL);
+		return;
+	}
+	auto_free char *step = safe_text(json_get(v, "step")), *error = safe_text(json_get(v, "error"));
+	str_addf(&s, _("last way back: %s"), step ? step : "?");
+	if (json_get_int(v, "lost_ms", 0) > 0) {
+		str_add(&s, _("  work lost "));
+		add_took(&s, json_get_int(v, "lost_ms", 0));
+	}
+	if (json_get_int(v, "took_ms", -1) >= 0) {
+		str_add(&s, _("  it took "));
+		add_took(&s, json_get_int(v, "took_ms", 0));
+	}
+	if (error)
+		str_addf(&s, "  %s", error);
+	set_text(&m->way_back, str_take(&s));
+}
+
 static void apply_checkpoints(struct model *m, const struct json *body)
 {
 	rows_clear(&m->checkpoints);
 	rows_add_page(&m->checkpoints, body);
+	if (m->checkpoints.n)
+		qsort(m->checkpoints.v, m->checkpoints.n, sizeof(*m->checkpoints.v), by_number);
+	take_way_back(m, json_get(body, "way_back"));
 }
 
 static void apply_events(struct model *m, const struct json *body)
@@ -451,6 +484,7 @@ void model_select_run(struct model *m, const char *run)
 	}
 	rows_clear(&m->breakpoints); /* of another run: none is better than wrong ones */
 	rows_clear(&m->checkpoints);
+	set_text(&m->way_back, NULL);
 	m->feed[TOPIC_CHECKPOINTS].read_at_ms = 0;
 	model_ask_anew(m, TOPIC_ITERATIONS);
 	model_ask_anew(m, TOPIC_NODES);
@@ -524,7 +558,7 @@ void model_done(struct model *m)
 		rows_done(all[i]);
 	char *texts[] = { m->engine.version, m->engine.home, m->engine.state, m->engine.reason,
 			  m->run, m->iterations_of, m->nodes_of, m->runs_state, m->runs_text,
-			  m->events_run };
+			  m->events_run, m->way_back };
 	for (size_t i = 0; i < COUNT(texts); i++)
 		free(texts[i]);
 	smap_done(&m->stale_runs);

@@ -58,6 +58,7 @@ struct model {
 	char *run;            /* whose iterations and nodes are wanted; NULL: none */
 	char *iterations_of, *nodes_of; /* whose are shown */
 	char *runs_state, *runs_text;   /* filters that the engine applies; NULL: none */
+	char *way_back;       /* what the last way back of the run came to; NULL: there was none */
 	char *events_run;     /* NULL: of everything */
 	struct smap stale_runs; /* ids of single runs to read again */
 	struct map run_requests; /* in flight: request → itself */

@@ -17,8 +17,10 @@ static void checkpoint_number(const struct row *row, const struct list_context *
 static void checkpoint_node(const struct row *row, const struct list_context *c, struct str *out,
 			    enum role *role)
 {
-	(void)c, (void)role;
-	str_add(out, CHECKPOINT(row)->node ? CHECKPOINT(row)->node : _("start"));
+	(void)c;
+	if (!CHECKPOINT(row)->stands)
+		*role = ROLE_DIM;
+	str_add(out, CHECKPOINT(row)->name ? CHECKPOINT(row)->name : "?");
 }
 
 static void checkpoint_when(const struct row *row, const struct list_context *c, struct str *out,
@@ -47,12 +49,22 @@ static void checkpoint_files(const struct row *row, const struct list_context *c
 			     enum role *role)
 {
 	(void)c;
-	const char *why = CHECKPOINT(row)->why_not;
-	*role = why ? ROLE_RETRY : ROLE_OK;
-	if (why)
-		str_addf(out, _("not kept: %s"), why);
-	else
+	const struct checkpoint_row *p = CHECKPOINT(row);
+	*role = ROLE_OK;
+	if (!p->stands) {
+		*role = ROLE_DIM;
+		str_add(out, _("ran again since"));
+	} else if (p->files && str_eq(p->files, "not_kept")) {
+		*role = ROLE_RETRY;
+		str_addf(out, _("not kept: %s"), p->why_not ? p->why_not : "?");
+	} else if (p->files && str_eq(p->files, "empty")) {
+		*role = ROLE_DIM;
+		str_add(out, _("none"));
+	} else {
 		str_add(out, _("kept"));
+		if (p->not_covered)
+			str_addf(out, _(", %lld not covered"), (long long)p->not_covered);
+	}
 }
 
 /* clang-format off */
@@ -74,6 +86,11 @@ static void checkpoints_draw(struct console *c, struct rect r, bool focused)
 	struct list_context context = list_context(c, r.columns);
 	auto_str left = STR_INIT, right = STR_INIT;
 	const struct run_row *run = console_run(c);
+	if (c->model.way_back && rows.rows > 4) {
+		rows.rows--;
+		(void)cells_puts(c->cells, rows.row + rows.rows, r.column + 1, r.columns - 1, ROLE_DIM,
+				 c->model.way_back);
+	}
 	if (l->n)
 		list_draw(l, c->cells, rows, focused, true, &context);
 	else

@@ -35,14 +35,21 @@ static void forget_lines(struct textview *t)
 
 /* ---- asking ---- */
 
+static void add_node_path(const struct textview *t, struct str *path)
+{
+	str_add(path, "/nodes/");
+	client_add_encoded(path, t->node ? t->node : "");
+}
+
 static void path_why(const struct textview *t, struct str *path)
 {
-	(void)t;
+	add_node_path(t, path);
 	str_add(path, "/why");
 }
 
 static void path_compare(const struct textview *t, struct str *path)
 {
+	add_node_path(t, path);
 	str_add(path, "/compare?context=3");
 	if (t->a && t->b) {
 		str_add(path, "&a=");
@@ -52,13 +59,22 @@ static void path_compare(const struct textview *t, struct str *path)
 	}
 }
 
+static void path_files(const struct textview *t, struct str *path)
+{
+	str_add(path, "/diff?text=1&from=");
+	client_add_encoded(path, t->a ? t->a : "start");
+	str_add(path, "&to=");
+	client_add_encoded(path, t->b ? t->b : "now");
+}
+
 static const struct {
 	const char *title;
-	void (*path)(const struct textview *t, struct str *path); /* after the node */
+	void (*path)(const struct textview *t, struct str *path); /* after the run */
 	void (*show)(struct textview *t, const struct json *body);
 } kinds[] = {
 	[TEXT_WHY] = { N_("WHY"), path_why, show_why },
 	[TEXT_COMPARE] = { N_("DIFFERENCE"), path_compare, show_compare },
+	[TEXT_FILES] = { N_("FILES"), path_files, show_files },
 };
 static_assert(COUNT(kinds) == TEXT_KIND_COUNT, "every kind is asked for and shown");
 
@@ -103,15 +119,13 @@ void text_open(struct console *c, enum text_kind kind, const char *node, const c
 	t->c = c;
 	t->kind = kind;
 	t->run = xstrdup(c->model.run);
-	t->node = xstrdup(node);
+	t->node = node ? xstrdup(node) : NULL;
 	t->a = a ? xstrdup(a) : NULL;
 	t->b = b ? xstrdup(b) : NULL;
 	text_free(c);
 	c->text = t;
 	str_add(&path, "/v1/runs/");
 	client_add_encoded(&path, t->run);
-	str_add(&path, "/nodes/");
-	client_add_encoded(&path, t->node);
 	kinds[kind].path(t, &path);
 	t->request = client_send(c->client, "GET", str_text(&path), NULL, on_answer, t);
 	console_view(c, PANE_TEXT);
@@ -149,6 +163,25 @@ void act_text(struct console *c, const struct action *a, int letter)
 		text_open(c, (enum text_kind)a->value, node, NULL, NULL);
 	else
 		console_say(c, ROLE_DIM, _("nothing is selected"));
+}
+
+/* The files as they were at the checkpoint, and as they are; with two marks: at the two. */
+void act_files(struct console *c, const struct action *a, int letter)
+{
+	(void)a, (void)letter;
+	const struct list *l = &c->list[PANE_CHECKPOINTS];
+	const char *found[2] = { NULL, NULL };
+	size_t n = 0;
+	for (size_t i = l->n; l->marks.n == 2 && i-- > 0 && n < 2;)
+		if (list_is_marked(l, list_at(l, i)))
+			found[n++] = list_at(l, i)->id;
+	const struct row *row = list_selected(l);
+	if (!c->model.run || !row)
+		console_say(c, ROLE_DIM, _("nothing is selected"));
+	else if (n == 2)
+		text_open(c, TEXT_FILES, NULL, found[0], found[1]);
+	else
+		text_open(c, TEXT_FILES, NULL, row->id, NULL);
 }
 
 void act_next_change(struct console *c, const struct action *a, int letter)
@@ -189,7 +222,10 @@ static void text_draw(struct console *c, struct rect r, bool focused)
 		(void)cells_puts(c->cells, r.row + 1, r.column + 1, r.columns - 1, ROLE_DIM,
 				 _("reading ..."));
 	str_addf(&left, _("run %s"), t->run);
-	str_addf(&left, " > %s", t->node);
+	if (t->node)
+		str_addf(&left, " > %s", t->node);
+	if (t->kind == TEXT_FILES)
+		str_addf(&left, _("  checkpoint %s > %s"), t->a ? t->a : "start", t->b ? t->b : _("now"));
 	size_t last = MIN(t->top + (size_t)MAX(r.rows - 1, 0), t->n);
 	if (t->changes)
 		str_addf(&right, ngettext("%zu change  ", "%zu changes  ", t->changes), t->changes);

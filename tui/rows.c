@@ -188,9 +188,12 @@ static struct row *read_break(const struct json *o)
 static struct row *read_checkpoint(const struct json *o)
 {
 	struct checkpoint_row *r = xcalloc(1, sizeof(*r));
-	r->node = get(o, "node");
-	r->stream = get(o, "stream");
+	r->name = get(o, "name");
+	r->stream = get(o, "workstream");
+	r->files = get(o, "files");
 	r->why_not = get(o, "why_not");
+	r->not_covered = json_get_int(o, "not_covered", 0);
+	r->stands = json_get_bool(o, "stands", true);
 	r->number = json_get_int(o, "number", 0);
 	r->generation = json_get_int(o, "generation", 0);
 	r->at_ms = json_get_int(o, "at_ms", 0);
@@ -247,7 +250,7 @@ void row_free(enum row_kind kind, struct row *row)
 		free(r->node), free(r->when);
 	} else if (kind == ROWS_CHECKPOINTS) {
 		struct checkpoint_row *r = (struct checkpoint_row *)row;
-		free(r->node), free(r->stream), free(r->why_not);
+		free(r->name), free(r->stream), free(r->files), free(r->why_not);
 	} else if (kind == ROWS_HELP) {
 		struct help_row *r = (struct help_row *)row;
 		free(r->keys), free(r->why_not);

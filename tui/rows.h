@@ -58,8 +58,9 @@ struct break_row { /* id is the number as text */
 
 struct checkpoint_row { /* id is the number as text */
 	struct row row;
-	char *node, *stream, *why_not; /* why_not: its files are not kept; NULL: they are */
-	int64_t number, generation, at_ms;
+	char *name, *stream, *files, *why_not; /* files: "kept", "empty", "not_kept", and then why */
+	int64_t number, generation, at_ms, not_covered;
+	bool stands; /* false: its node ran again since */
 };
 
 struct event_row {

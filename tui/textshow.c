@@ -143,3 +143,39 @@ void show_compare(struct textview *t, const struct json *body)
 	add_texts(t, _("definition"), json_get(body, "definition"));
 	add_texts(t, _("log"), json_get(body, "log"));
 }
+
+/* ---- the files of a workspace, then and now ---- */
+
+static void add_patch(struct textview *t, const char *text)
+{
+	bool in_change = false;
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		bool file = str_starts(text, "diff --git "), hunk = str_starts(text, "@@");
+		bool head = str_starts(text, "--- ") || str_starts(text, "+++ ") || str_starts(text, "index ");
+		bool change = !head && (*text == '+' || *text == '-');
+		enum role role = file		       ? ROLE_TITLE :
+				 hunk || head	       ? ROLE_DIM :
+				 change && *text == '+' ? ROLE_OK :
+				 change		       ? ROLE_FAILED : ROLE_TEXT;
+		text_addf(t, role, change && !in_change, "%.*s", (int)n, text);
+		in_change = change;
+		text += n + (text[n] == '\n');
+	}
+}
+
+void show_files(struct textview *t, const struct json *body)
+{
+	int64_t total = json_get_int(body, "total", 0);
+	if (!total) {
+		text_addf(t, ROLE_TITLE, false, "%s", _("the files are the same"));
+		return;
+	}
+	text_addf(t, ROLE_TITLE, false, ngettext("%lld file is different", "%lld files are different", (unsigned long)total),
+		  (long long)total);
+	for (const struct json *e = json_first(json_get(body, "items")); e; e = json_next(e))
+		text_addf(t, ROLE_TEXT, false, "  %-9s %s", json_get_str(e, "change", "?"),
+			  json_get_str(e, "path", "?"));
+	text_addf(t, ROLE_TEXT, false, "%s", "");
+	add_patch(t, json_get_str(body, "text", ""));
+}

@@ -6,7 +6,7 @@
 
 #include "tui/console.h"
 
-enum text_kind { TEXT_WHY, TEXT_COMPARE, TEXT_KIND_COUNT };
+enum text_kind { TEXT_WHY, TEXT_COMPARE, TEXT_FILES, TEXT_KIND_COUNT };
 
 struct text_line {
 	char *text;
@@ -17,7 +17,7 @@ struct text_line {
 struct textview {
 	struct console *c;
 	enum text_kind kind;
-	char *run, *node;
+	char *run, *node; /* node: NULL: of the run */
 	char *a, *b; /* what is compared, as the API names it; NULL: as it thinks best */
 	unsigned int request;
 	struct text_line *v;
@@ -25,7 +25,7 @@ struct textview {
 	size_t at; /* the line that the keys went to */
 };
 
-/* Ask about a node of the selected run, and show the answer when it comes; a and b may be NULL. */
+/* Ask about a node of the selected run (NULL: the run), and show the answer when it comes; a and b may be NULL. */
 void text_open(struct console *c, enum text_kind kind, const char *node, const char *a, const char *b);
 bool text_busy(const struct console *c);
 void text_free(struct console *c);
@@ -35,5 +35,6 @@ void text_addf(struct textview *t, enum role role, bool change, const char *fmt,
 /* textshow.c: the answers as lines. */
 void show_why(struct textview *t, const struct json *body);
 void show_compare(struct textview *t, const struct json *body);
+void show_files(struct textview *t, const struct json *body);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define NAMES_SHOWN 4 /* files that are named, of those that change */
 #define PREVIEW_MAX 40 /* lines that are kept of what a verb would do */
 
 #define LIVE                                                                                       \
@@ -389,17 +390,61 @@ static void add_preview(struct confirm *f, char *line)
 	f->preview[f->npreview++] = line;
 }
 
+static void add_names(struct str *s, const struct json *names, int64_t n, const char *what)
+{
+	int shown = 0;
+	if (n < 1)
+		return;
+	str_addf(s, "  %lld %s", (long long)n, what);
+	for (const struct json *e = json_first(names); e && shown < NAMES_SHOWN; e = json_next(e)) {
+		auto_free char *name = safe_text(e);
+		str_addf(s, "%s%s", shown++ ? ", " : ": ", name ? name : "?");
+	}
+	if (n > shown)
+		str_add(s, " ...");
+}
+
+/* What becomes of the files of one workspace. */
+static void read_files(struct confirm *f, const struct json *e)
+{
+	auto_str s = STR_INIT;
+	auto_free char *stream = safe_text(json_get(e, "workstream"));
+	auto_free char *why = safe_text(json_get(e, "why"));
+	auto_free char *conflict = safe_text(json_get(e, "conflict"));
+	const char *action = json_get_str(e, "action", "stays");
+	str_addf(&s, _("  files    %s"), stream ? stream : "main");
+	if (str_eq(action, "stays"))
+		str_addf(&s, _("  stay as they are%s%s"), why ? ": " : "", why ? why : "");
+	else if (str_eq(action, "make_again"))
+		str_add(&s, _("  the workspace is made again"));
+	else if (str_eq(action, "copy"))
+		str_add(&s, _("  the workspace is copied"));
+	add_names(&s, json_get(e, "written"), json_get_int(e, "nwritten", 0), _("written"));
+	add_names(&s, json_get(e, "removed"), json_get_int(e, "nremoved", 0), _("removed"));
+	add_names(&s, json_get(e, "modes"), json_get_int(e, "nmodes", 0), _("modes"));
+	add_names(&s, json_get(e, "not_covered_names"), json_count(json_get(e, "not_covered_names")),
+		  _("not covered"));
+	add_preview(f, str_take(&s));
+	if (conflict)
+		add_preview(f, xasprintf(_("! it would be refused: %s"), conflict));
+}
+
 /* What runs again or becomes stale, in the engine's order; what is kept is only counted. */
 static void read_preview(struct confirm *f, const struct json *body)
 {
-	const struct json *counts = json_get(body, "counts");
+	const struct json *counts = json_get(body, "counts"), *files = json_get(body, "files");
 	auto_free char *workspace = safe_text(json_get(body, "workspace"));
-	add_preview(f, xasprintf(_("%lld run again, %lld kept, %lld stale%s%s"),
-				 (long long)(json_get_int(counts, "rerun", 0) +
-					     json_get_int(counts, "open", 0)),
-				 (long long)json_get_int(counts, "kept", 0),
-				 (long long)json_get_int(counts, "stale", 0),
-				 workspace ? _("; the workspace ") : "", workspace ? workspace : ""));
+	auto_str s = STR_INIT;
+	str_addf(&s, _("%lld run again, %lld kept, %lld stale"),
+		 (long long)(json_get_int(counts, "rerun", 0) + json_get_int(counts, "open", 0)),
+		 (long long)json_get_int(counts, "kept", 0), (long long)json_get_int(counts, "stale", 0));
+	if (json_get_int(counts, "ineligible", 0))
+		str_addf(&s, _(", %lld cannot be kept"), (long long)json_get_int(counts, "ineligible", 0));
+	if (workspace)
+		str_addf(&s, _("; the workspace %s"), workspace);
+	add_preview(f, str_take(&s));
+	for (const struct json *e = json_first(files); e && f->npreview < PREVIEW_MAX; e = json_next(e))
+		read_files(f, e);
 	for (const struct json *e = json_first(json_get(body, "items"));
 	     e && f->npreview < PREVIEW_MAX; e = json_next(e)) {
 		const char *verdict = json_get_str(e, "verdict", "");

@@ -688,24 +688,33 @@ static int breakpoints(const char *method, const char *body_text, struct str *bo
 
 static void list_checkpoints(struct jw *w)
 {
-	static const struct { const char *node, *why_not; int ago_s; } points[] = {
-		{ "build", NULL, 75 }, { "lint", "no space left on device", 198 }, { "fetch", NULL, 206 },
-		{ NULL, NULL, 240 },
+	static const struct { const char *name, *files, *why_not; int ago_s; } points[] = {
+		{ "start", "empty", NULL, 240 }, { "fetch", "kept", NULL, 206 },
+		{ "lint", "not_kept", "no space left on device", 198 }, { "build", "kept", NULL, 75 },
 	};
 	jw_obj(w, NULL);
 	jw_arr(w, "items");
 	for (size_t i = 0; i < COUNT(points); i++) {
 		jw_obj(w, NULL);
-		jw_int(w, "number", (int64_t)(COUNT(points) - 1 - i));
-		jw_str(w, "node", points[i].node);
+		jw_int(w, "number", (int64_t)i);
+		jw_str(w, "name", points[i].name);
+		jw_str(w, "node", i ? points[i].name : NULL);
+		jw_bool(w, "stands", true);
+		jw_str(w, "files", points[i].files);
 		jw_int(w, "generation", 1);
-		jw_str(w, "stream", "main");
+		jw_str(w, "workstream", "main");
 		jw_int(w, "at_ms", NOW_MS - points[i].ago_s * 1000LL);
 		jw_str(w, "why_not", points[i].why_not);
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);
 	jw_null(w, "next");
+	jw_obj(w, "way_back");
+	jw_str(w, "step", "done");
+	jw_int(w, "lost_ms", 75000);
+	jw_int(w, "took_ms", 42);
+	jw_null(w, "error");
+	jw_end_obj(w);
 	jw_end_obj(w);
 }
 
@@ -786,7 +795,10 @@ static int get(const char *path, const char *query, struct str *body)
 			      "{\"node\":\"fetch\",\"state\":\"succeeded\",\"verdict\":\"kept\",\"why\":\"not after it\"},"
 			      "{\"node\":\"test\",\"state\":\"failed\",\"verdict\":\"rerun\",\"why\":\"failed\"},"
 			      "{\"node\":\"report\",\"state\":\"skipped\",\"verdict\":\"rerun\",\"why\":\"needs test\"}],"
-			      "\"counts\":{\"open\":0,\"kept\":3,\"rerun\":2,\"stale\":0},\"workspace\":\"stays as it is\"}");
+			      "\"counts\":{\"open\":0,\"kept\":2,\"rerun\":2,\"stale\":0,\"ineligible\":1},\"files\":["
+			      "{\"workstream\":\"main\",\"action\":\"restore\",\"written\":[\"src/merge.c\",\"Makefile\"],\"nwritten\":2,"
+			      "\"removed\":[\"core\"],\"nremoved\":1,\"not_covered_names\":[],\"conflict\":null}],"
+			      "\"workspace\":\"goes back, too\"}");
 	else if (run && strstr(run, "/breakpoints"))
 		(void)breakpoints("GET", "", body);
 	else if (run && strstr(run, "/checkpoints"))
@@ -810,6 +822,11 @@ static int get(const char *path, const char *query, struct str *body)
 			      "{\"op\":\"remove\",\"text\":\"case merge_conflict ... ok\"},"
 			      "{\"op\":\"add\",\"text\":\"\\u001b[2Jassertion failed: expected 3, got 4\"}]},"
 			      "{\"a\":210,\"b\":211,\"lines\":[{\"op\":\"add\",\"text\":\"1 of 212 cases failed\"}]}]}}");
+	else if (run && strstr(run, "/diff"))
+		str_add(body, "{\"from\":\"3\",\"to\":\"now\",\"workstream\":\"main\",\"total\":2,\"items\":["
+			      "{\"path\":\"merge.c\",\"change\":\"modified\"},{\"path\":\"core\",\"change\":\"added\"}],"
+			      "\"text\":\"diff --git a/merge.c b/merge.c\\nindex 5626abf..d1e2a9f 100644\\n--- a/merge.c\\n"
+			      "+++ b/merge.c\\n@@ -1 +1,2 @@\\n int left;\\n+int right;\\n\"}");
 	else if (run && strstr(run, "/attempts"))
 		str_add(body, "{\"items\":[{\"attempt\":3,\"state\":\"failed\",\"exit_code\":1},"
 			      "{\"attempt\":2,\"state\":\"failed\",\"exit_code\":1}],\"next\":null}");

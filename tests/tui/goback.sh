@@ -78,5 +78,44 @@ keys b
 wait_for 'B\['
 keys b
 wait_until sh -c "! tmux -L '$server' capture-pane -p | grep -q 'B\\['"
-keys q q
+keys q
+
+# A node spoils the files: they are compared with a checkpoint, and the run goes back to it.
+cat >"$tmp/files.yaml" <<'END'
+name: files
+nodes:
+  one: {run: "echo one >a"}
+  two: {needs: one, run: "echo two >>a"}
+  three: {needs: two, run: "test -e mended || { echo junk >>a; echo 'error: spoiled'; exit 1; }"}
+END
+"$pawl" run -q "$tmp/files.yaml" >/dev/null 2>&1 || :
+id=$("$pawl" runs --json | grep -o '"id": *"r-[0-9a-z]*"' | head -n 1 | grep -o 'r-[0-9a-z]*')
+work=$PAWL_HOME/runs/$id/work
+keys f
+wait_for 'error: spoiled'
+pressed=0
+keys B
+wait_for 'CHECKPOINTS +run r-[0-9a-z]+ files'
+wait_for '> +2 two .*kept'
+keys d
+wait_for 'FILES +run'
+wait_for '[+]junk'
+keys Escape
+wait_for 'CHECKPOINTS'
+within 3 "see what it did to the files"
+keys Enter
+wait_for '1 run again, 2 kept'
+wait_for '1 written: a'
+wait_for "roll back $id to checkpoint 2[?] +last 4 of its id:"
+tail4=$(printf %s "$id" | tail -c 4)
+for key in $(printf %s "$tail4" | sed 's/./& /g') Enter; do keys "$key"; done
+within 6 "roll back to the last good checkpoint"
+wait_until sh -c "! grep -q junk '$work/a'"
+[ "$(cat "$work/a")" = "one
+two" ] || fail "the files are not those of the checkpoint: $(cat "$work/a")"
+wait_for 'last way back: done'
+: >"$work/mended"
+keys Escape 2 g p
+wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"state\": *\"succeeded\"'"
+keys q
 wait_for 'prompt:'
