@@ -50,6 +50,8 @@
 #define VERIFY_FILES_MAX 200000       /* files of a workspace */
 #define VERIFY_STDOUT_MAX (4 * MIB)   /* of a fixture */
 #define VERIFY_KEPT_MAX (256 * KIB)   /* of the output of a check, in the whole report */
+#define VERIFY_TAIL_MAX (32 * KIB)    /* of the last lines of one stream */
+#define VERIFY_KEPT_ALL (32 * MIB)    /* of all checks; what comes behind is kept as in $PAWL_OUTPUT */
 #define VERIFY_SHOWN_MAX (8 * KIB)    /* … in $PAWL_OUTPUT */
 
 enum verify_exit { VERIFY_PASSED = 0, VERIFY_REJECTED = 1, VERIFY_FAULT = 2 };
@@ -93,6 +95,7 @@ struct verify {
 	char **files;         /* of the whole workspace; see tree_files() */
 	size_t nfiles;
 	bool files_known;
+	size_t kept;          /* bytes of output of all checks so far */
 	int64_t began_ms, duration_ms;
 	bool report_lost;
 };

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define MARGIN (64 * KIB)                 /* longer than any secret */
 #define LINE_HELD (8 * KIB)              /* of a line without end, before it is given on */
 #define SLICE_MS 250                     /* at most between two looks at the clock */
 #define GRACE_US (2 * INT64_C(1000000))  /* between TERM and KILL */
@@ -44,15 +45,36 @@ struct running {
 
 /* ---- output ---- */
 
-/* Keep the end of what comes. */
+/* Keep the end of what comes, and more than is shown in the end: what the cut halves must not be seen. */
 static void keep(struct str *s, const char *bytes, size_t len)
 {
 	str_add_len(s, bytes, len);
 	if (s->len <= 2 * (size_t)VERIFY_KEPT_MAX)
 		return;
-	size_t cut = s->len - VERIFY_KEPT_MAX;
+	size_t cut = s->len - VERIFY_KEPT_MAX - MARGIN;
 	memmove(s->p, s->p + cut, s->len - cut);
 	str_cut(s, s->len - cut);
+}
+
+/* It has ended: mask, and then cut to what the report has. A key goes over lines, so half of it has no shape. */
+static void settle(const struct verify *v, struct str *s, size_t lines, size_t max)
+{
+	struct str clean = STR_INIT, cut = STR_INIT;
+	redact_text(v->secrets, str_text(s), s->len, &clean);
+	size_t from = tail_of(str_text(&clean), clean.len, lines, max);
+	str_add_len(&cut, str_text(&clean) + from, clean.len - from);
+	str_done(&clean);
+	str_done(s);
+	*s = cut;
+}
+
+static void settle_all(struct verify *v, struct check *c)
+{
+	size_t max = v->kept > VERIFY_KEPT_ALL ? VERIFY_SHOWN_MAX : VERIFY_KEPT_MAX;
+	settle(v, &c->output, SIZE_MAX, max);
+	settle(v, &c->out_tail, TAIL_LINES, VERIFY_TAIL_MAX);
+	settle(v, &c->err_tail, TAIL_LINES, VERIFY_TAIL_MAX);
+	v->kept += c->output.len + c->out_tail.len + c->err_tail.len;
 }
 
 /* Whole lines, so that those of the two streams do not mix. */
@@ -315,6 +337,7 @@ enum err_code command_run(struct verify *v, struct check *c, const char *input, 
 	}
 	end_stream(&r, &r.out);
 	end_stream(&r, &r.err);
+	settle_all(v, c);
 	if (script)
 		(void)unlink(script);
 	return code;

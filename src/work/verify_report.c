@@ -76,8 +76,8 @@ static void add_check(struct jw *w, const struct verify *v, const struct check *
 	if (c->ran)
 		jw_int(w, "exit_code", c->exit_code);
 	if (x->whole && c->state == STATE_FAILED) {
-		add_tail(w, v, "stdout_tail", &c->out_tail, TAIL_LINES, VERIFY_KEPT_MAX);
-		add_tail(w, v, "stderr_tail", &c->err_tail, TAIL_LINES, VERIFY_KEPT_MAX);
+		add_tail(w, v, "stdout_tail", &c->out_tail, TAIL_LINES, VERIFY_TAIL_MAX);
+		add_tail(w, v, "stderr_tail", &c->err_tail, TAIL_LINES, VERIFY_TAIL_MAX);
 	}
 	jw_end_obj(w);
 }

@@ -256,6 +256,19 @@ START_TEST(secrets_are_in_no_report)
 }
 END_TEST
 
+/* Where output is cut there is no half of a key: it would have no shape any more. */
+START_TEST(a_cut_shows_no_half_of_a_secret)
+{
+	put("key.sh", "echo -----BEGIN RSA PRIVATE KEY-----\ni=0\nwhile [ $i -lt 100 ]; do i=$((i+1)); echo SECRETLINE$i; done\n"
+		      "echo -----END RSA PRIVATE KEY-----\nexit 1\n");
+	auto_free char *spec = xasprintf("{\"report\":\"%s/r.json\",\"checks\":[" SH("L1", "x", "sh key.sh", "") "]}", home);
+	ck_assert_int_eq(end(begin(spec)), 1);
+	auto_free char *report = get("r.json"), *output = get("output");
+	ck_assert_ptr_null(strstr(report, "SECRETLINE"));
+	ck_assert_ptr_null(strstr(output, "SECRETLINE"));
+}
+END_TEST
+
 START_TEST(the_report_has_both_streams_and_diagnostics)
 {
 	auto_free char *spec = xasprintf(
@@ -558,6 +571,7 @@ int main(void)
 	tcase_add_loop_test(t, each_check_finds_what_it_is_for, 0, COUNT(rows));
 	tcase_add_loop_test(t, a_fault_of_its_own_is_no_verdict, 0, COUNT(faults));
 	tcase_add_test(t, secrets_are_in_no_report);
+	tcase_add_test(t, a_cut_shows_no_half_of_a_secret);
 	tcase_add_test(t, the_report_has_both_streams_and_diagnostics);
 	tcase_add_test(t, much_output_is_cut_and_still_a_report);
 	tcase_add_test(t, a_lost_report_is_only_a_warning);
