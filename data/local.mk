@@ -10,6 +10,7 @@ dist_examples_DATA = \
 	data/examples/handlers.yaml \
 	data/examples/hello.yaml \
 	data/examples/http.yaml \
+	data/examples/llm.yaml \
 	data/examples/matrix.yaml \
 	data/examples/mend.yaml \
 	data/examples/params.yaml \

@@ -8,6 +8,7 @@ examples=$srcdir/data/examples
 scratch=$(mktemp -d)
 PAWL_HOME=$scratch/home
 export PAWL_HOME
+unset ANTHROPIC_API_KEY # nobody is called
 trap './pawl engine stop --kill >/dev/null 2>&1 || :; rm -rf "$scratch"' EXIT
 failures=0
 
@@ -98,6 +99,7 @@ grep -q '^A better bell\.$' "$scratch/charter/charter.md" || {
 	echo 'charter.yaml: the charter was not exported'
 	failures=$((failures + 1))
 }
+run 1 'the engine has no variable ANTHROPIC_API_KEY' "$examples/llm.yaml" -p url=http://127.0.0.1:9
 answered "$examples/approval.yaml" '-c redirect --to draft' '-c continue --reason fine'
 [ "$(./pawl logs last/announce --raw)" = 'announced: Version 2 is here.' ] || {
 	echo 'approval.yaml: nothing was announced'

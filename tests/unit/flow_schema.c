@@ -125,7 +125,7 @@ END_TEST
 
 /* clang-format off */
 static const char *const examples[] = {
-	"approval", "back", "charter", "fails", "foreach", "handlers", "hello", "http", "matrix", "mend", "params", "retries",
+	"approval", "back", "charter", "fails", "foreach", "handlers", "hello", "http", "llm", "matrix", "mend", "params", "retries",
 	"self-build", "sub", "sub-child",
 };
 /* clang-format on */
