@@ -239,6 +239,7 @@ ROUTE(api_partial);
 ROUTE(api_checkpoints);
 ROUTE(api_preview);
 ROUTE(api_diff);
+ROUTE(api_fork);
 ROUTE(api_approvals);
 ROUTE(api_decide);
 ROUTE(api_events);

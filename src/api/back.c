@@ -115,7 +115,7 @@ static void show_way_back(struct api *a, struct jw *w, id_t64 run)
 enum err_code api_checkpoints(struct request *r, struct err *err)
 {
 	id_t64 run;
-	size_t limit;
+	size_t limit = 0;
 	int64_t after = 0;
 	CLEANUP(points_done) struct points points = { NULL, 0, 0 };
 	engine_settle(r->api->engine);

@@ -12,6 +12,8 @@ enum answer { ANSWER_ORDER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS, ANSWER
 
 static enum answer answer_of(const struct request *r)
 {
+	if (r->route->verb == VERB_FORK)
+		return ANSWER_ORDER;
 	if (r->route->verb == VERB_BREAK || r->route->verb == VERB_UNBREAK)
 		return ANSWER_BREAKPOINTS;
 	if (r->route->verb == VERB_SHELL || r->route->verb == VERB_SHELL_RENEW)
@@ -93,7 +95,7 @@ static void answered(void *ctx, const struct command_reply *reply)
 	}
 	struct err err = { .code = ERR_OK };
 	r->replayed = reply->replayed;
-	if (r->route->verb == VERB_SUBMIT)
+	if (r->route->verb == VERB_SUBMIT || r->route->verb == VERB_FORK)
 		r->status = 201;
 	enum err_code code = write_answer(r, reply->id, &err);
 	if (code)
@@ -215,6 +217,28 @@ enum err_code api_node_verb(struct request *r, struct err *err)
 	c.outputs = json_type(outputs) == JSON_NULL ? NULL : outputs;
 	command_start(r, &c);
 	return ERR_OK;
+}
+
+enum err_code api_fork(struct request *r, struct err *err)
+{
+	struct command c = { .verb = VERB_FORK };
+	char number[24];
+	engine_settle(r->api->engine);
+	enum err_code code = find_run(r->api, r->args[0], &c.id, err);
+	if (!code)
+		code = common(r, &c, err);
+	if (!code)
+		code = body_checkpoint(r->json, number, sizeof(number), &c.checkpoint, err);
+	if (!code)
+		code = body_flag(r->json, "paused", &c.paused, err);
+	if (!code)
+		code = body_flag(r->json, "keep_files", &c.keep_files, err);
+	c.params = json_get(r->json, "params");
+	if (!code && c.params && json_type(c.params) != JSON_OBJECT)
+		code = err_set(err, ERR_USAGE, _("params: expected an object"));
+	if (!code)
+		command_start(r, &c);
+	return code;
 }
 
 enum err_code api_queue_verb(struct request *r, struct err *err)

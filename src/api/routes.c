@@ -87,6 +87,8 @@ const struct route routes[] = {
 	  .fields = "node nodes only keep_files reason", .body_max = BODY_MAX, .verb = VERB_RESUME_FROM },
 	{ "POST", "/v1/runs/{run}/rollback", PERM_OPERATE, api_run_verb, N_("everything as it was at a checkpoint; then paused"),
 	  .fields = "checkpoint keep_files reason", .body_max = BODY_MAX, .verb = VERB_ROLLBACK },
+	{ "POST", "/v1/runs/{run}/fork", PERM_OPERATE, api_fork, N_("a new run that begins at a checkpoint"),
+	  .fields = "checkpoint keep_files params priority paused reason", .body_max = BODY_MAX, .verb = VERB_FORK },
 	{ "POST", "/v1/runs/{run}/nodes/{node}/skip", PERM_OPERATE, api_node_verb, N_("do without a node"),
 	  .fields = "reason", .body_max = BODY_MAX, .verb = VERB_SKIP },
 	{ "POST", "/v1/runs/{run}/nodes/{node}/mark", PERM_OPERATE, api_node_verb, N_("say that a node is done"),

@@ -91,6 +91,8 @@ struct space {
 	int stream;
 	enum workspace_kind kind;
 	enum space_state state;
+	bool copied;     /* of a fork: a folder of its own where the workflow says another one */
+	char fill[41];   /* of a fork: the snapshot that its files are still to be taken from, "" */
 	bool shared, include_ignored, waiting; /* waiting: somebody else has the folder */
 	enum snapshot_policy policy;
 	char *path;
@@ -225,6 +227,7 @@ struct run {
 	double pass;           /* stride scheduling: the run with the least goes next */
 	struct space **spaces; /* of each workstream; two may be the same */
 	int nspace_jobs;       /* of its spaces, before it starts */
+	struct fork *fork;     /* until it starts: what it takes over from another run; NULL: nothing */
 	struct way_back *way_back; /* under way; NULL: none is */
 	int snapping;          /* nodes that wait for a snapshot */
 	int ncheckpoints;      /* the newest number */
@@ -601,6 +604,19 @@ enum err_code reset_apply(struct engine *e, struct reset *p, const struct comman
 			  struct err *err) MUST_CHECK;
 /* The node is what `row` says, in the present generation; takes the row's texts. */
 void node_restore(struct engine *e, struct node *n, struct node_row *row, const struct note *note);
+
+/* ---- verbs.c ---- */
+/* ERR_CONFLICT: what the verb means nothing for, and what would be possible. */
+enum err_code wrong_state(enum entity entity, enum verb v, const char *id, int state, struct err *err);
+
+/* ---- fork.c ---- */
+enum err_code run_fork(struct engine *e, const struct command *c, id_t64 *ret_order, int *ret_state, struct err *err);
+/* Read what the run of such an order takes over; its files follow when the workspaces are made. */
+enum err_code fork_open(struct engine *e, struct run *r, struct err *err) MUST_CHECK;
+const char *fork_files(const struct run *r, int stream); /* the snapshot; NULL: it is no fork */
+const char *fork_base(const struct run *r, int stream);  /* of its worktree; NULL: as the workflow says */
+void fork_apply(struct engine *e, struct run *r); /* the nodes that it takes over */
+void fork_free(struct run *r);
 
 /* ---- rollback.c: going back where it takes several steps ---- */
 bool way_back_needed(struct engine *e, const struct reset *p);

@@ -6,6 +6,7 @@ libengine_a_SOURCES = \
 	src/engine/breaker.c \
 	src/engine/definition.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
+	src/engine/fork.c \
 	src/engine/fsck.c src/engine/fsck_internal.h \
 	src/engine/fsck_files.c \
 	src/engine/fsck_graph.c \

@@ -584,7 +584,14 @@ enum err_code recover(struct engine *e, struct err *err)
 			struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
 			if (!r)
 				continue;
-			spaces_load(e, r);
+			struct err why;
+			bool forks = r->state == RUN_PREPARING && r->order && (r->order->flags & ORDER_FORK);
+			if (forks && fork_open(e, r, &why))
+				fail_unloadable(&l, &l.runs[i], &why);
+			else
+				spaces_load(e, r);
+			if (map_get(&e->runs, (uint64_t)l.runs[i].id) != r)
+				continue;
 			if (r->state == RUN_ROLLING_BACK)
 				way_back_load(e, r);
 		}

@@ -171,6 +171,7 @@ void run_free(struct engine *e, struct run *r)
 	breakpoints_free(r);
 	spaces_free(e, r);
 	way_back_free(r);
+	fork_free(r);
 	free(r->targets);
 	free(r->children.v);
 	json_free(r->params);
@@ -245,6 +246,14 @@ enum err_code run_start_order(struct engine *e, struct order *o, struct err *err
 	bool until_failure = o->flags & ORDER_UNTIL_FAILURE;
 	if (r->until || until_failure)
 		r->mode = MODE_UNTIL;
+	if (o->flags & ORDER_FORK)
+		code = fork_open(e, r, err);
+	if (code) {
+		(void)map_del(&e->runs, (uint64_t)r->id);
+		r->dead = true;
+		run_free(e, r);
+		return code;
+	}
 	code = run_open(e, r, &BY_ENGINE, err);
 	if (code)
 		return code;
@@ -270,6 +279,7 @@ void run_prepared(struct engine *e, struct run *r)
 {
 	bool paused = r->order && (r->order->flags & ORDER_PAUSED) && !r->parent;
 	checkpoint_start(e, r);
+	fork_apply(e, r);
 	run_begin(e, r);
 	struct note n = { .actor = ACTOR_ENGINE, .reason = paused ? "operator" : NULL };
 	run_move(e, r, paused ? RUN_PAUSED : RUN_RUNNING, &n);

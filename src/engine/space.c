@@ -247,19 +247,28 @@ static enum err_code open_space(struct engine *e, struct run *r, int stream, str
 	sp->shared = w->shared;
 	if (w->shared)
 		sp->policy = SNAPSHOT_OFF;
-	if (w->kind != WORKSPACE_SCRATCH)
+	if (fork_files(r, stream) && w->kind == WORKSPACE_FOLDER) {
+		sp->kind = WORKSPACE_SCRATCH; /* a copy: the folder itself is the other run's */
+		sp->copied = true;
+		sp->shared = false;
+	} else if (w->kind != WORKSPACE_SCRATCH) {
 		code = text_of(e, r, w->path, w->kind == WORKSPACE_REPO ? "repo" : "folder", &path, err);
-	if (!code && w->base)
+	}
+	if (fork_files(r, stream))
+		(void)snprintf(sp->fill, sizeof(sp->fill), "%s", fork_files(r, stream));
+	if (!code && fork_base(r, stream))
+		sp->base = xstrdup(fork_base(r, stream));
+	else if (!code && w->base)
 		code = text_of(e, r, w->base, "base", &sp->base, err);
 	if (code)
 		return code;
 	const char *dir = r->dir && r->dir[0] ? r->dir : "/";
-	if (w->kind == WORKSPACE_FOLDER) {
+	if (sp->kind == WORKSPACE_FOLDER) {
 		sp->path = fs_absolute(dir, path);
 		return e->io->workspace(e->io_ctx, sp->path, id.s, false, err);
 	}
 	sp->path = xasprintf("%s/runs/%s/work%s", e->home, id.s, name + strlen(id.s));
-	if (w->kind == WORKSPACE_SCRATCH) {
+	if (sp->kind == WORKSPACE_SCRATCH) {
 		sp->state = SPACE_HELD;
 		memcpy(sp->tree, SPACE_EMPTY, sizeof(SPACE_EMPTY));
 		return e->io->workspace(e->io_ctx, sp->path, id.s, true, err);
@@ -323,7 +332,7 @@ void spaces_free(struct engine *e, struct run *r)
 
 void space_store(struct engine *e, const struct space *sp)
 {
-	if (sp->kind == WORKSPACE_SCRATCH)
+	if (sp->kind == WORKSPACE_SCRATCH && !sp->copied)
 		return; /* where it is follows from the run */
 	struct workspace_row row = { .run = sp->run->id, .stream = sp->stream, .kind = (int)sp->kind, .path = sp->path,
 				     .repository = sp->repository, .branch = sp->branch, .base = sp->base,
@@ -360,6 +369,51 @@ static void acquired(struct engine *e, struct space_job *j)
 	space_store(e, sp);
 	if (r->state == RUN_PREPARING && spaces_prepare(e, r))
 		run_prepared(e, r);
+}
+
+static bool is_empty(struct engine *e, struct space *sp);
+
+static void filled(struct engine *e, struct space_job *j)
+{
+	struct space *sp = space_of(e, j);
+	if (!sp)
+		return;
+	struct run *r = sp->run;
+	r->nspace_jobs--;
+	run_touch(e, r);
+	if (r->state != RUN_PREPARING)
+		return;
+	if (j->code) {
+		run_unprepared(e, r, j->err.message);
+		return;
+	}
+	memcpy(sp->tree, j->tree, sizeof(sp->tree));
+	sp->dirty = false;
+	sp->fill[0] = '\0';
+	space_store(e, sp);
+	if (spaces_prepare(e, r))
+		run_prepared(e, r);
+}
+
+/* A fork's workspaces get the files of the checkpoint. True: they have them. */
+static bool fill(struct engine *e, struct run *r)
+{
+	for (size_t i = 0; i < r->graph->nstreams; i++) {
+		struct space *sp = r->spaces[i];
+		if (sp->run != r || sp->stream != (int)i || !sp->fill[0])
+			continue;
+		if (sp->copied)
+			space_store(e, sp);
+		if (str_eq(sp->fill, SPACE_EMPTY) && is_empty(e, sp)) {
+			sp->fill[0] = '\0';
+			continue;
+		}
+		struct space_job *j = space_job_new(e, SPACE_RESTORE, sp, filled);
+		memcpy(j->tree, sp->fill, sizeof(j->tree));
+		r->nspace_jobs++;
+		return false;
+	}
+	return true;
 }
 
 static void tell_waiting(struct engine *e, struct space *sp, const struct space *holder)
@@ -406,7 +460,7 @@ bool spaces_prepare(struct engine *e, struct run *r)
 		r->nspace_jobs++;
 		return false;
 	}
-	return ready;
+	return ready && fill(e, r);
 }
 
 /* ---- giving back ---- */
@@ -518,6 +572,11 @@ static void load_space(void *ctx, const struct workspace_row *w)
 	sp->branch = dup(w->branch);
 	sp->base = dup(w->base);
 	sp->state = w->state;
+	if (w->kind == WORKSPACE_SCRATCH) {
+		sp->kind = WORKSPACE_SCRATCH;
+		sp->copied = true;
+		sp->state = SPACE_HELD;
+	}
 	(void)snprintf(sp->tree, sizeof(sp->tree), "%s", w->tree ? w->tree : "");
 }
 
@@ -563,6 +622,8 @@ void spaces_load(struct engine *e, struct run *r)
 			continue;
 		load_newest(e, sp);
 		const struct space *holder = NULL;
+		if (fork_files(r, (int)i))
+			(void)snprintf(sp->fill, sizeof(sp->fill), "%s", fork_files(r, (int)i));
 		/* A home of before: its folders were nobody's. And a folder that was given back is still there. */
 		bool folder = sp->kind == WORKSPACE_FOLDER && sp->state == SPACE_RELEASED;
 		if (folder || (r->state != RUN_PREPARING && sp->state == SPACE_WANTED))

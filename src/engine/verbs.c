@@ -155,7 +155,7 @@ static enum err_code submit(struct engine *e, const struct command *c, struct fl
 
 /* ---- orders ---- */
 
-static enum err_code wrong_state(enum entity entity, enum verb v, const char *id, int state, struct err *err)
+enum err_code wrong_state(enum entity entity, enum verb v, const char *id, int state, struct err *err)
 {
 	auto_str legal = STR_INIT;
 	verbs_legal(entity, state, &legal);
@@ -524,6 +524,8 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 		pause_queue(e, c->verb == VERB_QUEUE_PAUSE, c);
 	else if (c->verb == VERB_BREAKER)
 		code = run_force_breaker(e, c, &err);
+	else if (c->verb == VERB_FORK)
+		code = run_fork(e, c, &id, &state, &err);
 	else if (verb_entity(c->verb) == ENTITY_ORDER)
 		code = order_verb(e, c, &state, &err);
 	else
@@ -533,7 +535,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 	} else {
 		if (c->idempotency_key)
 			store_idempotency_put(e->store, c->idempotency_key, &c->body,
-					      c->verb == VERB_SUBMIT || verb_entity(c->verb) == ENTITY_ORDER ? 1 : 2,
+					      c->verb == VERB_SUBMIT || c->verb == VERB_FORK || verb_entity(c->verb) == ENTITY_ORDER ? 1 : 2,
 					      id, e->now.wall_ms);
 		answer_later(e, reply, ctx, id, false, note);
 	}

@@ -32,11 +32,11 @@ void store_procedure_put(struct store *st, const struct procedure_row *p)
 	stmt_run(st, s);
 }
 
-void store_fork_add(struct store *st, const struct fork_row *f)
+void store_fork_put(struct store *st, const struct fork_row *f)
 {
 	turn_begin(st);
 	sqlite3_stmt *s = stmt_get(st, STMT_FORK_ADD);
-	stmt_bind(s, "iii", f->run, f->source, (int64_t)f->checkpoint);
+	stmt_bind(s, "izii", f->order, f->run, f->source, (int64_t)f->checkpoint);
 	stmt_run(st, s);
 }
 
@@ -163,7 +163,8 @@ enum err_code store_node_moves(struct store *st, id_t64 run, int64_t upto,
 
 static void fork_from(sqlite3_stmt *s, struct fork_row *f)
 {
-	*f = (struct fork_row){ .run = col_int(s, 0), .source = col_int(s, 1), .checkpoint = (int)col_int(s, 2) };
+	*f = (struct fork_row){ .order = col_int(s, 0), .run = col_int(s, 1), .source = col_int(s, 2),
+				.checkpoint = (int)col_int(s, 3) };
 }
 
 enum err_code store_forks_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct fork_row *f),
@@ -225,10 +226,10 @@ enum err_code store_procedure_get(struct store *st, id_t64 run, struct procedure
 	return ERR_OK;
 }
 
-enum err_code store_fork_get(struct store *st, id_t64 run, struct fork_row *ret, struct err *err)
+enum err_code store_fork_get(struct store *st, id_t64 order, id_t64 run, struct fork_row *ret, struct err *err)
 {
-	auto_stmt *s = stmt_get(st, STMT_FORK_GET);
-	stmt_bind(s, "i", run);
+	auto_stmt *s = stmt_get(st, order ? STMT_FORK_GET : STMT_FORK_OF_RUN);
+	stmt_bind(s, "i", order ? order : run);
 	enum err_code code = ERR_OK;
 	if (!stmt_row(st, s, &code, err))
 		return code ? code : err_set(err, ERR_NOT_FOUND, _("the run is no fork"));

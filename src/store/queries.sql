@@ -75,7 +75,7 @@ INSERT OR REPLACE INTO procedure(run, step, verb, was, request, spaces, began_ms
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 
 -- FORK_ADD: a run that began at a checkpoint of another one
-INSERT INTO fork(run, source, checkpoint) VALUES (?1, ?2, ?3)
+INSERT OR REPLACE INTO fork(order_id, run, source, checkpoint) VALUES (?1, ?2, ?3, ?4)
 
 -- ITERATION_PUT: an iteration as it is now; one that has ended stays
 INSERT INTO iteration(run, idx, generation, iteration, state, work, verify, strategy, last, prompt, tree, content, signature,
@@ -168,11 +168,14 @@ WHERE run = ?1 AND stream = ?2 AND seq <= ?3 ORDER BY number DESC LIMIT 1
 -- PROCEDURE_GET: how far a way back is
 SELECT run, step, verb, was, request, spaces, began_ms, ended_ms, lost_ms, error FROM procedure WHERE run = ?1
 
--- FORK_GET: what a run was forked from
-SELECT run, source, checkpoint FROM fork WHERE run = ?1
+-- FORK_GET: where the run of an order begins
+SELECT order_id, run, source, checkpoint FROM fork WHERE order_id = ?1
+
+-- FORK_OF_RUN: where a run began
+SELECT order_id, run, source, checkpoint FROM fork WHERE run = ?1
 
 -- FORKS_OF: the runs that were forked from one
-SELECT run, source, checkpoint FROM fork WHERE source = ?1 ORDER BY run
+SELECT order_id, run, source, checkpoint FROM fork WHERE source = ?1 ORDER BY order_id
 
 -- NODE_MOVES: the moves of a run's nodes up to an event, oldest first
 SELECT idx, generation, iteration, attempt, now, seq FROM event

@@ -53,6 +53,7 @@ enum order_flags {
 	ORDER_SKIP = 2,       /* skipped, not failed, when a dependency fails */
 	ORDER_UNTIL_FAILURE = 4,
 	ORDER_BREAKPOINTS = 8, /* it was submitted with some */
+	ORDER_FORK = 16,       /* its run begins at a checkpoint of another one */
 };
 
 struct order_row {
@@ -231,7 +232,7 @@ struct procedure_row {
 };
 
 struct fork_row {
-	id_t64 run, source;
+	id_t64 order, run, source; /* run 0: it has not started yet */
 	int checkpoint;
 };
 
@@ -264,7 +265,7 @@ void store_attempt_end(struct store *st, const struct attempt_row *a); /* a runn
 void store_workspace_put(struct store *st, const struct workspace_row *w);
 void store_checkpoint_add(struct store *st, const struct checkpoint_row *c);
 void store_procedure_put(struct store *st, const struct procedure_row *p);
-void store_fork_add(struct store *st, const struct fork_row *f);
+void store_fork_put(struct store *st, const struct fork_row *f);
 void store_iteration_put(struct store *st, const struct iteration_row *i);
 void store_usage_add(struct store *st, const struct usage_row *u);
 void store_breaker_put(struct store *st, const struct breaker_row *b);
@@ -358,7 +359,9 @@ enum err_code store_checkpoint_files(struct store *st, id_t64 run, int stream, i
 				     struct checkpoint_row *ret, struct err *err) MUST_CHECK;
 enum err_code store_procedure_get(struct store *st, id_t64 run, struct procedure_row *ret,
 				  struct err *err) MUST_CHECK;
-enum err_code store_fork_get(struct store *st, id_t64 run, struct fork_row *ret, struct err *err) MUST_CHECK;
+/* Of an order, or (the other one 0) of a run. */
+enum err_code store_fork_get(struct store *st, id_t64 order, id_t64 run, struct fork_row *ret,
+			     struct err *err) MUST_CHECK;
 char *store_meta_get(struct store *st, const char *k); /* yours; NULL if not set */
 bool store_idempotency_get(struct store *st, const char *key, struct hash *ret_body, int *ret_kind,
 			   id_t64 *ret_id);

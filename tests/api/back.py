@@ -120,6 +120,25 @@ def test_differences_between_checkpoints():
     e.get(f"/v1/runs/{run}/diff?workstream=nope", 404)
 
 
+def test_fork_begins_at_a_checkpoint():
+    source = ("name: forked\nparams: {word: {type: string, default: one}}\nnodes:\n"
+              "  a: {run: 'echo \"$PARAM_WORD\" > a; echo v=1 >> \"$PAWL_OUTPUT\"'}\n"
+              "  b: {needs: a, env: {V: '${{ nodes.a.outputs.v }}'}, run: 'echo \"$PARAM_WORD $V\" > b'}\n")
+    run = e.finish(e.submit(source)["id"])
+    shown = e.get(f"/v1/runs/{run}/preview?verb=fork&checkpoint=a").json
+    assert shown["files"][0]["action"] == "copy" and shown["counts"]["kept"] == 1, shown
+    order = e.post(f"/v1/runs/{run}/fork", {"checkpoint": "a", "params": {"word": "two"}}, 201).json
+    other = e.finish(order["id"])
+    assert other != run
+    r = e.get(f"/v1/runs/{other}").json
+    assert r["state"] == "succeeded" and r["params"] == {"word": "two"}, r
+    assert open(r["workspace"] + "/a").read() == "one\n"
+    assert open(r["workspace"] + "/b").read() == "two 1\n"
+    assert e.get(f"/v1/runs/{other}/nodes/a/attempts")["items"] == []
+    e.post(f"/v1/runs/{run}/fork", {"checkpoint": "nope"}, 404)
+    e.post(f"/v1/runs/{run}/fork", {"checkpoint": "a", "params": {"nope": 1}}, 422)
+
+
 def make_repository(name):
     repo = f"{top}/{name}"
     os.mkdir(repo)

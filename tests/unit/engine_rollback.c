@@ -342,6 +342,78 @@ START_TEST(a_sub_workflow_in_its_middle_ends_with_a_rollback)
 }
 END_TEST
 
+START_TEST(a_fork_begins_where_the_other_run_was)
+{
+	id_t64 r = run("params: {p: {type: string, default: one}}\n" CHAIN);
+	struct command c = { .verb = VERB_FORK, .id = r, .checkpoint = "b", .who = "tester", .reason = "try" };
+	struct answer a = world_ask(w, &c);
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	if (_i == 1) /* while it is made */
+		world_restart(w);
+	finish();
+	id_t64 f = world_run_of(w, a.id);
+	is_run(f, RUN_SUCCEEDED);
+	started(f, "a", 0);
+	started(f, "b", 0);
+	started(f, "c", 1);
+	files_are(f, "a=1 b=2 c=4");
+	files_are(r, "a=1 b=2 c=3");
+	ck_assert_str_eq(world_node(w, f, "a").outputs, "{\"v\":\"1\"}");
+	ck_assert_int_eq(events(r, "run.forked").events, 1);
+	ck_assert_int_eq(events(f, "run.forked_from").events, 1);
+	/* It can go back to what it took over. */
+	roll_back(f, "b");
+	files_are(f, "a=1 b=2");
+	verb(VERB_RESUME, f);
+	finish();
+	is_run(f, RUN_SUCCEEDED);
+	started(f, "b", 0);
+}
+END_TEST
+
+START_TEST(a_fork_of_a_folder_works_on_a_copy)
+{
+	id_t64 r = begin("workspace: {folder: here}\nnodes: {a: {run: took=1 writes=a}, b: {run: took=500 writes=b, needs: a}}");
+	world_run_ms(w, 100);
+	struct command c = { .verb = VERB_FORK, .id = r, .checkpoint = "a", .paused = true };
+	struct answer a = world_ask(w, &c);
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	world_run_ms(w, 50);
+	id_t64 f = world_run_of(w, a.id);
+	is_run(f, RUN_PAUSED);
+	is_run(r, RUN_RUNNING);
+	files_are(f, "a=1");
+	world_restart(w);
+	verb(VERB_RESUME, f);
+	finish();
+	is_run(f, RUN_SUCCEEDED);
+	is_run(r, RUN_SUCCEEDED);
+	started(f, "a", 0);
+	auto_free char *one = xstrdup(world_run(w, f).workspace);
+	ck_assert_str_ne(one, world_run(w, r).workspace);
+}
+END_TEST
+
+START_TEST(a_fork_takes_instances_over)
+{
+	id_t64 r = run("nodes: {m: {matrix: {x: [1, 2]}, run: took=5 writes=m out=v=1}, n: {run: took=1, needs: m}}");
+	struct command c = { .verb = VERB_FORK, .id = r, .checkpoint = "m" };
+	struct answer a = world_ask(w, &c);
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	finish();
+	id_t64 f = world_run_of(w, a.id);
+	is_run(f, RUN_SUCCEEDED);
+	started(f, "m[1]", 0);
+	started(f, "n", 1);
+	is_node(f, "m[2]", NODE_SUCCEEDED);
+	c.checkpoint = "1";
+	a = world_ask(w, &c);
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	finish();
+	is_run(world_run_of(w, a.id), RUN_SUCCEEDED);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine_rollback");
@@ -363,6 +435,9 @@ int main(void)
 	tcase_add_test(t, the_preview_of_a_rollback_says_what_stays);
 	tcase_add_test(t, instances_come_back_with_their_group);
 	tcase_add_test(t, a_sub_workflow_in_its_middle_ends_with_a_rollback);
+	tcase_add_loop_test(t, a_fork_begins_where_the_other_run_was, 0, 2);
+	tcase_add_test(t, a_fork_of_a_folder_works_on_a_copy);
+	tcase_add_test(t, a_fork_takes_instances_over);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }

@@ -51,12 +51,14 @@ CREATE TABLE procedure (
 	error TEXT
 ) STRICT;
 
--- A run that began at a checkpoint of another one.
+-- An order whose run begins at a checkpoint of another run.
 CREATE TABLE fork (
-	run INTEGER PRIMARY KEY REFERENCES run(id),
+	order_id INTEGER PRIMARY KEY REFERENCES work_order(id),
+	run INTEGER,                -- NULL: it has not started yet
 	source INTEGER NOT NULL,
 	checkpoint INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX fork_by_run ON fork(run) WHERE run IS NOT NULL;
 CREATE INDEX fork_by_source ON fork(source);
 
 -- Where a run is to stop. `node` is a name, a path into sub-workflows, or * for any.
