@@ -711,15 +711,18 @@ static void snapped_before(struct engine *e, struct space_job *j)
 		node_space(n)->dirty = false; /* it was tried; the node's beginning is just not kept */
 	n->snapping = false;
 	n->run->snapping--;
-	if (n->state == NODE_PENDING && n->unmet == 0 && !heap_has(&n->ready) && n->run->state != RUN_CANCELING)
-		node_make_ready(e, n);
+	/* Meanwhile the run may be failing, or have been sent back. */
+	bool open = n->parent < 0 || n->run->nodes[n->parent]->state == NODE_RUNNING;
+	if (n->state == NODE_PENDING && n->unmet == 0 && open && !n->superseded && !heap_has(&n->ready) &&
+	    n->run->state != RUN_CANCELING)
+		node_consider(e, n);
 	run_touch(e, n->run);
 }
 
 bool space_before(struct engine *e, struct node *n)
 {
 	struct space *sp = node_space(n);
-	if (n->attempt > 0 || sp->policy != SNAPSHOT_NODES || !sp->dirty || sp->running > 0 || is_empty(e, sp))
+	if (n->state != NODE_PENDING || n->attempt > 0 || sp->policy != SNAPSHOT_NODES || !sp->dirty || sp->running > 0 || is_empty(e, sp))
 		return false;
 	struct space_job *j = space_job_new(e, SPACE_SNAPSHOT, sp, snapped_before);
 	j->run = n->run->id;
