@@ -157,7 +157,8 @@ struct llm_run {
 	int64_t retry_after_ms, began_ms, duration_ms;
 	/* Keeps what is known until now, for whoever ends this program by force; NULL: nobody does. */
 	void (*keep)(const struct llm_run *r);
-	int64_t kept_us; /* when it was called last, of the monotonic clock */
+	int64_t kept_us;   /* when it was called last, of the monotonic clock … */
+	size_t kept_tries; /* … and how many tries there were */
 };
 
 /* Ask until there is an answer that fits, or nobody is left. */

@@ -83,6 +83,7 @@ static void write_lines(struct llm_run *r, bool all)
 static void keep(struct llm_run *r)
 {
 	r->kept_us = clock_mono_us();
+	r->kept_tries = r->ntries;
 	if (r->keep)
 		r->keep(r);
 }
@@ -90,7 +91,7 @@ static void keep(struct llm_run *r)
 static void show(void *ctx, const char *text, size_t len)
 {
 	struct llm_run *r = ctx;
-	if (clock_mono_us() - r->kept_us > KEEP_US)
+	if (r->kept_tries != r->ntries || clock_mono_us() - r->kept_us > KEEP_US)
 		keep(r);
 	redact_feed(r->out, text, len, &r->line);
 	write_lines(r, false);

@@ -52,7 +52,9 @@ static char *file_name(const struct llm_run *r, const char *end)
 
 static void add_try(struct jw *w, const struct llm_run *r, const struct llm_try *t, bool whole)
 {
-	const struct token_counts *c = &t->answer.tokens;
+	struct token_counts counts = t->answer.tokens, *c = &counts;
+	if (!t->answer.counted)
+		c->output = -1; /* while it comes, the count of what came is not the last word */
 	jw_obj(w, NULL);
 	jw_str(w, "provider", t->provider->name);
 	jw_str(w, "model", model_of(t));
