@@ -55,7 +55,7 @@ struct api {
 
 	struct events *events;
 	struct follows *follows;
-	struct map run_graphs;   /* id → struct run_graph: what a run executes never changes */
+	struct map run_graphs;   /* id → struct run_graph: what a run executes */
 	struct map first_errors; /* token → line of the first error + 1 */
 	struct read_counts counts;
 	int64_t average_wait_ms, average_wait_at_ms;
@@ -165,6 +165,13 @@ enum err_code body_checkpoint(const struct json *body, char *number, size_t size
 /* Give a command to the engine; the answer is what the reply concerns. */
 void command_start(struct request *r, struct command *c);
 
+/* ---- edit.c ---- */
+/* "params" (or "set"), "env", "outputs" and "definition" of a body; *ret_any: there are some. */
+enum err_code read_edit(const struct json *body, bool reset, struct edit_spec *ret, bool *ret_any,
+                        struct err *err) MUST_CHECK;
+/* What a run executes has changed. */
+void forget_run_graph(struct api *a, id_t64 run);
+
 /* ---- compare.c ---- */
 /* "A", "I.A" or "G.I.A" as generation, iteration, attempt; -1: the newest. */
 enum err_code attempt_numbers(const char *text, int ret[3], struct err *err) MUST_CHECK;
@@ -226,6 +233,7 @@ ROUTE(api_node_verb);
 ROUTE(api_breakpoints);
 ROUTE(api_why);
 ROUTE(api_compare);
+ROUTE(api_edit);
 ROUTE(api_shell);
 ROUTE(api_shell_renew);
 ROUTE(api_shell_end);

@@ -97,6 +97,8 @@ static void answered(void *ctx, const struct command_reply *reply)
 	r->replayed = reply->replayed;
 	if (r->route->verb == VERB_SUBMIT || r->route->verb == VERB_FORK)
 		r->status = 201;
+	if (verb_entity(r->route->verb) == ENTITY_RUN)
+		forget_run_graph(r->api, reply->id); /* it may have been edited */
 	enum err_code code = write_answer(r, reply->id, &err);
 	if (code)
 		r->status = 0;
@@ -160,6 +162,8 @@ enum err_code body_checkpoint(const struct json *body, char *number, size_t size
 enum err_code api_run_verb(struct request *r, struct err *err)
 {
 	struct command c = { .verb = r->route->verb };
+	struct edit_spec edit;
+	bool edits = false;
 	const char *node = NULL;
 	char number[24];
 	auto_free const char **nodes = NULL;
@@ -181,8 +185,11 @@ enum err_code api_run_verb(struct request *r, struct err *err)
 		code = body_checkpoint(r->json, number, sizeof(number), &c.checkpoint, err);
 	if (!code)
 		code = body_texts(r->json, "nodes", 1000, &nodes, &c.nnodes, err);
+	if (!code && (c.verb == VERB_RETRY || c.verb == VERB_RESUME_FROM))
+		code = read_edit(r->json, true, &edit, &edits, err);
 	if (code)
 		return code;
+	c.edit = edits ? &edit : NULL;
 	c.nodes = nodes;
 	if (node) {
 		c.nodes = &node;

@@ -267,6 +267,8 @@ static enum err_code fill_side(struct api *a, struct side *s, const char *node, 
 		return code;
 	s->workflow = row.workflow;
 	auto_free char *params = xstrdup(row.params);
+	/* It may have been edited since. */
+	(void)store_run_definition(a->store, s->run, s->at.generation, &s->workflow);
 	s->params = params_shown(a, s->run, params);
 	s->log = engine_log_path(a->engine, s->run, s->idx, s->at.generation, s->at.iteration, s->at.attempt);
 	auto_free char *name = NULL, *file = NULL;

@@ -9,6 +9,7 @@ libapi_a_SOURCES = \
 	src/api/compare.c \
 	src/api/config.c src/api/config.h \
 	src/api/conn.c \
+	src/api/edit.c \
 	src/api/errors.c \
 	src/api/events.c \
 	src/api/find.c \

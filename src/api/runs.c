@@ -171,6 +171,17 @@ void show_params(struct jw *w, const struct graph *g)
 	jw_end_arr(w);
 }
 
+/* The lines of one node, to be edited. */
+static void show_lines(struct jw *w, const struct graph *g, const char *node)
+{
+	int idx = node ? graph_find(g, node) : -1;
+	size_t from, to;
+	if (idx >= 0 && g->source && flow_node_lines(g->source, node, g->nodes[idx].line, &from, &to))
+		jw_strn(w, "text", g->source + from, to - from);
+	else
+		jw_null(w, "text");
+}
+
 enum err_code api_run_definition(struct request *r, struct err *err)
 {
 	id_t64 id;
@@ -190,6 +201,7 @@ enum err_code api_run_definition(struct request *r, struct err *err)
 	jw_str(&w, "hash", hash);
 	jw_str(&w, "file", g->file);
 	jw_strn(&w, "source", g->source ? g->source : "", g->source_len);
+	show_lines(&w, g, request_query(r, "node", NULL));
 	jw_str(&w, "name", g->name);
 	jw_str(&w, "description", g->description);
 	show_params(&w, g);

@@ -40,6 +40,15 @@ static void free_run_graph(struct run_graph *g)
 	free(g);
 }
 
+void forget_run_graph(struct api *a, id_t64 run)
+{
+	struct run_graph *g = map_get(&a->run_graphs, (uint64_t)run);
+	if (!g)
+		return;
+	(void)map_del(&a->run_graphs, (uint64_t)run);
+	free_run_graph(g);
+}
+
 static void forget_run_graphs(struct api *a)
 {
 	size_t at = 0;

@@ -17,6 +17,7 @@ extern const struct command cmd_events;            /* events.c */
 extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_until, cmd_cancel,
     cmd_retry, cmd_resume_from, /* reset.c */
     cmd_ack, cmd_hold, cmd_release, cmd_priority, cmd_front, cmd_back;          /* verbs.c */
+extern const struct command cmd_edit;              /* edit.c */
 extern const struct command cmd_shell, cmd_exec;   /* shell.c */
 extern const struct command cmd_diff;              /* diff.c */
 extern const struct command cmd_why;               /* why.c */
@@ -29,6 +30,12 @@ extern const struct command cmd_doctor;                                         
 extern const struct command cmd_console;                                /* console.c */
 extern const struct command cmd_help, cmd_version, cmd_exit_codes; /* help.c */
 extern const struct command cmd_completion;                                     /* completion.c */
+
+/* --set, --env as members `params` (of that name) and "env" of a body; none when they are not given. edit.c */
+enum err_code add_edits(const struct call *call, struct jw *w, const char *params, struct err *err) MUST_CHECK;
+/* The lines of a node in $EDITOR; what was made of them is sent. *ret_changed: something was. edit.c */
+enum err_code edit_node(struct cli *cli, const char *run, const char *node, const char *reason, bool *ret_changed,
+			struct json **ret, struct err *err) MUST_CHECK;
 
 /* NODE[:CONDITION] as the JSON of a breakpoint. breakpoints.c */
 enum err_code break_json(struct jw *w, const char *text, struct err *err) MUST_CHECK;

@@ -13,6 +13,7 @@ libcli_a_SOURCES = \
 	src/cli/demo.c \
 	src/cli/diff.c \
 	src/cli/doctor.c \
+	src/cli/edit.c \
 	src/cli/engine.c \
 	src/cli/events.c \
 	src/cli/files.c \

@@ -62,6 +62,18 @@ static enum err_code show_preview(struct call *call, const char *run, const char
 	return ERR_OK;
 }
 
+/* --edit: the lines of the first node that is named, in $EDITOR, before anything goes back. */
+static enum err_code edit_named(struct call *call, const char *run, struct err *err)
+{
+	auto_json *v = NULL;
+	bool changed;
+	if (!call_has(call, "edit"))
+		return ERR_OK;
+	if (call->nargs < 2)
+		return err_set(err, ERR_USAGE, _("--edit: name the node to edit"));
+	return edit_node(call->cli, run, call->args[1], call_value(call, "reason"), &changed, &v, err);
+}
+
 static enum err_code send_back(struct call *call, const char *verb, const char *route, struct err *err)
 {
 	auto_free char *run = NULL;
@@ -79,8 +91,15 @@ static enum err_code send_back(struct call *call, const char *verb, const char *
 	jw_end_arr(&w);
 	if (call_has(call, "only"))
 		jw_bool(&w, "only", true);
+	if (call_value(call, "with-definition"))
+		jw_str(&w, "definition", call_value(call, "with-definition"));
 	if (call_value(call, "reason"))
 		jw_str(&w, "reason", call_value(call, "reason"));
+	code = add_edits(call, &w, "set", err);
+	if (!code)
+		code = edit_named(call, run, err);
+	if (code)
+		return code;
 	jw_end_obj(&w);
 	auto_free char *path = xasprintf("/v1/runs/%s/%s", run, route);
 	auto_json *v = NULL;
@@ -109,12 +128,19 @@ static enum err_code run_resume_from(struct call *call, struct err *err)
 }
 
 /* clang-format off */
+#define EDIT_OPTIONS \
+	{ "set",     0,   N_("NAME=VALUE"), N_("a parameter is another from now on; NAME:=JSON, NAME alone for its default"), .many = true }, \
+	{ "env",     0,   N_("NAME=TEXT"), N_("a variable for all steps; NAME alone takes it away"), .many = true }, \
+	{ "edit",    0,   NULL,       N_("edit the lines of the first node in $EDITOR before") }, \
+	{ "with-definition", 0, N_("new|pinned"), N_("the file as it is now, or the definition as it was (default)"), .words = "new pinned" }
 static const struct cli_option retry_options[] = {
+	EDIT_OPTIONS,
 	{ "dry-run", 'n', NULL,       N_("only show what would run again, and why") },
 	{ "reason",  0,   N_("TEXT"), N_("why, for the record") },
 	{ NULL },
 };
 static const struct cli_option resume_from_options[] = {
+	EDIT_OPTIONS,
 	{ "only",    0,   NULL,       N_("just these nodes; what came after them is marked as stale") },
 	{ "dry-run", 'n', NULL,       N_("only show what would run again, and why") },
 	{ "reason",  0,   N_("TEXT"), N_("why, for the record") },

@@ -72,6 +72,17 @@ struct bundle {
 	const struct json *stored;        /* or: read from here */
 };
 
+static void bundle_add(struct bundle *b, const char *from, const char *name, const char *text, size_t len,
+		       const char *file)
+{
+	jw_obj(&b->w, NULL);
+	jw_str(&b->w, "from", from);
+	jw_str(&b->w, "name", name);
+	jw_str(&b->w, "file", file);
+	jw_strn(&b->w, "text", text, len);
+	jw_end_obj(&b->w);
+}
+
 static enum err_code bundle_read(void *ctx, const char *from, const char *name, char **ret, size_t *ret_len,
 				 char **ret_file, struct err *err)
 {
@@ -83,6 +94,8 @@ static enum err_code bundle_read(void *ctx, const char *from, const char *name, 
 		*ret = xstrdup(text);
 		*ret_len = strlen(text);
 		*ret_file = xstrdup(json_get_str(i, "file", ""));
+		if (b->source)
+			bundle_add(b, from, name, *ret, *ret_len, *ret_file);
 		return ERR_OK;
 	}
 	if (!b->source)
@@ -90,12 +103,7 @@ static enum err_code bundle_read(void *ctx, const char *from, const char *name, 
 	enum err_code code = b->source->read(b->source->ctx, from, name, ret, ret_len, ret_file, err);
 	if (code)
 		return code;
-	jw_obj(&b->w, NULL);
-	jw_str(&b->w, "from", from);
-	jw_str(&b->w, "name", name);
-	jw_str(&b->w, "file", *ret_file);
-	jw_strn(&b->w, "text", *ret, *ret_len);
-	jw_end_obj(&b->w);
+	bundle_add(b, from, name, *ret, *ret_len, *ret_file);
 	return ERR_OK;
 }
 
@@ -133,6 +141,28 @@ enum err_code definition_get(struct engine *e, const struct hash *hash, struct d
 	return code;
 }
 
+/* Sub-workflows are those of `stored` (a list, may be NULL), then those of the files. *ret_alone: there are none. */
+static enum err_code compile(struct engine *e, const char *file, const char *text, size_t len,
+			     const struct json *stored, struct definition **ret, bool *ret_alone,
+			     struct flow_report *report, struct err *err)
+{
+	struct bundle b = { .source = &flow_files, .json = STR_INIT, .stored = stored };
+	b.w = jw_begin(&b.json);
+	jw_arr(&b.w, NULL);
+	struct flow_source source = { bundle_read, &b };
+	struct graph *g = NULL;
+	enum err_code code = flow_load(file, text, len, &source, &g, report, err);
+	jw_end_arr(&b.w);
+	*ret_alone = str_eq(str_text(&b.json), "[]");
+	if (!code) {
+		store_workflow_put(e->store, &g->hash, g->name, file, g->source, *ret_alone ? NULL : str_text(&b.json),
+				   e->now.wall_ms);
+		*ret = keep(e, g);
+	}
+	str_done(&b.json);
+	return code;
+}
+
 enum err_code definition_submit(struct engine *e, const struct submission *s, struct definition **ret,
 				struct flow_report *report, struct err *err)
 {
@@ -151,23 +181,25 @@ enum err_code definition_submit(struct engine *e, const struct submission *s, st
 					       !str_eq(s->file, "-") ?
 				       xasprintf("%s/%s", s->dir, strrchr(s->file, '/') ? strrchr(s->file, '/') + 1 : s->file) :
 				       xstrdup(s->file ? s->file : "");
-	struct bundle b = { .source = &flow_files, .json = STR_INIT };
-	b.w = jw_begin(&b.json);
-	jw_arr(&b.w, NULL);
-	struct flow_source source = { bundle_read, &b };
-	struct graph *g = NULL;
-	enum err_code code = flow_load(file, s->source, s->source_len, &source, &g, report, err);
-	jw_end_arr(&b.w);
-	if (!code) {
-		bool alone = str_eq(str_text(&b.json), "[]");
-		store_workflow_put(e->store, &g->hash, g->name, file, g->source, alone ? NULL : str_text(&b.json),
-				   e->now.wall_ms);
-		*ret = keep(e, g);
-		if (alone)
-			map_put(&e->by_text, short_key(&text), *ret);
-	}
-	str_done(&b.json);
+	bool alone;
+	enum err_code code = compile(e, file, s->source, s->source_len, NULL, ret, &alone, report, err);
+	if (!code && alone)
+		map_put(&e->by_text, short_key(&text), *ret);
 	return code;
+}
+
+enum err_code definition_edited(struct engine *e, const struct hash *was, const char *text, size_t len,
+				struct definition **ret, struct flow_report *report, struct err *err)
+{
+	auto_free char *file = NULL, *source = NULL, *includes = NULL;
+	enum err_code code = store_workflow_get(e->store, was, &file, &source, &includes, err);
+	if (code)
+		return code;
+	auto_json *stored = NULL;
+	if (includes && (code = json_parse(includes, strlen(includes), 64 * MIB, &stored, err)))
+		return code;
+	bool alone;
+	return compile(e, file, text, len, stored, ret, &alone, report, err);
 }
 
 const struct graph *definition_sub(const struct definition *d, const char *sub)

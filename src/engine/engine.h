@@ -89,6 +89,19 @@ enum err_code breakpoint_read(const struct json *v, struct breakpoint_spec *ret,
 
 #define HOLD_LEASE_MS 60000 /* a hold that is not renewed ends after so long */
 
+/* What is changed between steps; NULL: stays. */
+struct edit_spec {
+	const struct json *params;  /* object; null takes a value back to its default */
+	const struct json *env;     /* object of strings; null removes */
+	const struct json *outputs; /* object of objects of strings: by node */
+	const char *source;         /* the whole definition anew, … */
+	const char *node, *text;    /* … or the lines of one node … */
+	bool from_file;             /* … or as its file is now */
+};
+/* The lines of a node in the text of a definition, its name included: *ret_to is behind them. False when they are not
+ * lines of their own. */
+bool flow_node_lines(const char *source, const char *node, int line, size_t *ret_from, size_t *ret_to);
+
 struct submission {
 	const char *source;        /* text of the workflow, or NULL … */
 	const struct hash *hash;   /* … and the hash of one that is stored */
@@ -121,6 +134,7 @@ struct command {
 	bool only;                 /* resume_from: just these nodes; what came after becomes stale */
 	int priority;
 	const struct breakpoint_spec *breakpoint; /* break */
+	const struct edit_spec *edit; /* edit; retry, resume_from: first of all, or NULL */
 	int number;                /* unbreak: which, 0: all; shell_renew, shell_end: the hold */
 	int64_t token;             /* shell: the attempt, 0: none */
 	enum shell_outcome { SHELL_LEAVE, SHELL_RETRY, SHELL_DONE } outcome; /* shell_end: what then */

@@ -38,6 +38,9 @@ struct definition *definition_ref(struct definition *d);
 void definition_unref(struct engine *e, struct definition *d);
 /* From the cache, the store, or (source) compiled anew and kept. The caller owns one reference. */
 enum err_code definition_get(struct engine *e, const struct hash *hash, struct definition **ret, struct err *err);
+/* A new text of a definition, with the sub-workflows of the old one. */
+enum err_code definition_edited(struct engine *e, const struct hash *was, const char *text, size_t len,
+				struct definition **ret, struct flow_report *report, struct err *err);
 enum err_code definition_submit(struct engine *e, const struct submission *s, struct definition **ret,
 				struct flow_report *report, struct err *err);
 /* From the store, compiled; yours. */
@@ -657,6 +660,11 @@ id_t64 hold_of_folder(const struct engine *e, const char *folder); /* the run; 0
 enum err_code holds_load(struct engine *e, struct err *err);
 void holds_free(struct engine *e);
 
+/* ---- edit.c ---- */
+/* Change what the run is given, or its definition: of a run that is paused or has ended. */
+enum err_code run_edit(struct engine *e, const struct command *c, const struct note *n, struct flow_report *report,
+		       struct err *err);
+
 /* ---- why.c ---- */
 /* A run to look at: one that ended is read for it, and forgotten by run_look_done(). */
 enum err_code run_look(struct engine *e, id_t64 id, struct run **ret, bool *ret_loaded, struct err *err);
@@ -669,6 +677,7 @@ enum err_code mark_check(const struct run *r, const struct command *c, struct er
 /* … and does when the nodes have gone back. */
 void mark_apply(struct engine *e, struct run *r, const struct command *c, const struct note *n);
 bool mark_is(enum verb v);
+enum err_code mark_outputs_fit(const struct json *outputs, struct err *err); /* names and texts, not too many */
 
 /* ---- recover.c ---- */
 /* Read a run that ended back into memory, as it ended. */

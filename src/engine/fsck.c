@@ -183,7 +183,7 @@ static void fold_event(void *ctx, const struct event_row *e)
 {
 	struct facts *f = ctx;
 	f->events++;
-	if (str_eq(e->type, "node.stale"))
+	if (str_eq(e->type, "node.stale") || str_eq(e->type, "node.edited"))
 		node_of(f, e->run, e->idx, e->generation)->marked = e->seq;
 	if (str_eq(e->type, "order.succeeded"))
 		order_of(f, e->order)->succeeded = true;

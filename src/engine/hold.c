@@ -81,7 +81,7 @@ static void arm(struct engine *e, struct hold *h)
 enum err_code hold_refuses(struct engine *e, const struct command *c, struct err *err)
 {
 	const struct hold *h = map_get(&e->holds, (uint64_t)c->id);
-	static const enum verb starts[] = { VERB_RESUME, VERB_STEP, VERB_UNTIL, VERB_RETRY, VERB_RESUME_FROM, VERB_SKIP,
+	static const enum verb starts[] = { VERB_RESUME, VERB_STEP, VERB_UNTIL, VERB_RETRY, VERB_RESUME_FROM, VERB_ROLLBACK, VERB_SKIP,
 					    VERB_MARK, VERB_CANCEL };
 	bool would = false;
 	for (size_t i = 0; i < COUNT(starts); i++)

@@ -5,6 +5,7 @@ libengine_a_SOURCES = \
 	src/engine/approval.c \
 	src/engine/breaker.c \
 	src/engine/definition.c \
+	src/engine/edit.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
 	src/engine/fork.c \
 	src/engine/fsck.c src/engine/fsck_internal.h \
@@ -62,7 +63,9 @@ tests_unit_engine_fsck_SOURCES = tests/unit/engine_fsck.c tests/unit/engine_worl
 tests_unit_engine_fsck_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 
 # ---- steering by nodes ----
-STEER_TESTS = tests/unit/engine_why tests/unit/engine_hold
+STEER_TESTS = tests/unit/engine_why tests/unit/engine_hold tests/unit/engine_edit
+tests_unit_engine_edit_SOURCES = tests/unit/engine_edit.c tests/unit/engine_world.h
+tests_unit_engine_edit_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_hold_SOURCES = tests/unit/engine_hold.c tests/unit/engine_world.h
 tests_unit_engine_hold_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 check_PROGRAMS += $(STEER_TESTS)

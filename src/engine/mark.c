@@ -19,7 +19,7 @@ static bool name_is_good(const char *name)
 	return len > 0 && !name[len] && len <= NAME_MAX_LEN && !strchr("0123456789.-", name[0]);
 }
 
-static enum err_code check_outputs(const struct node *n, const struct json *outputs, struct err *err)
+enum err_code mark_outputs_fit(const struct json *outputs, struct err *err)
 {
 	if (outputs && json_type(outputs) != JSON_OBJECT)
 		return err_set(err, ERR_USAGE, _("outputs: expected an object of names and texts"));
@@ -35,6 +35,14 @@ static enum err_code check_outputs(const struct node *n, const struct json *outp
 		json_add(&text, outputs);
 	if (text.len > OUTPUTS_MAX)
 		return err_set(err, ERR_TOO_LARGE, _("the outputs have more than %d bytes"), OUTPUTS_MAX);
+	return ERR_OK;
+}
+
+static enum err_code check_outputs(const struct node *n, const struct json *outputs, struct err *err)
+{
+	enum err_code code = mark_outputs_fit(outputs, err);
+	if (code)
+		return code;
 	for (size_t i = 0; i < n->def->noutputs; i++)
 		if (!json_get(outputs, n->def->outputs[i]))
 			return err_set(err, ERR_INVALID, _("%s declares the output %s: give it a value"), n->name,

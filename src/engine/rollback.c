@@ -52,6 +52,11 @@ static char *write_request(const struct command *c, const struct reset *p, const
 		jw_str(&w, "reason", note->reason);
 	if (note->who)
 		jw_str(&w, "who", note->who);
+	if (c->outputs) { /* of mark */
+		auto_str outputs = STR_INIT;
+		json_add(&outputs, c->outputs);
+		jw_raw(&w, "outputs", str_text(&outputs));
+	}
 	jw_end_obj(&w);
 	return str_take(&text);
 }
@@ -141,6 +146,8 @@ static void ask_again(const struct run *r, struct asked *a)
 	a->c.restore = json_get_bool(v, "restore", false);
 	a->note = (struct note){ .actor = ACTOR_OPERATOR, .who = json_get_str(v, "who", NULL),
 				 .reason = json_get_str(v, "reason", NULL) };
+	a->c.reason = a->note.reason ? a->note.reason : "";
+	a->c.outputs = json_get(v, "outputs");
 }
 
 /* ---- beginning ---- */
@@ -442,6 +449,7 @@ static void finish(struct engine *e, struct run *r, bool healthy)
 	run_event(e, r, "run.rolled_back", &(struct note){ a.note.actor, a.note.who, a.note.reason, str_text(&data) });
 	struct note go_on = { .actor = a.note.actor, .who = a.note.who };
 	struct note stop = { .actor = a.note.actor, .who = a.note.who, .reason = healthy ? "rollback" : "health_failed" };
+	mark_apply(e, r, &a.c, &a.note);
 	run_begin(e, r);
 	run_move(e, r, rollback ? RUN_PAUSED : RUN_RUNNING, rollback ? &stop : &go_on);
 	for (size_t i = 0; i < r->children.n && !rollback; i++)

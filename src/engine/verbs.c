@@ -238,6 +238,7 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_MARK:
 	case VERB_BREAK:
 	case VERB_UNBREAK:
+	case VERB_EDIT:
 	case VERB_SHELL:
 	case VERB_SHELL_RENEW:
 	case VERB_SHELL_END:
@@ -359,7 +360,19 @@ static void go_on(struct engine *e, struct run *r, const struct note *n)
 }
 
 static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
-			      struct err *err);
+			      struct flow_report *report, struct err *err);
+
+/* What retry and resume_from change before they go back; nothing when they cannot go back. */
+static enum err_code edit_first(struct engine *e, const struct command *c, const struct note *n,
+				struct flow_report *report, struct err *err)
+{
+	struct reset p;
+	enum err_code code = reset_make(e, c, &p, err);
+	if (code)
+		return code;
+	reset_done(e, &p);
+	return run_edit(e, c, &(struct note){ .actor = n->actor, .who = n->who, .reason = c->reason }, report, err);
+}
 
 /* The end of a shell, and what is to become of the node; what cannot be leaves the hold as it is. */
 static enum err_code end_shell(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
@@ -371,7 +384,7 @@ static enum err_code end_shell(struct engine *e, const struct command *c, int *r
 				.reason = reason };
 	enum err_code code = hold_lift(e, c, true, err);
 	if (!code && c->outcome != SHELL_LEAVE)
-		code = run_verb(e, &then, ret_state, ret_note, err);
+		code = run_verb(e, &then, ret_state, ret_note, NULL, err);
 	if (!code)
 		hold_end(e, c, &(struct note){ .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason });
 	else
@@ -380,7 +393,7 @@ static enum err_code end_shell(struct engine *e, const struct command *c, int *r
 }
 
 static enum err_code run_verb(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
-			      struct err *err)
+			      struct flow_report *report, struct err *err)
 {
 	struct run *r = map_get(&e->runs, (uint64_t)c->id);
 	struct run_row row;
@@ -393,6 +406,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	int state = r && !r->dead ? (int)r->state : (int)row.state;
 	enum verb_fit fit = verb_fits(c->verb, state);
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason ? c->reason : "operator" };
+	if (fit == FIT_YES && c->verb == VERB_EDIT)
+		return run_edit(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, report, err);
 	if (fit == FIT_YES && c->verb == VERB_SHELL)
 		return hold_begin(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
 	if (c->verb == VERB_SHELL_RENEW)
@@ -404,6 +419,11 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		return held;
 	if (fit == FIT_YES && c->verb == VERB_ACKNOWLEDGE)
 		return acknowledge(e, c->id, &n, err);
+	if (fit == FIT_YES && c->edit && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM)) {
+		enum err_code code = edit_first(e, c, &n, report, err);
+		if (code)
+			return code;
+	}
 	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM || c->verb == VERB_ROLLBACK))
 		return run_reset(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
 	if (fit == FIT_YES && (c->verb == VERB_SKIP || c->verb == VERB_MARK))
@@ -456,6 +476,7 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_MARK:
 	case VERB_BREAK:
 	case VERB_UNBREAK:
+	case VERB_EDIT:
 	case VERB_SHELL:
 	case VERB_SHELL_RENEW:
 	case VERB_SHELL_END:
@@ -529,7 +550,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 	else if (verb_entity(c->verb) == ENTITY_ORDER)
 		code = order_verb(e, c, &state, &err);
 	else
-		code = run_verb(e, c, &state, &note, &err);
+		code = run_verb(e, c, &state, &note, &report, &err);
 	if (code) {
 		refuse(reply, ctx, code, &err, state, code == ERR_INVALID && report.n ? &report : NULL);
 	} else {

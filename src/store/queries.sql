@@ -431,6 +431,16 @@ SELECT name, file, source FROM workflow WHERE hash = ?1
 
 -- ==== steering ====
 
+-- RUN_EDIT: what it is given, and what it executes
+UPDATE run SET workflow = ?2, params = ?3, env = ?4, version = version + 1 WHERE id = ?1
+
+-- RUN_DEFINITION_PUT: from which generation on
+INSERT INTO run_definition(run, generation, workflow) VALUES (?1, ?2, ?3)
+ON CONFLICT(run, generation) DO UPDATE SET workflow = excluded.workflow
+
+-- RUN_DEFINITION_GET: what a generation executed
+SELECT workflow FROM run_definition WHERE run = ?1 AND generation <= ?2 ORDER BY generation DESC LIMIT 1
+
 -- BREAKPOINT_PUT: a breakpoint, or how often it was hit
 INSERT INTO breakpoint(run, number, node, state, class, pattern, wanted, hits, made_ms, who)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

@@ -116,3 +116,35 @@ enum err_code store_node_generations(struct store *st, id_t64 run, int idx,
 	}
 	return code;
 }
+
+static void definition_put(struct store *st, id_t64 run, int generation, const struct hash *workflow)
+{
+	sqlite3_stmt *s = stmt_get(st, STMT_RUN_DEFINITION_PUT);
+	stmt_bind(s, "iib", run, (int64_t)generation, workflow);
+	stmt_run(st, s);
+}
+
+void store_run_edit(struct store *st, id_t64 run, const struct hash *workflow, const struct hash *was, int generation,
+		    const char *params, const char *env)
+{
+	struct hash first;
+	turn_begin(st);
+	if (was && !store_run_definition(st, run, generation, &first))
+		definition_put(st, run, 1, was);
+	if (was)
+		definition_put(st, run, generation, workflow);
+	sqlite3_stmt *s = stmt_get(st, STMT_RUN_EDIT);
+	stmt_bind(s, "ibtt", run, workflow, params, env);
+	stmt_run(st, s);
+}
+
+bool store_run_definition(struct store *st, id_t64 run, int generation, struct hash *ret)
+{
+	auto_stmt *s = stmt_get(st, STMT_RUN_DEFINITION_GET);
+	enum err_code code = ERR_OK;
+	stmt_bind(s, "ii", run, (int64_t)generation);
+	if (!stmt_row(st, s, &code, NULL))
+		return false;
+	col_hash(s, 0, ret);
+	return true;
+}

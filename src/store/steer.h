@@ -46,4 +46,10 @@ enum err_code store_holds_of(struct store *st, id_t64 run, void (*fn)(void *ctx,
 enum err_code store_holds_open(struct store *st, void (*fn)(void *ctx, const struct hold_row *h), void *ctx,
 			       struct err *err) MUST_CHECK;
 
+/* What a run is given and what it executes from `generation` on; `was` is what it executed before, NULL: the same. */
+void store_run_edit(struct store *st, id_t64 run, const struct hash *workflow, const struct hash *was, int generation,
+		    const char *params, const char *env);
+/* What a generation executed; false when it never changed: what the run says. */
+bool store_run_definition(struct store *st, id_t64 run, int generation, struct hash *ret);
+
 #endif

@@ -193,4 +193,44 @@ def test_shell():
     assert e.post("/v1/fsck")["ok"]
 
 
+def test_edit():
+    source = ("name: edit\nparams:\n  mode: {enum: [bad, good], default: bad}\n  key: {type: string, secret: true, required: true}\n"
+              "nodes:\n  a:\n    run: echo v=1 >> $PAWL_OUTPUT\n  b:\n    needs: a\n    env: {V: '${{ nodes.a.outputs.v }}'}\n"
+              "    run: echo \"$V ${EXTRA-}\"; [ $PARAM_MODE = good ]\n")
+    run = e.finish(e.submit(source, params={"key": "hush"}, env={"EXTRA": "x"})["id"])
+    e.post(f"/v1/runs/{run}/edit", {}, 400)
+    e.post(f"/v1/runs/{run}/edit", {"params": {"mode": "ugly"}}, 422)
+    e.post(f"/v1/runs/{run}/edit", {"definition": {"node": "b"}}, 400)
+    e.post(f"/v1/runs/{run}/edit", {"definition": "new"}, 400)
+    r = e.post(f"/v1/runs/{run}/edit", {"definition": {"source": "nodes: {a: {rum: x}}"}}, 422).json
+    assert r["details"]["issues"][0]["line"] == 1, r
+    r = e.post(f"/v1/runs/{run}/edit", {"params": {"mode": "good", "key": "hush2"}, "outputs": {"a": {"v": "8"}}, "env": {"EXTRA": None},
+                                        "reason": "try"}).json
+    assert r["params"] == {"mode": "good", "key": "***"} and r["state"] == "failed", r
+    told = e.get(f"/v1/events?run={run}&type=run.edited")["items"][0]
+    assert told["data"]["params"]["mode"] == {"was": "bad", "now": "good"} and told["reason"] == "try", told
+    assert "hush" not in json.dumps(told)
+    told = e.get(f"/v1/events?run={run}&type=node.edited")["items"][0]
+    assert told["data"] == {"was": {"v": "1"}, "now": {"v": "8"}}, told
+    e.post(f"/v1/runs/{run}/retry")
+    state(run, "succeeded")
+    assert e.get(f"/v1/runs/{run}/nodes/b/log")["items"][0]["text"] == "8 "
+    text = e.get(f"/v1/runs/{run}/definition?node=b")["text"]
+    assert text.startswith("  b:\n") and e.get(f"/v1/runs/{run}/definition")["text"] is None
+    was = e.get(f"/v1/runs/{run}")["workflow_hash"]
+    r = e.post(f"/v1/runs/{run}/edit", {"definition": {"node": "b", "text": text.replace('echo "', 'echo "now ')}}).json
+    assert r["workflow_hash"] != was and r["generation"] == 3, r
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "b", "set": {"mode": "bad"}, "definition": "pinned"})
+    state(run, "failed")
+    assert e.get(f"/v1/runs/{run}/nodes/b/log")["items"][0]["text"] == "now 8 "
+    r = e.get(f"/v1/runs/{run}/nodes/b/compare").json
+    assert r["definition"]["added"] == 1 and r["a"]["workflow_hash"] == was, r["definition"]
+    assert e.stop() == 0
+    e.start()
+    e.post(f"/v1/runs/{run}/retry", {"set": {"mode": "good"}})
+    state(run, "succeeded")
+    e.post(f"/v1/runs/{run}/retry", {"definition": "other"}, 400)
+    assert e.post("/v1/fsck")["ok"]
+
+
 engine.main(globals())

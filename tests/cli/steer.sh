@@ -71,9 +71,11 @@ X
 run 1 run "$tmp/stand.yaml" -p key=hush --json
 stand=$(first_id)
 workspace=$(json workspace)
+# shellcheck disable=SC2016
 run 0 exec "$stand/t" -- sh -c 'pwd; echo "$COLOUR $SHAPE $PARAM_KEY $PAWL_NODE $PAWL_ATTEMPT"; ulimit -n'
 says "^$workspace\$" '^blue round hush t 1$' '^77$'
 run 9 exec "$stand" t -- sh -c 'exit 9'
+# shellcheck disable=SC2016
 run 143 exec "$stand/t" -- sh -c 'kill $$'
 run 127 exec "$stand/t" -- /nonexistent/program
 run 2 exec "$stand/t"
@@ -94,6 +96,51 @@ run 5 shell "$stand"
 complains 'no node of .* has failed'
 run 0 resume-from "$stand" t
 until_says '"state":"succeeded"' show "$stand" --json
+
+# ---- editing between steps ----
+cat >"$tmp/edit.yaml" <<'X'
+name: edit
+params: {n: {type: int, default: 1}}
+nodes:
+  a:
+    run: 'echo v=1 >> "$PAWL_OUTPUT"'
+  b:
+    needs: a
+    env: {V: "${{ nodes.a.outputs.v }}"}
+    run: 'echo "$V $PARAM_N ${X-}"; [ "$PARAM_N" = 3 ]'
+X
+run 1 run "$tmp/edit.yaml" --json
+edit=$(first_id)
+run 2 edit "$edit"
+run 3 edit "$edit" --set m=1
+run 2 edit "$edit" --output nonsense
+run 0 edit "$edit" --set n:=2 --output a.v=7 --env X=y --reason try
+says 'is edited: failed, generation 1'
+run 1 run "$tmp/edit.yaml" -q
+run 0 retry "$edit" --set n=3 --json
+until_says '"state":"succeeded"' show "$edit" --json
+run 0 logs "$edit/b"
+[ "$out" = '7 3 y' ] || fail "the edit is not seen"
+printf '#!/bin/sh\nsed -i "s/= 3/= 4/" "$1"\n' >"$tmp/editor"
+chmod +x "$tmp/editor"
+export EDITOR="$tmp/editor"
+unset VISUAL
+run 0 edit "$edit" b
+says 'generation 3'
+run 0 edit "$edit" b
+complains 'nothing was changed'
+run 0 resume-from "$edit" b
+until_says '"state":"failed"' show "$edit" --json
+sed -i 's/= 3/= 5/' "$tmp/edit.yaml"
+run 0 retry "$edit" --set n=5 --with-definition new
+until_says '"state":"succeeded"' show "$edit" --json
+sed -i 's/^  b:/  bb:/' "$tmp/edit.yaml"
+run 5 resume-from "$edit" a --with-definition new
+complains 'it adds bb it takes away b'
+printf '#!/bin/sh\nsed -i "s/= [35]/= 6/" "$1"\n' >"$tmp/editor"
+run 0 resume-from "$edit" b --edit
+until_says '"state":"failed"' show "$edit" --json
+run 2 retry "$edit" --with-definition other
 
 # ---- breakpoints, several targets, the first failure ----
 cat >"$tmp/chain.yaml" <<'X'

@@ -61,6 +61,14 @@ CREATE TABLE fork (
 CREATE INDEX fork_by_run ON fork(run) WHERE run IS NOT NULL;
 CREATE INDEX fork_by_source ON fork(source);
 
+-- What a run executed from which generation on, where that was changed.
+CREATE TABLE run_definition (
+	run INTEGER NOT NULL REFERENCES run(id),
+	generation INTEGER NOT NULL,
+	workflow BLOB NOT NULL REFERENCES workflow(hash),
+	PRIMARY KEY (run, generation)
+) STRICT, WITHOUT ROWID;
+
 -- Where a run is to stop. `node` is a name, a path into sub-workflows, or * for any.
 CREATE TABLE breakpoint (
 	run INTEGER NOT NULL REFERENCES run(id),
