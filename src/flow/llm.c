@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The loader: servers of models, and calls of them. */
 #include "flow/keys.h"
+#include "model/error.h"
 
 #include <string.h>
 
 #define TOKENS_MAX 10000000
 #define PROVIDER_TIMEOUT_MS 60000
 #define PROVIDER_TOKENS 4096
+
+/* Waits of 1, 2 and 4 seconds, for what passes by itself; what a server calls wrong is never asked again. */
+static const struct retry_policy provider_retry_usual = {
+	.max_attempts = 4, .initial_ms = 1000, .factor = 2, .max_ms = 60000, .jitter = true,
+	.classes = 1U << CLASS_TIMEOUT | 1U << CLASS_CONNECTION | 1U << CLASS_HTTP_STATUS,
+};
 
 struct tmpl *load_prompt(struct load *l, const struct tree *v, unsigned int names)
 {
@@ -129,7 +136,7 @@ static void load_provider(struct load *l, const struct tree *v, struct graph_pro
 {
 	*p = (struct graph_provider){ .name = xstrdup(v->key), .timeout_ms = PROVIDER_TIMEOUT_MS,
 				      .max_tokens = PROVIDER_TOKENS };
-	p->retry = (struct retry_policy){ .max_attempts = 1, .factor = 1 };
+	p->retry = provider_retry_usual;
 	if (!wants_map(l, v))
 		return;
 	if (!tree_get(v, "type"))

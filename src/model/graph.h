@@ -206,7 +206,7 @@ struct graph_provider {
 	struct tmpl *key;   /* or the key itself, from a secret parameter; NULL: none */
 	int64_t timeout_ms; /* of one try; default 60 s */
 	int max_tokens;     /* of an answer; default 4096 */
-	struct retry_policy retry; /* of tries at this provider, before the next one; default: none */
+	struct retry_policy retry; /* of tries at this provider, before the next one; default: four tries */
 	struct graph_env *headers;
 	size_t nheaders;
 };

@@ -73,8 +73,9 @@ static void add_retry(struct jw *w, const struct retry_policy *r)
 	jw_int(w, "max_ms", r->max_ms);
 	jw_bool(w, "jitter", r->jitter);
 	jw_arr(w, "on");
+	/* "provider", which the named policies have, is all that may fail for a while on the other side. */
 	for (size_t i = 0; i < COUNT(classes); i++)
-		if (r->classes >> classes[i] & 1)
+		if (r->classes >> classes[i] & 1 || r->classes >> CLASS_PROVIDER & 1)
 			jw_str(w, NULL, error_class_name(classes[i]));
 	jw_end_arr(w);
 	jw_end_obj(w);

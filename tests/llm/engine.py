@@ -23,9 +23,11 @@ PROVIDERS = """
 providers:
   claude: {type: anthropic, url: "${{ params.url }}", model: model-1, key_env: STANDIN_KEY,
            retry: {max_attempts: 3, initial: 20ms, on: [connection, timeout, http_status]}}
-  gpt: {type: openai, url: "${{ params.second }}", model: model-2, key: "${{ params.key }}", headers: {X-Team: blue}}
+  gpt: {type: openai, url: "${{ params.second }}", model: model-2, key: "${{ params.key }}", headers: {X-Team: blue}, retry: none}
   nokey: {type: openai, url: "${{ params.second }}", model: model-2, key_env: NOBODY_HAS_THIS}
   local: {type: ollama, url: "${{ params.third }}", model: model-3}
+  once: {type: ollama, url: "${{ params.third }}", model: model-3, retry: none}
+  named: {type: ollama, url: "${{ params.third }}", model: model-3, retry: default}
 """
 
 
@@ -155,6 +157,14 @@ def breakers(home):
     need(any("gpt: not asked: its circuit breaker is open until" in t for t in logs(home, run, ".log")), "why it was not")
 
 
+def retries(home):
+    """What a provider does by itself, and by a policy that has a name."""
+    for name, scenario, tries in (("local", "429-once", 2), ("named", "429-once", 2), ("once", "429-once", 1)):
+        run, row = ask(home, f"  plan: {{llm: {{providers: [{name}], prompt: hi}}}}\n", third=standin.url(scenario, name))
+        need(len(standin.requests(name)) == tries, f"{name}: {len(standin.requests(name))} requests")
+        need(row["state"] == ("succeeded" if tries == 2 else "failed"), row)
+
+
 def canceled(home):
     order = submit(home, "  plan: {llm: {providers: [claude], prompt: hello}}\n", url=standin.url("slow", "cancel"))
     run = until(lambda: home.get(f"/v1/orders/{order}")["run"], "the run begins")
@@ -224,6 +234,7 @@ def scenario(rng):
         prices(home)
         chain(home)
         iterations(home)
+        retries(home)
         canceled(home)
         program_is_killed(home)
         breakers(home)  # the last one that asks gpt
