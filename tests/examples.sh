@@ -77,6 +77,12 @@ END
 run 0 'hello from the left, hello from the right' "$examples/hello.yaml"
 run 0 'left:  hello, Ada' "$examples/hello.yaml" -p who=Ada
 run 1 'site/about.html is gone, nothing is published' "$examples/back.yaml"
+if ! ./pawl resume-from last publish --set careful=true >"$scratch/out" 2>&1 || ! timeout 60 ./pawl follow last >>"$scratch/out" 2>&1 ||
+	[ "$(./pawl logs last/publish --raw)" != 'packed 2 pages' ]; then
+	echo 'back.yaml: the files were not as they had been before the step that failed'
+	sed 's/^/    /' "$scratch/out"
+	failures=$((failures + 1))
+fi
 run 0 'packed 2 pages' "$examples/back.yaml" -p careful=true
 run 1 'NOT OK  pear costs 4, expected 5' "$examples/fails.yaml"
 run 0 'needed 3 attempts' "$examples/retries.yaml"
