@@ -7,6 +7,7 @@
 #include "api/server.h"
 #include "base/map.h"
 #include "model/graph.h"
+#include "model/loop.h"
 #include "store/read.h"
 
 #include <microhttpd.h>
@@ -139,6 +140,12 @@ void show_iteration(struct api *a, struct jw *w, const char *key, const struct a
                     int newest);
 void show_attempt(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
                   int newest);
+/* All of an iteration, with the files that tell more. */
+void show_iteration_row(struct api *a, struct jw *w, const struct iteration_row *i);
+/* Of a failure: "files", "trail" (what was decided), "diagnostics". */
+void show_failure_trail(struct api *a, struct jw *w, id_t64 run, int idx, int generation);
+void show_sum(struct jw *w, const char *key, const struct usage_sum *u);
+void breaker_answer(struct request *r, const char *name); /* into the request's answer */
 void show_approval(struct api *a, struct jw *w, const char *key, const struct approval_row *row);
 void show_event(struct api *a, struct jw *w, const char *key, const struct event_row *e);
 /* `row` NULL: it is read when it is needed. */
@@ -249,6 +256,11 @@ ROUTE(api_preview);
 ROUTE(api_diff);
 ROUTE(api_fork);
 ROUTE(api_approvals);
+ROUTE(api_node_iterations);
+ROUTE(api_node_report);
+ROUTE(api_usage);
+ROUTE(api_breakers);
+ROUTE(api_breaker);
 ROUTE(api_decide);
 ROUTE(api_events);
 ROUTE(api_event_stream);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What an accepted command answers with. */
-enum answer { ANSWER_ORDER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS, ANSWER_SHELL };
+enum answer { ANSWER_ORDER, ANSWER_BREAKER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS, ANSWER_SHELL };
 
 static enum answer answer_of(const struct request *r)
 {
@@ -30,6 +30,8 @@ static enum answer answer_of(const struct request *r)
 	case ENTITY_COUNT:
 		break;
 	}
+	if (r->route->verb == VERB_BREAKER)
+		return ANSWER_BREAKER;
 	return r->route->verb == VERB_SUBMIT ? ANSWER_ORDER : ANSWER_QUEUE;
 }
 
@@ -47,6 +49,9 @@ static enum err_code write_answer(struct request *r, id_t64 id, struct err *err)
 	case ANSWER_RUN:
 		if (!(code = store_run_get(r->api->store, id, &run, err)))
 			show_run(r->api, &w, NULL, &run);
+		break;
+	case ANSWER_BREAKER:
+		breaker_answer(r, r->args[0]);
 		break;
 	case ANSWER_QUEUE:
 		code = api_queue_stats(r, err);

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	src/api/api_internal.h \
-	src/api/approvals.c \
+	src/api/approvals.c src/api/iterations.c src/api/usage.c \
 	src/api/breakpoints.c \
 	src/api/back.c \
 	src/api/command.c \
@@ -50,7 +50,7 @@ PAWL_API_TESTS = \
 	tests/api/logs.py \
 	tests/api/program.py \
 	tests/api/read.py \
-	tests/api/steer.py \
+	tests/api/steer.py tests/api/loops.py \
 	tests/api/streams.py
 TESTS += $(PAWL_API_TESTS)
 dist_check_SCRIPTS += $(PAWL_API_TESTS)

@@ -56,15 +56,46 @@ static void failure_of_node(void *ctx, const struct node_row *n)
 	show_tail(w, NULL);
 }
 
+/* How its node ended: a loop may fail for more than its last attempt says. */
+struct node_end {
+	bool failed;
+	int generation;
+	enum error_class class;
+	char *reason;
+};
+
+static void take_end(void *ctx, const struct node_row *n)
+{
+	struct node_end *end = ctx;
+	free(end->reason);
+	*end = (struct node_end){ n->state == NODE_FAILED, n->generation, n->class, NULL };
+	end->reason = n->reason ? xstrdup(n->reason) : NULL;
+}
+
+static void node_end_done(struct node_end *end)
+{
+	free(end->reason);
+}
+
 void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int idx, int64_t token,
                   const struct node_row *row)
 {
 	struct attempt_row at;
 	struct failed f = { w, false };
+	CLEANUP(node_end_done) struct node_end end = { .generation = row ? row->generation : 1 };
+	if (row)
+		take_end(&end, row);
+	else if (read_nodes(a->store, run, idx, idx + 1, take_end, &end, NULL))
+		end.failed = false;
 	jw_obj(w, key);
 	jw_node(a, w, "node", run, idx);
 	if (token && !store_attempt_get(a->store, token, &at, NULL)) {
+		if (end.failed && end.class && end.generation == at.generation) {
+			at.class = end.class;
+			at.message = end.reason ? end.reason : at.message;
+		}
 		failure_of_attempt(a, w, &at);
+		end.generation = at.generation;
 	} else if (row) {
 		failure_of_node(&f, row);
 	} else {
@@ -74,6 +105,7 @@ void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int 
 			jw_str(w, "message", _("the failed node is not stored"));
 		}
 	}
+	show_failure_trail(a, w, run, idx, end.generation);
 	jw_end_obj(w);
 }
 

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define TAIL_LINES 12
+#define FOUND_LINES 5
+#define TRAIL_LINES 5
 
 static void field(const struct cli *cli, struct str *s, const char *label, const char *text)
 {
@@ -79,6 +81,53 @@ static void tail_lines(const struct cli *cli, struct str *s, const struct json *
 	}
 }
 
+/* What the checks found, where. */
+static void found(const struct cli *cli, struct str *s, const struct json *failure)
+{
+	const struct json *list = json_get(failure, "diagnostics");
+	size_t shown = 0, n = json_count(list);
+	for (const struct json *d = json_first(list); d && shown < FOUND_LINES; d = json_next(d), shown++) {
+		auto_str line = STR_INIT;
+		const char *file = json_get_str(d, "file", NULL);
+		int64_t number = json_get_int(d, "line", 0);
+		if (file && *file)
+			str_addf(&line, "%s", file);
+		if (file && *file && number > 0)
+			str_addf(&line, ":%lld", (long long)number);
+		str_addf(&line, "%s%s", line.len ? ": " : "", json_get_str(d, "message", ""));
+		field(cli, s, shown ? "" : _("found"), str_text(&line));
+	}
+	if (n > shown) {
+		auto_free char *more = xasprintf(_("and %zu more"), n - shown);
+		field(cli, s, "", more);
+	}
+}
+
+/* What was decided after each iteration. */
+static void trail(const struct cli *cli, struct str *s, const struct json *failure)
+{
+	const struct json *list = json_get(failure, "trail");
+	size_t n = json_count(list), at = 0;
+	for (const struct json *i = json_first(list); i && n > 1; i = json_next(i), at++) {
+		if (at + TRAIL_LINES < n)
+			continue;
+		auto_free char *line = xasprintf("%lld %s, %lld: %s: %s", (long long)json_get_int(i, "iteration", 0),
+		                                 json_get_str(i, "state", ""), (long long)json_get_int(i, "problems", 0),
+		                                 json_get_str(i, "decision", ""), json_get_str(i, "reason", ""));
+		field(cli, s, at + TRAIL_LINES == n || at == 0 ? _("rounds") : "", line);
+	}
+}
+
+static void files(const struct cli *cli, struct str *s, const struct json *failure)
+{
+	static const char *const keys[] = { "report", "result", "prompt" };
+	const struct json *list = json_get(failure, "files");
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (json_get_str(list, keys[i], NULL))
+			field(cli, s, i == 0 ? _("report") : i == 1 ? _("result") : _("prompt"),
+			      json_get_str(list, keys[i], ""));
+}
+
 /* The log's file on disk, if the engine says it. */
 static void log_file(struct cli *cli, struct str *s, const char *run, const char *node)
 {
@@ -131,9 +180,12 @@ void card_print(struct cli *cli, const struct json *run, FILE *to)
 		const char *message = json_get_str(failure, "message", "");
 		if (message[0] && !str_starts(message, "exit code "))
 			field(cli, &s, _("what"), message);
+		found(cli, &s, failure);
+		trail(cli, &s, failure);
 		tail_lines(cli, &s, failure);
 		if (node[0]) {
 			log_file(cli, &s, id, node);
+			files(cli, &s, failure);
 			next_steps(cli, &s, id, node, json_get_int(failure, "line", 0));
 		}
 	} else if (json_get_str(run, "reason", NULL)) {

@@ -20,6 +20,8 @@ libcli_a_SOURCES = \
 	src/cli/follow.c \
 	src/cli/follow_command.c \
 	src/cli/help.c \
+	src/cli/iterations.c \
+	src/cli/usage.c \
 	src/cli/log_follow.c src/cli/log_lines.h \
 	src/cli/logs.c \
 	src/cli/out.c \
@@ -48,6 +50,6 @@ tests_unit_cli_commands_LDADD = $(LIB_CLI) $(CHECK_LIBS)
 
 TESTS += tests/cli/generated.sh
 dist_check_SCRIPTS += tests/cli/generated.sh
-TESTS += tests/cli/commands.sh tests/cli/steer.sh tests/cli/terminal.sh
-dist_check_SCRIPTS += tests/cli/commands.sh tests/cli/steer.sh tests/cli/terminal.sh
+TESTS += tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/terminal.sh
+dist_check_SCRIPTS += tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/terminal.sh
 EXTRA_DIST += tests/cli/lib.sh
