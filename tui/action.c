@@ -57,6 +57,8 @@ const struct action actions[] = {
 	{ "rollback",     { "Enter" },            IN(PANE_CHECKPOINTS), act_enter, N_("send the run back to the checkpoint; asks for its id"), N_("roll back"), .verb = "rollback", .changes = true },
 	{ "decide",       { "Y" },                IN_NODE,  act_node_prompt, N_("answer what the node asks: continue, retry, skip, redirect NODE, abort; then a reason"), .verb = "decide", .value = PROMPT_DECIDE, .changes = true },
 	{ "shell",        { "!" },                IN_NODE,  act_shell, N_("a shell where the node stood; afterwards retry, done or leave"), N_("shell"), .changes = true },
+	{ "edit",         { "e" },                IN(PANE_ITERATIONS) | IN(PANE_GRAPH), act_shell, N_("edit the node's lines of the definition in $EDITOR; the run has to stand"), N_("edit"), .changes = true },
+	{ "edit-values",  { "e" },                IN(PANE_RUNS), act_prompt, N_("change a parameter, env NAME=VALUE or output NODE.NAME=VALUE of a run that stands"), N_("edit"), .value = PROMPT_EDIT, .changes = true },
 	{ "cancel",       { "X" },                IN_WORK,  act_verb,  N_("cancel the run or order; again: force it"), N_("cancel"), .verb = "cancel", .changes = true },
 	{ "acknowledge",  { "a" },                IN_WORK & ~IN(PANE_QUEUE), act_verb, N_("say that the failure was seen"), N_("acknowledge"), .verb = "acknowledge", .changes = true },
 	{ "queue-pause",  { "P" },                IN_WORK,  act_queue_pause, N_("let no order start, or start again"), N_("pause queue"), .changes = true },

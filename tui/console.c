@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "tui/action.h"
 #include "tui/inspect.h"
+#include "tui/outside.h"
 #include "tui/palette.h"
 #include "tui/savelog.h"
 #include "tui/submit.h"
@@ -442,6 +443,15 @@ static bool accept(struct console *c)
 			return true;
 		}
 		err_note(&err, ERR_USAGE, _("a reason is needed: it is kept in the history"));
+		break;
+	case PROMPT_EDIT:
+		if (c->model.run && strchr(text, '=') && text[0] != '=') {
+			prompt_remember(&c->prompt);
+			prompt_close(&c->prompt);
+			outside_edit(c, text);
+			return false;
+		}
+		err_note(&err, ERR_USAGE, _("that is not NAME=VALUE"));
 		break;
 	case PROMPT_DECIDE:
 		if (verb_is_choice(text)) {

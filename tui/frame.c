@@ -153,7 +153,7 @@ static void add_engine(const struct console *c, struct str *s)
 		str_add(s, _("ENGINE DOWN "));
 		add_took(s, down_ms / (down_ms < 5000 ? 1000 : 5000) * (down_ms < 5000 ? 1000 : 5000));
 		if (m->engine.pid)
-			str_addf(s, "  pid %lld", (long long)m->engine.pid);
+			str_addf(s, _("  pid %lld"), (long long)m->engine.pid);
 		if (m->was_up) {
 			str_add(s, _("  heard "));
 			add_when(s, m->heard_ms, c->wall_ms);
@@ -244,7 +244,7 @@ static void draw_header(struct console *c, struct rect r)
 			str_text(&engine), engine.len);
 	at += width + 3;
 	if (r.columns >= WIDE && c->model.engine.pid && !down)
-		at += 2 + cells_putf(c->cells, r.row, at - 1, end - at, ROLE_DIM, "pid %lld",
+		at += 2 + cells_putf(c->cells, r.row, at - 1, end - at, ROLE_DIM, _("pid %lld"),
 				     (long long)c->model.engine.pid);
 	if (c->model.was_up && at < end)
 		(void)draw_counts(c, r.row, at, end - 1, r.columns);
@@ -370,7 +370,7 @@ static void draw_detail(struct console *c, struct rect r)
 static const char *const key_order[] = {
 	"rollback", "files-diff", "fork", "change-next", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
 	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
-	"inspect", "graph", "diff", "checkpoints", "why", "break", "events", "zoom", "shell", "pager", "editor", "palette",
+	"inspect", "graph", "diff", "checkpoints", "why", "break", "events", "zoom", "shell", "edit", "edit-values", "pager", "editor", "palette",
 };
 static const char *const key_last[] = { "help", "back-or-quit" };
 

@@ -24,6 +24,7 @@ const struct outside_row outside_rows[] = {
 	{ "why",       N_("why the selected node ran, waits or did not run"), .of_run = true, .of_node = true },
 	{ "diff",      N_("two attempts of the selected node beside each other"), .of_run = true, .of_node = true },
 	{ "shell",     N_("a shell where the selected node stood; then retry, done or leave"), .of_run = true, .of_node = true, .changes = true, .talks = true },
+	{ "edit",      N_("the lines of the selected node, in $EDITOR; the run has to stand"), .of_run = true, .of_node = true, .changes = true, .talks = true },
 	{ "doctor",    N_("check the surroundings: disk, programs, kernel, limits") },
 	{ "help",      N_("the commands of the command line") },
 	{ "exit-codes", N_("list the exit statuses and error codes") },
@@ -137,6 +138,22 @@ void act_shell(struct console *c, const struct action *a, int letter)
 	for (size_t i = 0; i < COUNT(outside_rows); i++)
 		if (str_eq(outside_rows[i].name, a->name))
 			outside_verb(c, &outside_rows[i]);
+}
+
+/* "NAME=VALUE", "env NAME=VALUE", "output NODE.NAME=VALUE": what the run is given from now on. */
+void outside_edit(struct console *c, const char *text)
+{
+	static const struct { const char *word, *option; } kinds[] = {
+		{ "env ", "--env" }, { "output ", "--output" }, { "set ", "--set" }, { "", "--set" },
+	};
+	auto_free char *run = xstrdup(c->model.run);
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (!str_starts(text, kinds[i].word))
+			continue;
+		const char *words[] = { "edit", run, kinds[i].option, text + strlen(kinds[i].word), NULL };
+		(void)outside_pawl(c, words, WAIT_FAILED);
+		return;
+	}
 }
 
 static bool looks_only(const char *name)

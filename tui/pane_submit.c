@@ -138,7 +138,7 @@ void submit_open(struct console *c)
 		list_folder(s, below[i]);
 	qsort(s->files, s->nfiles, sizeof(*s->files), by_name);
 	struct field *f = &s->field[s->nfields++];
-	f->name = xstrdup("file");
+	f->name = xstrdup(N_("file"));
 	f->help = xstrdup(_("type a path, or choose one with the arrows; Enter reads it"));
 }
 
@@ -241,8 +241,8 @@ static void on_valid(void *ctx, const struct client_reply *r)
 	const struct json *params = json_get(r->body, "params");
 	for (const struct json *p = json_first(params); p; p = json_next(p))
 		add_param(s, p);
-	add_own(s, "priority", _("higher runs first"), FIELD_INT, "0");
-	add_own(s, "hold", _("keep it from starting until it is released"), FIELD_BOOL, "false");
+	add_own(s, N_("priority"), _("higher runs first"), FIELD_INT, "0");
+	add_own(s, N_("hold"), _("keep it from starting until it is released"), FIELD_BOOL, "false");
 	s->at = MIN((size_t)1, s->nfields - 1);
 }
 
@@ -464,7 +464,7 @@ static void draw_field(struct console *c, struct rect r, int row, const struct f
 	}
 	int label = 22;
 	(void)cells_putf(c->cells, row, r.column + 2, label - 2, here ? ROLE_SELECTED : ROLE_TEXT,
-			 "%s%s", f->name ? f->name : "?", f->required ? " *" : "");
+			 "%s%s", !f->name ? "?" : f->is_param ? f->name : _(f->name), f->required ? " *" : "");
 	int width = MIN(r.columns - label - 2, 60);
 	uint32_t style = here ? ROLE_CURSOR : ROLE_TEXT | STYLE_UNDERLINE;
 	cells_clear(c->cells, (struct rect){ row, r.column + label, 1, width }, style);

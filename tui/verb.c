@@ -213,7 +213,12 @@ static char *with_id(const char *format, const char *id)
 static void take_answer(struct console *c, const struct change *ch, const struct json *body)
 {
 	bool stops = str_eq(ch->verb->name, "break") || str_eq(ch->verb->name, "unbreak");
-	if (ch->verb->of == OF_RUN && !stops)
+	bool forks = str_eq(ch->verb->name, "fork"); /* the answer is the new order */
+	if (forks) {
+		model_ask_anew(&c->model, TOPIC_ORDERS);
+		model_ask_anew(&c->model, TOPIC_RUNS);
+	}
+	if (ch->verb->of == OF_RUN && !stops && !forks)
 		model_take_run(&c->model, body);
 	if (stops)
 		model_ask_anew(&c->model, TOPIC_BREAKPOINTS);
