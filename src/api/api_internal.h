@@ -255,6 +255,7 @@ ROUTE(api_checkpoints);
 ROUTE(api_preview);
 ROUTE(api_diff);
 ROUTE(api_fork);
+ROUTE(api_gc);
 ROUTE(api_approvals);
 ROUTE(api_node_iterations);
 ROUTE(api_node_report);

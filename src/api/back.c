@@ -2,6 +2,7 @@
 /* Going back: the checkpoints of a run, what a way back would do to its nodes and to its files, and how files differ
  * between checkpoints. What looks at files does so in the thread pool. */
 #include "api/api_internal.h"
+#include "engine/gc.h"
 #include "space/snapshot.h"
 
 #include "base/fs.h"
@@ -539,5 +540,61 @@ enum err_code api_diff(struct request *r, struct err *err)
 	d->job.run = differ;
 	d->job.free = differ_free;
 	job_start(a, &d->job);
+	return ERR_OK;
+}
+
+/* ---- gc ---- */
+
+static const char *const gc_kinds[GC_KINDS] = { "workspace", "worktree", "folder", "orphan" };
+
+static void gc_done(void *ctx, enum err_code code, const struct err *err, const struct gc *gc)
+{
+	struct request *r = ctx;
+	if (code) {
+		request_finish(r, code, err);
+		return;
+	}
+	struct jw w = jw_begin(&r->out);
+	jw_obj(&w, NULL);
+	jw_bool(&w, "dry_run", gc->dry_run);
+	jw_int(&w, "runs", (int64_t)gc->nruns);
+	jw_int(&w, "bytes", (int64_t)gc->bytes);
+	jw_int(&w, "store_bytes", (int64_t)gc->store_bytes);
+	jw_int(&w, "snapshots_kept", (int64_t)gc->nkeep);
+	jw_arr(&w, "items");
+	for (size_t i = 0; i < gc->n && i < CHANGES_MAX; i++) {
+		const struct gc_item *v = &gc->v[i];
+		jw_obj(&w, NULL);
+		jw_str(&w, "kind", gc_kinds[v->kind]);
+		jw_id(&w, "run", 'r', v->run);
+		jw_str(&w, "path", v->path[0] ? v->path : NULL);
+		jw_str(&w, "repository", v->repository);
+		jw_str(&w, "branch", v->branch);
+		jw_int(&w, "bytes", (int64_t)v->bytes);
+		jw_str(&w, "error", v->failed ? v->err.message : NULL);
+		jw_end_obj(&w);
+	}
+	jw_end_arr(&w);
+	jw_int(&w, "total", (int64_t)gc->n);
+	jw_end_obj(&w);
+	request_finish(r, ERR_OK, NULL);
+}
+
+enum err_code api_gc(struct request *r, struct err *err)
+{
+	int64_t older_ms = 0;
+	bool dry_run = true;
+	if (json_type(json_get(r->json, "older_ms")) != JSON_NUMBER)
+		return err_set(err, ERR_USAGE, _("older_ms: expected how many milliseconds ago a run must have ended"));
+	enum err_code code = body_number(r->json, "older_ms", 0, 0, INT64_MAX / 4, &older_ms, err);
+	if (!code && json_get(r->json, "dry_run"))
+		code = body_flag(r->json, "dry_run", &dry_run, err);
+	if (code)
+		return code;
+	engine_settle(r->api->engine);
+	request_wait(r);
+	code = engine_gc(r->api->engine, older_ms, dry_run, gc_done, r, err);
+	if (code)
+		request_finish(r, code, err);
 	return ERR_OK;
 }

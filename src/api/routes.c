@@ -131,6 +131,8 @@ const struct route routes[] = {
 	  .fields = "reason", .body_max = BODY_MAX, .verb = VERB_QUEUE_RESUME },
 	{ "POST", "/v1/engine/stop", PERM_ADMIN, api_engine_stop, N_("end the engine"),
 	  .fields = "kill reason", .body_max = BODY_MAX },
+	{ "POST", "/v1/gc", PERM_ADMIN, api_gc, N_("give back the disk space of runs that ended long ago"),
+	  .fields = "older_ms dry_run", .body_max = BODY_MAX },
 	{ "POST", "/v1/fsck", PERM_ADMIN, api_fsck, N_("check what is stored"),
 	  .fields = "", .body_max = BODY_MAX },
 };

@@ -165,7 +165,8 @@ static void drop_effect(struct effect *f)
 		step_build_done(f->build);
 		free(f->build);
 	}
-	space_job_free(f->job);
+	if (f->job)
+		space_job_drop(f->job);
 }
 
 static void release_effects(struct engine *e)

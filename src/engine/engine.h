@@ -204,6 +204,7 @@ enum space_job_kind {
 	SPACE_SNAPSHOT,
 	SPACE_PROTECT,  /* snapshot, and what differs from `tree` as a patch */
 	SPACE_RESTORE,  /* make the files those of `tree` */
+	SPACE_GC,       /* drop what nothing names any more; no other job runs meanwhile */
 	SPACE_RELEASE,  /* snapshot, if wanted; then remove the worktree */
 	SPACE_JOB_KINDS
 };
@@ -228,6 +229,7 @@ struct space_job {
 	size_t written, removed, changed_mode;
 	uint64_t nleft;           /* not covered by the snapshot */
 	bool branch_kept, too_large; /* too_large: the difference is no patch; the snapshot has it */
+	struct gc *gc; /* gc */
 	/* The engine's. */
 	uint64_t epoch;
 	void (*done)(struct engine *e, struct space_job *j);

@@ -317,6 +317,7 @@ struct engine {
 	struct smap breakers; /* name → struct gate */
 	struct smap leases; /* path → struct space: folders that one run has for itself */
 	uint64_t space_epoch; /* jobs of an earlier one are nobody's */
+	bool gc_runs;
 	int jobs, stale_jobs; /* handed out; those of an earlier epoch */
 	struct space_job *jobs_wait, **jobs_end; /* until the stale ones are back */
 	struct map tokens; /* token → struct node: running attempts */
@@ -472,6 +473,7 @@ bool space_hold(struct engine *e, struct node *n, const struct step_result *r);
 void held_free(struct held *h);
 struct space_job *space_job_new(struct engine *e, enum space_job_kind kind, const struct space *sp,
 				void (*done)(struct engine *e, struct space_job *j));
+void space_job_drop(struct space_job *j);
 void space_job_hand(struct engine *e, struct space_job *j); /* from the release of effects */
 void space_forget(struct engine *e); /* what was handed out is nobody's any more */
 

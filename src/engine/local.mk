@@ -14,6 +14,7 @@ libengine_a_SOURCES = \
 	src/engine/fsck_loop.c \
 	src/engine/fsck_memory.c \
 	src/engine/fsck_points.c \
+	src/engine/gc.c src/engine/gc.h \
 	src/engine/group.c \
 	src/engine/hold.c \
 	src/engine/host.c src/engine/host.h \

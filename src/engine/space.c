@@ -3,12 +3,13 @@
  * taken. What blocks is a job that the host does beside the loop; it is handed out after the commit, and comes
  * back as an input of a later turn. */
 #include "engine/engine_internal.h"
+#include "engine/gc.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kinds[] = { "acquire", "snapshot", "protect", "restore", "release" };
+static const char *const kinds[] = { "acquire", "snapshot", "protect", "restore", "gc", "release" };
 _Static_assert(COUNT(kinds) == SPACE_JOB_KINDS, "every kind of job has a name");
 
 const char *space_job_name(enum space_job_kind k)
@@ -38,6 +39,8 @@ void space_job_free(struct space_job *j)
 	free(j->branch);
 	free(j->base);
 	free(j->patch);
+	if (j->gc)
+		gc_free(j->gc);
 	free(j);
 }
 
@@ -79,13 +82,38 @@ struct space_job *space_job_new(struct engine *e, enum space_job_kind kind, cons
 
 void space_job_hand(struct engine *e, struct space_job *j)
 {
-	if (e->stale_jobs > 0) {
+	/* gc works alone; and nothing overtakes it. */
+	bool alone = j->kind == SPACE_GC && e->jobs > 0;
+	if (e->stale_jobs > 0 || e->gc_runs || e->jobs_wait || alone) {
 		*e->jobs_end = j;
 		e->jobs_end = &j->next;
 		return;
 	}
+	e->gc_runs = j->kind == SPACE_GC;
+	if (e->gc_runs)
+		gc_keep(e, j->gc);
 	e->jobs++;
 	e->io->space(e->io_ctx, j);
+}
+
+/* Nobody will do it. Whoever asked for a gc is told. */
+void space_job_drop(struct space_job *j)
+{
+	j->code = err_set(&j->err, ERR_UNAVAILABLE, _("the engine had to begin anew; ask again"));
+	if (j->kind == SPACE_GC)
+		j->done(NULL, j);
+	space_job_free(j);
+}
+
+static void hand_waiting(struct engine *e)
+{
+	struct space_job *next = TAKE(e->jobs_wait);
+	e->jobs_end = &e->jobs_wait;
+	for (struct space_job *w; (w = next);) {
+		next = w->next;
+		w->next = NULL;
+		space_job_hand(e, w);
+	}
 }
 
 void space_forget(struct engine *e)
@@ -95,9 +123,10 @@ void space_forget(struct engine *e)
 	e->jobs = 0;
 	for (struct space_job *j; (j = e->jobs_wait);) {
 		e->jobs_wait = j->next;
-		space_job_free(j);
+		space_job_drop(j);
 	}
 	e->jobs_end = &e->jobs_wait;
+	e->gc_runs = false;
 	smap_done(&e->leases);
 }
 
@@ -105,20 +134,18 @@ void engine_space_done(struct engine *e, struct space_job *j)
 {
 	engine_touch(e);
 	if (j->epoch != e->space_epoch) {
-		if (--e->stale_jobs == 0) {
-			struct space_job *next = TAKE(e->jobs_wait);
-			e->jobs_end = &e->jobs_wait;
-			for (struct space_job *w; (w = next);) {
-				next = w->next;
-				w->next = NULL;
-				space_job_hand(e, w);
-			}
-		}
+		e->stale_jobs--;
+		if (j->kind == SPACE_GC)
+			j->done(NULL, j);
 	} else {
 		e->jobs--;
+		if (j->kind == SPACE_GC)
+			e->gc_runs = false;
 		j->done(e, j);
 	}
 	space_job_free(j);
+	if (e->stale_jobs == 0 && e->jobs == 0 && e->jobs_wait)
+		hand_waiting(e);
 }
 
 /* The space that a job was for; NULL: its run is not there any more. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a job on files does. Runs in a thread beside the loop: it touches nothing but the job and the files. */
 #include "engine/engine.h"
+#include "engine/gc.h"
 #include "base/fs.h"
 #include "space/snapshot.h"
 #include "space/worktree.h"
@@ -116,6 +117,9 @@ void space_job_run(const char *home, struct space_job *j)
 		break;
 	case SPACE_RESTORE:
 		j->code = restore(home, store, j, &j->err);
+		break;
+	case SPACE_GC:
+		j->code = gc_run(j->gc, &j->err);
 		break;
 	case SPACE_RELEASE:
 		j->code = release(store, j, &j->err);

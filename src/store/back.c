@@ -40,6 +40,17 @@ void store_fork_put(struct store *st, const struct fork_row *f)
 	stmt_run(st, s);
 }
 
+void store_forget_files(struct store *st, id_t64 run, const char *why)
+{
+	turn_begin(st);
+	sqlite3_stmt *s = stmt_get(st, STMT_CHECKPOINTS_FORGET);
+	stmt_bind(s, "it", run, why);
+	stmt_run(st, s);
+	s = stmt_get(st, STMT_BEFORES_FORGET);
+	stmt_bind(s, "i", run);
+	stmt_run(st, s);
+}
+
 /* ---- a row of a statement ---- */
 
 static void workspace_from(sqlite3_stmt *s, struct workspace_row *w)
@@ -235,6 +246,39 @@ enum err_code store_fork_get(struct store *st, id_t64 order, id_t64 run, struct 
 		return code ? code : err_set(err, ERR_NOT_FOUND, _("the run is no fork"));
 	fork_from(s, ret);
 	return ERR_OK;
+}
+
+/* ---- gc ---- */
+
+enum err_code store_trees(struct store *st, void (*fn)(void *ctx, const char *tree), void *ctx, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_TREES);
+	enum err_code code = ERR_OK;
+	while (stmt_row(st, s, &code, err))
+		fn(ctx, col_text(s, 0));
+	return code;
+}
+
+enum err_code store_runs_ended(struct store *st, int64_t before_ms, id_t64 after, int64_t limit,
+			       void (*fn)(void *ctx, const struct run_row *r), void *ctx, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_RUNS_ENDED);
+	stmt_bind(s, "iii", before_ms, after, limit);
+	enum err_code code = ERR_OK;
+	while (stmt_row(st, s, &code, err)) {
+		struct run_row r;
+		run_from_stmt(s, &r);
+		fn(ctx, &r);
+	}
+	return code;
+}
+
+bool store_fork_waits(struct store *st, id_t64 source)
+{
+	auto_stmt *s = stmt_get(st, STMT_FORK_WAITS);
+	stmt_bind(s, "i", source);
+	enum err_code code = ERR_OK;
+	return stmt_row(st, s, &code, NULL);
 }
 
 /* ---- all of them, for fsck ---- */

@@ -74,6 +74,12 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
 INSERT OR REPLACE INTO procedure(run, step, verb, was, request, spaces, began_ms, ended_ms, lost_ms, error)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 
+-- CHECKPOINTS_FORGET: the files of a run's checkpoints are not kept any more
+UPDATE checkpoint SET tree = NULL, why_not = ?2, nleft = 0 WHERE run = ?1 AND tree IS NOT NULL
+
+-- BEFORES_FORGET: and what they were before its nodes neither
+UPDATE node SET before = NULL, version = version + 1 WHERE run = ?1 AND before IS NOT NULL
+
 -- FORK_ADD: a run that began at a checkpoint of another one
 INSERT OR REPLACE INTO fork(order_id, run, source, checkpoint) VALUES (?1, ?2, ?3, ?4)
 
@@ -475,6 +481,19 @@ SELECT run, number, idx, token, who, began_ms, until_ms, ended_ms, exit_code, ou
 -- HOLDS_OF: who stood or stands in attempts of a run
 SELECT run, number, idx, token, who, began_ms, until_ms, ended_ms, exit_code, outcome FROM hold WHERE run = ?1
 ORDER BY number
+
+-- TREES: every snapshot that something names (scan)
+SELECT tree FROM checkpoint WHERE tree IS NOT NULL UNION SELECT before FROM node WHERE before IS NOT NULL
+UNION SELECT tree FROM workspace WHERE tree IS NOT NULL
+
+-- RUNS_ENDED: that ended before, newest first, in pages by id
+SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority, params, env,
+	workspace, parent_run, parent_node, failed_node, failed_token, acknowledged, created_ms, started_ms, ended_ms,
+	paused_at_ms, paused_ms, crashes, counts, epoch, version
+FROM run WHERE ended_ms > 0 AND ended_ms < ?1 AND id > ?2 ORDER BY id LIMIT ?3
+
+-- FORK_WAITS: whether an order that has not started begins at this run
+SELECT 1 FROM fork WHERE source = ?1 AND run IS NULL LIMIT 1
 
 -- ==== fsck: everything once, in order ====
 

@@ -265,6 +265,8 @@ void store_attempt_end(struct store *st, const struct attempt_row *a); /* a runn
 void store_workspace_put(struct store *st, const struct workspace_row *w);
 void store_checkpoint_add(struct store *st, const struct checkpoint_row *c);
 void store_procedure_put(struct store *st, const struct procedure_row *p);
+/* The files of a run's checkpoints are not kept any more; `why` says so. */
+void store_forget_files(struct store *st, id_t64 run, const char *why);
 void store_fork_put(struct store *st, const struct fork_row *f);
 void store_iteration_put(struct store *st, const struct iteration_row *i);
 void store_usage_add(struct store *st, const struct usage_row *u);
@@ -350,6 +352,14 @@ enum err_code store_order_get(struct store *st, id_t64 id, struct order_row *ret
 enum err_code store_run_get(struct store *st, id_t64 id, struct run_row *ret, struct err *err) MUST_CHECK;
 enum err_code store_attempt_get(struct store *st, int64_t token, struct attempt_row *ret,
 				struct err *err) MUST_CHECK;
+/* Every snapshot that a checkpoint, node or workspace names. */
+enum err_code store_trees(struct store *st, void (*fn)(void *ctx, const char *tree), void *ctx,
+			  struct err *err) MUST_CHECK;
+/* Runs that ended strictly before a time, by id from above `after`. */
+enum err_code store_runs_ended(struct store *st, int64_t before_ms, id_t64 after, int64_t limit,
+			       void (*fn)(void *ctx, const struct run_row *r), void *ctx,
+			       struct err *err) MUST_CHECK;
+bool store_fork_waits(struct store *st, id_t64 source); /* an order that has not started begins there */
 /* A checkpoint by its number, the newest of a node, the newest of a workstream up to an event. */
 enum err_code store_checkpoint_at(struct store *st, id_t64 run, int number, struct checkpoint_row *ret,
 				  struct err *err) MUST_CHECK;

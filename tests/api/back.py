@@ -256,6 +256,35 @@ def test_rollback_is_exact_and_survives_a_kill():
     assert e.post("/v1/fsck")["ok"]
 
 
+def test_gc_gives_back_what_is_old_and_nothing_else():
+    keep = e.run_of(e.submit("name: keep\nnodes:\n  a: {run: head -c 100000 /dev/urandom > big}\n  b: {needs: a, run: exec sleep 1000}\n")["id"])
+    wait(lambda: points(keep).get("a"), "a is done")
+    old = e.finish(e.submit("name: old\nnodes: {a: {run: head -c 300000 /dev/urandom > big}}\n")["id"])
+    folder = e.get(f"/v1/runs/{old}")["workspace"]
+    e.post("/v1/gc", {}, 400)
+    g = e.post("/v1/gc", {"older_ms": 3600000}).json
+    assert g["dry_run"] and g["runs"] == 0, g
+    g = e.post("/v1/gc", {"older_ms": 0}).json
+    assert g["runs"] > 3 and os.path.exists(folder) and any(i["path"] == folder for i in g["items"]), g
+    assert not any(i["run"] == keep for i in g["items"]), g
+    before = points(old)["a"]["tree"]
+    g = e.post("/v1/gc", {"older_ms": 0, "dry_run": False}).json
+    assert not g["dry_run"] and g["bytes"] > 300000 and not any(i["error"] for i in g["items"]), g
+    assert not os.path.exists(folder)
+    assert before and points(old)["a"]["tree"] is None and "gc" in points(old)["a"]["why_not"]
+    e.post(f"/v1/runs/{old}/rollback", {"checkpoint": "a"}, 409)
+    # The one that has not ended can still go back.
+    e.post(f"/v1/runs/{keep}/pause")
+    e.post(f"/v1/runs/{keep}/cancel")
+    state(keep, "canceled")
+    with open(e.get(f"/v1/runs/{keep}")["workspace"] + "/junk", "w") as f:
+        f.write("x")
+    e.post(f"/v1/runs/{keep}/rollback", {"checkpoint": "a"})
+    state(keep, "paused")
+    assert sorted(tree(e.get(f"/v1/runs/{keep}")["workspace"])) == ["big"]
+    e.post(f"/v1/runs/{keep}/cancel")
+
+
 def test_what_is_kept_is_sound():
     f = e.post("/v1/fsck").json
     assert f["ok"], [c for c in f["checks"] if not c["ok"]]

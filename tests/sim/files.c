@@ -124,6 +124,7 @@ static void work(struct world *w, struct space_job *j)
 			take_snapshot(w, j);
 		set_text(w, j->path, "");
 		break;
+	case SPACE_GC:
 	case SPACE_JOB_KINDS:
 		break;
 	}
