@@ -112,6 +112,8 @@ const struct route routes[] = {
 	  .fields = "hold outcome exit_code outputs reason", .body_max = BODY_MAX, .verb = VERB_SHELL_END },
 	{ "POST", "/v1/runs/{run}/edit", PERM_OPERATE, api_edit, N_("change what a run is given, or what it executes"),
 	  .fields = "params env outputs definition reason", .body_max = BODY_MAX, .verb = VERB_EDIT },
+	{ "POST", "/v1/runs/{run}/undo", PERM_OPERATE, api_run_verb, N_("take the last verb back"),
+	  .fields = "reason", .body_max = BODY_MAX, .verb = VERB_UNDO },
 	{ "GET", "/v1/runs/{run}/breakpoints", PERM_READ, api_breakpoints, N_("where it is to stop") },
 	{ "POST", "/v1/runs/{run}/breakpoints", PERM_OPERATE, api_break, N_("stop at a node"),
 	  .fields = "node when hits reason", .body_max = BODY_MAX, .verb = VERB_BREAK },

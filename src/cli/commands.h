@@ -14,6 +14,7 @@ extern const struct command cmd_runs, cmd_workers; /* runs.c */
 extern const struct command cmd_show;              /* show.c */
 extern const struct command cmd_logs;              /* logs.c */
 extern const struct command cmd_events;            /* events.c */
+extern const struct command cmd_undo; /* verbs.c */
 extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_until, cmd_cancel,
     cmd_retry, cmd_resume_from, /* reset.c */
     cmd_ack, cmd_hold, cmd_release, cmd_priority, cmd_front, cmd_back;          /* verbs.c */

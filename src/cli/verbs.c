@@ -146,6 +146,11 @@ static enum err_code run_cancel(struct call *call, struct err *err)
 	return simple(call, "cancel", ON_EITHER, err);
 }
 
+static enum err_code run_undo(struct call *call, struct err *err)
+{
+	return simple(call, "undo", ON_RUN, err);
+}
+
 static enum err_code run_ack(struct call *call, struct err *err)
 {
 	return simple(call, "acknowledge", ON_RUN, err);
@@ -238,6 +243,8 @@ static const struct cli_example until_examples[] = {
 static const struct cli_example cancel_examples[] = {
 	{ "pawl cancel last", N_("end a run: TERM, then KILL after the grace time; again: KILL at once") },
 	{ "pawl cancel o-3f9k2m7qd", N_("take an order out of the queue") }, { NULL } };
+static const struct cli_example undo_examples[] = {
+	{ "pawl undo last", N_("as if the last verb had not been given") }, { NULL } };
 static const struct cli_example ack_examples[] = {
 	{ "pawl ack last", N_("the failure was seen: it leaves the list of new failures") }, { NULL } };
 static const struct cli_example hold_examples[] = {
@@ -280,6 +287,10 @@ VERB(cancel, "RUN|ORDER…", 1, -1, run_cancel, N_("end a run, or take an order 
      N_("Ends the processes of a run with everything they started: TERM, and KILL after the grace "
         "time. What finished stays. "
         "A second cancel kills at once. An order that waits is taken out of the queue."),
+     reason_options);
+VERB(undo, "RUN…", 1, -1, run_undo, N_("take the last verb back"),
+     N_("Takes back the last verb that was given to a run, where that is possible: pause, freeze, resume, priority, breakpoints, "
+        "edit; skip and mark while the run is paused and nothing was made of them. Otherwise it says why not."),
      reason_options);
 VERB(ack, "RUN…", 1, -1, run_ack, N_("acknowledge a failure"),
      N_("Says that somebody has seen the failure. It leaves the list of new failures, and nothing "

@@ -394,7 +394,8 @@ static void apply(struct edit *x, bool alone, const struct note *note)
 	if (x->spec->outputs)
 		put_outputs(x, note);
 	run_store(e, r);
-	run_touch(e, r);
+	if (!state_final(ENTITY_RUN, (int)r->state))
+		run_touch(e, r);
 }
 
 enum err_code run_edit(struct engine *e, const struct command *c, const struct note *n, struct flow_report *report,

@@ -135,6 +135,7 @@ struct command {
 	int priority;
 	const struct breakpoint_spec *breakpoint; /* break */
 	const struct edit_spec *edit; /* edit; retry, resume_from: first of all, or NULL */
+	bool stay;                 /* retry: a paused run stays paused */
 	int number;                /* unbreak: which, 0: all; shell_renew, shell_end: the hold */
 	int64_t token;             /* shell: the attempt, 0: none */
 	enum shell_outcome { SHELL_LEAVE, SHELL_RETRY, SHELL_DONE } outcome; /* shell_end: what then */

@@ -667,6 +667,13 @@ void holds_free(struct engine *e);
 enum err_code run_edit(struct engine *e, const struct command *c, const struct note *n, struct flow_report *report,
 		       struct err *err);
 
+/* ---- undo.c ---- */
+/* What is before a verb that may be undone; false: it leaves what can be undone alone. */
+bool undo_before(struct engine *e, const struct command *c, struct str *ret);
+void undo_note(struct engine *e, const struct command *c, const struct str *before);
+enum err_code run_undo(struct engine *e, const struct command *c, const struct note *n, struct err *err);
+void run_set_priority(struct engine *e, struct run *r, int priority, const struct note *n); /* verbs.c */
+
 /* ---- why.c ---- */
 /* A run to look at: one that ended is read for it, and forgotten by run_look_done(). */
 enum err_code run_look(struct engine *e, id_t64 id, struct run **ret, bool *ret_loaded, struct err *err);

@@ -34,6 +34,7 @@ libengine_a_SOURCES = \
 	src/engine/space_work.c \
 	src/engine/stand.c \
 	src/engine/step.c \
+	src/engine/undo.c \
 	src/engine/verbs.c \
 	src/engine/why.c
 
@@ -64,7 +65,9 @@ tests_unit_engine_fsck_SOURCES = tests/unit/engine_fsck.c tests/unit/engine_worl
 tests_unit_engine_fsck_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 
 # ---- steering by nodes ----
-STEER_TESTS = tests/unit/engine_why tests/unit/engine_hold tests/unit/engine_edit
+STEER_TESTS = tests/unit/engine_why tests/unit/engine_hold tests/unit/engine_edit tests/unit/engine_undo
+tests_unit_engine_undo_SOURCES = tests/unit/engine_undo.c tests/unit/engine_world.h
+tests_unit_engine_undo_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_edit_SOURCES = tests/unit/engine_edit.c tests/unit/engine_world.h
 tests_unit_engine_edit_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_hold_SOURCES = tests/unit/engine_hold.c tests/unit/engine_world.h

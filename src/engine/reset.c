@@ -688,7 +688,7 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 		return code;
 	mark_apply(e, r, c, &note);
 	run_begin(e, r);
-	if (r->state == RUN_PAUSED && mark_is(c->verb)) {
+	if (r->state == RUN_PAUSED && (mark_is(c->verb) || c->stay)) {
 		run_store(e, r); /* it stays paused */
 		return ERR_OK;
 	}

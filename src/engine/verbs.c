@@ -239,6 +239,7 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_BREAK:
 	case VERB_UNBREAK:
 	case VERB_EDIT:
+	case VERB_UNDO:
 	case VERB_SHELL:
 	case VERB_SHELL_RENEW:
 	case VERB_SHELL_END:
@@ -339,13 +340,13 @@ static enum err_code acknowledge(struct engine *e, id_t64 id, const struct note 
 	return ERR_OK;
 }
 
-static void set_priority(struct engine *e, struct run *r, int priority, const struct note *n)
+void run_set_priority(struct engine *e, struct run *r, int priority, const struct note *n)
 {
 	r->priority = priority;
 	run_store(e, r);
 	run_event(e, r, "run.priority", n);
 	for (size_t i = 0; i < r->children.n; i++)
-		set_priority(e, r->children.v[i], priority, n);
+		run_set_priority(e, r->children.v[i], priority, n);
 }
 
 /* It runs, but would stop by itself after a step or at a target: now it will not. */
@@ -406,6 +407,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	int state = r && !r->dead ? (int)r->state : (int)row.state;
 	enum verb_fit fit = verb_fits(c->verb, state);
 	struct note n = { .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason ? c->reason : "operator" };
+	if (fit == FIT_YES && c->verb == VERB_UNDO)
+		return run_undo(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
 	if (fit == FIT_YES && c->verb == VERB_EDIT)
 		return run_edit(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, report, err);
 	if (fit == FIT_YES && c->verb == VERB_SHELL)
@@ -464,7 +467,7 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		run_cancel(e, r, false, &n);
 		break;
 	case VERB_RUN_PRIORITY:
-		set_priority(e, r, c->priority, &n);
+		run_set_priority(e, r, c->priority, &n);
 		break;
 	case VERB_DECIDE:
 		return run_decide(e, r, c, err);
@@ -477,6 +480,7 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_BREAK:
 	case VERB_UNBREAK:
 	case VERB_EDIT:
+	case VERB_UNDO:
 	case VERB_SHELL:
 	case VERB_SHELL_RENEW:
 	case VERB_SHELL_END:
@@ -509,6 +513,18 @@ static void pause_queue(struct engine *e, bool paused, const struct command *c)
 	struct event_row ev = { .at_ms = e->now.wall_ms, .type = paused ? "queue.paused" : "queue.resumed", .idx = -1,
 				.was = -1, .now = -1, .actor = ACTOR_OPERATOR, .who = c->who, .reason = c->reason };
 	store_event(e->store, &ev);
+}
+
+/* A verb of a run, and what would take it back. */
+static enum err_code noted_verb(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
+				struct flow_report *report, struct err *err)
+{
+	auto_str before = STR_INIT;
+	bool noted = undo_before(e, c, &before);
+	enum err_code code = run_verb(e, c, ret_state, ret_note, report, err);
+	if (!code && noted)
+		undo_note(e, c, &before);
+	return code;
 }
 
 void engine_command(struct engine *e, const struct command *c, command_reply_fn reply, void *ctx)
@@ -550,7 +566,7 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 	else if (verb_entity(c->verb) == ENTITY_ORDER)
 		code = order_verb(e, c, &state, &err);
 	else
-		code = run_verb(e, c, &state, &note, &report, &err);
+		code = noted_verb(e, c, &state, &note, &report, &err);
 	if (code) {
 		refuse(reply, ctx, code, &err, state, code == ERR_INVALID && report.n ? &report : NULL);
 	} else {

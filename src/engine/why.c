@@ -25,6 +25,12 @@ void run_look_done(struct engine *e, struct run *r, bool loaded)
 {
 	if (!loaded)
 		return;
+	/* What was changed of it may want to settle: nothing of it is live. */
+	size_t kept = 0;
+	for (size_t i = 0; i < e->ndirty; i++)
+		if (e->dirty[i] != r)
+			e->dirty[kept++] = e->dirty[i];
+	e->ndirty = kept;
 	(void)map_del(&e->runs, (uint64_t)r->id);
 	r->dead = true;
 	run_free(e, r);

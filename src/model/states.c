@@ -204,6 +204,7 @@ static const struct {
 	[VERB_BREAK]   = { "break",   ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("stop at a node") },
 	[VERB_UNBREAK] = { "unbreak", ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("stop there no more") },
 	[VERB_DECIDE]  = { "decide",  ENTITY_RUN, RUN_LIVE, 0, N_("answer what a node asks") },
+	[VERB_UNDO]    = { "undo",    ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("take the last verb back") },
 	[VERB_EDIT]    = { "edit",    ENTITY_RUN, S(RUN_PAUSED) | RUN_FINAL, 0, N_("change what it is given") },
 	[VERB_SHELL]   = { "shell",   ENTITY_RUN, S(RUN_PAUSED) | RUN_FINAL, 0, N_("stand where a node stood") },
 	[VERB_SHELL_RENEW] = { "shell_renew", ENTITY_RUN, ~0U, 0, N_("the shell is still there") },

@@ -447,6 +447,15 @@ ON CONFLICT(run, generation) DO UPDATE SET workflow = excluded.workflow
 -- RUN_DEFINITION_GET: what a generation executed
 SELECT workflow FROM run_definition WHERE run = ?1 AND generation <= ?2 ORDER BY generation DESC LIMIT 1
 
+-- UNDO_PUT: the last verb
+INSERT OR REPLACE INTO undo(run, verb, before, at_ms) VALUES (?1, ?2, ?3, ?4)
+
+-- UNDO_DELETE: it was undone
+DELETE FROM undo WHERE run = ?1
+
+-- UNDO_GET: what is to be undone
+SELECT verb, before FROM undo WHERE run = ?1
+
 -- BREAKPOINT_PUT: a breakpoint, or how often it was hit
 INSERT INTO breakpoint(run, number, node, state, class, pattern, wanted, hits, made_ms, who)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)

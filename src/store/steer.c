@@ -148,3 +148,31 @@ bool store_run_definition(struct store *st, id_t64 run, int generation, struct h
 	col_hash(s, 0, ret);
 	return true;
 }
+
+void store_undo_put(struct store *st, id_t64 run, const char *verb, const char *before, int64_t now_ms)
+{
+	turn_begin(st);
+	sqlite3_stmt *s = stmt_get(st, STMT_UNDO_PUT);
+	stmt_bind(s, "itti", run, verb, before, now_ms);
+	stmt_run(st, s);
+}
+
+void store_undo_delete(struct store *st, id_t64 run)
+{
+	turn_begin(st);
+	sqlite3_stmt *s = stmt_get(st, STMT_UNDO_DELETE);
+	stmt_bind(s, "i", run);
+	stmt_run(st, s);
+}
+
+bool store_undo_get(struct store *st, id_t64 run, char **ret_verb, char **ret_before)
+{
+	auto_stmt *s = stmt_get(st, STMT_UNDO_GET);
+	enum err_code code = ERR_OK;
+	stmt_bind(s, "i", run);
+	if (!stmt_row(st, s, &code, NULL))
+		return false;
+	*ret_verb = xstrdup(col_text(s, 0));
+	*ret_before = xstrdup(col_text(s, 1));
+	return true;
+}

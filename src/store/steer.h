@@ -52,4 +52,10 @@ void store_run_edit(struct store *st, id_t64 run, const struct hash *workflow, c
 /* What a generation executed; false when it never changed: what the run says. */
 bool store_run_definition(struct store *st, id_t64 run, int generation, struct hash *ret);
 
+/* The last verb of a run and what was before it. */
+void store_undo_put(struct store *st, id_t64 run, const char *verb, const char *before, int64_t now_ms);
+void store_undo_delete(struct store *st, id_t64 run);
+/* Both are yours; false when there is none. */
+bool store_undo_get(struct store *st, id_t64 run, char **ret_verb, char **ret_before);
+
 #endif

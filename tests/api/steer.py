@@ -233,4 +233,21 @@ def test_edit():
     assert e.post("/v1/fsck")["ok"]
 
 
+def test_undo():
+    run = e.run_of(e.submit(CHAIN, paused=True)["id"])
+    state(run, "paused")
+    e.post(f"/v1/runs/{run}/undo", {}, 409)
+    e.post(f"/v1/runs/{run}/nodes/b/skip", {"reason": "x"})
+    assert e.post(f"/v1/runs/{run}/undo", {"reason": "oh"})["state"] == "paused"
+    assert e.get(f"/v1/runs/{run}/nodes/b")["state"] == "blocked"
+    told = e.get(f"/v1/events?run={run}&type=run.undone")["items"][0]
+    assert told["data"] == {"verb": "skip"} and told["reason"] == "oh", told
+    e.post(f"/v1/runs/{run}/priority", {"priority": 5})
+    assert e.post(f"/v1/runs/{run}/undo")["priority"] == 0
+    e.post(f"/v1/runs/{run}/resume")
+    state(run, "succeeded")
+    assert "has ended" in e.post(f"/v1/runs/{run}/undo", {}, 409)["message"]
+    assert e.post("/v1/fsck")["ok"]
+
+
 engine.main(globals())

@@ -121,6 +121,7 @@ run 0 retry "$edit" --set n=3 --json
 until_says '"state":"succeeded"' show "$edit" --json
 run 0 logs "$edit/b"
 [ "$out" = '7 3 y' ] || fail "the edit is not seen"
+# shellcheck disable=SC2016
 printf '#!/bin/sh\nsed -i "s/= 3/= 4/" "$1"\n' >"$tmp/editor"
 chmod +x "$tmp/editor"
 export EDITOR="$tmp/editor"
@@ -137,10 +138,22 @@ until_says '"state":"succeeded"' show "$edit" --json
 sed -i 's/^  b:/  bb:/' "$tmp/edit.yaml"
 run 5 resume-from "$edit" a --with-definition new
 complains 'it adds bb it takes away b'
+# shellcheck disable=SC2016
 printf '#!/bin/sh\nsed -i "s/= [35]/= 6/" "$1"\n' >"$tmp/editor"
 run 0 resume-from "$edit" b --edit
 until_says '"state":"failed"' show "$edit" --json
 run 2 retry "$edit" --with-definition other
+
+# ---- undo ----
+run 0 submit "$tmp/edit.yaml" -q --paused
+until_says '"state":"paused"' runs -w edit -n 1 --json
+undo=$(first_id)
+run 0 edit "$undo" --set n=9
+run 0 undo "$undo" --json
+says '"params":\{"n":1\}'
+run 5 undo "$undo"
+complains 'nothing to undo'
+run 0 cancel "$undo"
 
 # ---- breakpoints, several targets, the first failure ----
 cat >"$tmp/chain.yaml" <<'X'

@@ -1,4 +1,5 @@
 DROP TABLE hold;
+DROP TABLE undo;
 DROP TABLE run_definition;
 DROP TABLE order_breakpoints;
 DROP TABLE breakpoint;

@@ -69,6 +69,14 @@ CREATE TABLE run_definition (
 	PRIMARY KEY (run, generation)
 ) STRICT, WITHOUT ROWID;
 
+-- The last verb of a run, and what was before it: to be undone.
+CREATE TABLE undo (
+	run INTEGER PRIMARY KEY REFERENCES run(id),
+	verb TEXT NOT NULL,
+	before TEXT NOT NULL,       -- JSON object
+	at_ms INTEGER NOT NULL
+) STRICT;
+
 -- Where a run is to stop. `node` is a name, a path into sub-workflows, or * for any.
 CREATE TABLE breakpoint (
 	run INTEGER NOT NULL REFERENCES run(id),
