@@ -53,6 +53,7 @@ const struct action actions[] = {
 	{ "skip",         { "x" },                IN(PANE_ITERATIONS) | IN(PANE_GRAPH), act_node_prompt, N_("do without the node; asks for the reason"), .verb = "skip", .value = PROMPT_SKIP, .changes = true },
 	{ "mark-done",    { "c" },                IN(PANE_ITERATIONS) | IN(PANE_GRAPH), act_node_prompt, N_("count the node as done; asks for the reason"), .verb = "mark", .value = PROMPT_MARK, .changes = true },
 	{ "break",        { "b" },                IN_NODE,  act_break, N_("stop the run before the node, or stop there no more"), N_("break"), .verb = "break", .changes = true },
+	{ "break-when",   { NULL },               IN_WORK & ~IN(PANE_QUEUE), act_prompt, N_("stop the run under a condition: NODE:failed,class=timeout or *:output=warning"), .value = PROMPT_BREAK, .changes = true },
 	{ "fork",         { "F" },                IN(PANE_CHECKPOINTS), act_fork, N_("begin a new run from the checkpoint"), N_("fork"), .verb = "fork", .changes = true },
 	{ "rollback",     { "Enter" },            IN(PANE_CHECKPOINTS), act_enter, N_("send the run back to the checkpoint; asks for its id"), N_("roll back"), .verb = "rollback", .changes = true },
 	{ "decide",       { "Y" },                IN_NODE,  act_node_prompt, N_("answer what the node asks: continue, retry, skip, redirect NODE, abort; then a reason"), .verb = "decide", .value = PROMPT_DECIDE, .changes = true },

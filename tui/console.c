@@ -444,6 +444,15 @@ static bool accept(struct console *c)
 		}
 		err_note(&err, ERR_USAGE, _("a reason is needed: it is kept in the history"));
 		break;
+	case PROMPT_BREAK:
+		if (c->model.run && *text) {
+			prompt_remember(&c->prompt);
+			prompt_close(&c->prompt);
+			outside_break(c, text);
+			return false;
+		}
+		err_note(&err, ERR_USAGE, _("which node?"));
+		break;
 	case PROMPT_EDIT:
 		if (c->model.run && strchr(text, '=') && text[0] != '=') {
 			prompt_remember(&c->prompt);

@@ -23,6 +23,10 @@ const struct outside_row outside_rows[] = {
 	{ "graph",     N_("draw the selected run in plain lines"), .of_run = true },
 	{ "why",       N_("why the selected node ran, waits or did not run"), .of_run = true, .of_node = true },
 	{ "diff",      N_("two attempts of the selected node beside each other"), .of_run = true, .of_node = true },
+	{ "iterations", N_("the iterations of the selected node: checks, snapshots, decisions"), .of_run = true, .of_node = true },
+	{ "report",    N_("what the checks of the selected node found"), .of_run = true, .of_node = true },
+	{ "usage",     N_("what calls of models took") },
+	{ "breakers",  N_("list the circuit breakers") },
 	{ "shell",     N_("a shell where the selected node stood; then retry, done or leave"), .of_run = true, .of_node = true, .changes = true, .talks = true },
 	{ "edit",      N_("the lines of the selected node, in $EDITOR; the run has to stand"), .of_run = true, .of_node = true, .changes = true, .talks = true },
 	{ "doctor",    N_("check the surroundings: disk, programs, kernel, limits") },
@@ -138,6 +142,14 @@ void act_shell(struct console *c, const struct action *a, int letter)
 	for (size_t i = 0; i < COUNT(outside_rows); i++)
 		if (str_eq(outside_rows[i].name, a->name))
 			outside_verb(c, &outside_rows[i]);
+}
+
+void outside_break(struct console *c, const char *text)
+{
+	auto_free char *run = xstrdup(c->model.run);
+	const char *words[] = { "break", run, text, NULL };
+	(void)outside_pawl(c, words, WAIT_FAILED);
+	model_ask_anew(&c->model, TOPIC_BREAKPOINTS);
 }
 
 /* "NAME=VALUE", "env NAME=VALUE", "output NODE.NAME=VALUE": what the run is given from now on. */

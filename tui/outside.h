@@ -25,6 +25,7 @@ extern const size_t noutside_rows;
 /* Why it cannot be run now; NULL if it can. Yours. */
 char *outside_why_not(const struct console *c, const struct outside_row *row);
 void outside_verb(struct console *c, const struct outside_row *row);
+void outside_break(struct console *c, const char *text);
 void outside_edit(struct console *c, const char *text);
 /* "pawl runs --state failed", as typed: words apart at blanks, '...' and "..." hold together. */
 void outside_line(struct console *c, const char *line);

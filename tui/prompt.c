@@ -22,6 +22,7 @@ static const char *const labels[] = {
 	[PROMPT_FROM]       = N_("run again from node: "),
 	[PROMPT_SKIP]       = N_("do without it, because: "),
 	[PROMPT_MARK]       = N_("it is done, because: "),
+	[PROMPT_BREAK]      = N_("stop at NODE or NODE:CONDITION: "),
 	[PROMPT_EDIT]       = N_("from now on, NAME=VALUE: "),
 	[PROMPT_DECIDE]     = N_("continue, retry, skip, redirect NODE or abort: "),
 };

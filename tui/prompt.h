@@ -21,6 +21,7 @@ enum prompt_kind {
 	PROMPT_FROM,     /* node */
 	PROMPT_SKIP,     /* reason */
 	PROMPT_MARK,     /* reason */
+	PROMPT_BREAK,    /* NODE[:CONDITION] */
 	PROMPT_EDIT,     /* NAME=VALUE */
 	PROMPT_DECIDE,   /* choice, node for redirect, reason */
 	PROMPT_KIND_COUNT

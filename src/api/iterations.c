@@ -234,7 +234,7 @@ enum err_code api_node_iterations(struct request *r, struct err *err)
 	CLEANUP(kept_done) struct kept k = { NULL, 0, 0, 0 };
 	id_t64 run;
 	int idx;
-	size_t limit;
+	size_t limit = 0;
 	int64_t after = 0;
 	enum err_code code = node_of(r, &run, &idx, err);
 	if (!code)
