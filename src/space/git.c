@@ -59,8 +59,11 @@ static void make_args(struct vector *argv, const struct git *git, const char *co
 	push(argv, "git");
 	push(argv, "--no-pager");
 	push(argv, "--literal-pathspecs");
-	push_settings(argv, safe, COUNT(safe));
-	if (!git->foreign)
+	if (git->user)
+		push_settings(argv, safe, 1); /* hooks */
+	else
+		push_settings(argv, safe, COUNT(safe));
+	if (!git->foreign && !git->user)
 		push_settings(argv, exact, COUNT(exact));
 	size_t n = 0;
 	while (git->settings && git->settings[n])
@@ -83,8 +86,7 @@ static int make_actions(posix_spawn_file_actions_t *actions, int in, int out, in
 	return rc;
 }
 
-static int spawn_git(struct git_proc *proc, const struct vector *argv, const struct vector *env, int in,
-		     int out)
+static int spawn_git(struct git_proc *proc, const struct vector *argv, const char *const *env, int in, int out)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -103,7 +105,7 @@ static int spawn_git(struct git_proc *proc, const struct vector *argv, const str
 	/* The vectors are not changed by the call; its prototype is older than const. */
 	if (!rc)
 		rc = posix_spawnp(&proc->pid, "git", &actions, &attr, (char *const *)(uintptr_t)argv->v,
-				  (char *const *)(uintptr_t)env->v);
+				  (char *const *)(uintptr_t)env);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)posix_spawnattr_destroy(&attr);
 	return rc;
@@ -117,6 +119,25 @@ static int above_standard(int fd)
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	(void)close(fd);
 	return copy;
+}
+
+extern char **environ;
+
+/* The user's environment, but for what git itself would take of it; what is in `own` besides. Yours, the
+ * texts are not. */
+static const char **user_env(const struct vector *own)
+{
+	size_t n = 0, have = 0;
+	while (environ[have])
+		have++;
+	const char **env = xcalloc(have + own->n + 1, sizeof(*env));
+	for (size_t i = 0; i < have; i++)
+		if (!str_starts(environ[i], "GIT_") || str_starts(environ[i], "GIT_SSH") ||
+		    str_starts(environ[i], "GIT_ASKPASS="))
+			env[n++] = environ[i];
+	for (size_t i = 0; i < own->n; i++)
+		env[n++] = own->v[i];
+	return env;
 }
 
 enum err_code git_start(struct git_proc *proc, const struct git *git, const char *const *args, int in_fd,
@@ -136,12 +157,19 @@ enum err_code git_start(struct git_proc *proc, const struct git *git, const char
 		"GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none",
 		"GIT_PAGER=cat", "GIT_EDITOR=false", "HOME=/dev/null", "LC_ALL=C",
 	};
-	for (size_t i = 0; i < COUNT(always); i++)
+	for (size_t i = 0; i < COUNT(always) && !git->user; i++)
 		push(&env, always[i]);
-	push(&env, path_is);
+	if (git->user)
+		push(&env, "GIT_TERMINAL_PROMPT=0");
+	else
+		push(&env, path_is);
 	push(&env, dir_is);
 	if (work_is)
 		push(&env, work_is);
+	auto_free char *index_is = git->index ? xasprintf("GIT_INDEX_FILE=%s", git->index) : NULL;
+	if (index_is)
+		push(&env, index_is);
+	auto_free const char **whole = git->user ? user_env(&env) : NULL;
 	int pair[2] = { -1, -1 }, out[2] = { -1, -1 };
 	int rc = 0;
 	if ((feed && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) || pipe2(out, O_CLOEXEC))
@@ -153,7 +181,7 @@ enum err_code git_start(struct git_proc *proc, const struct git *git, const char
 	if (!rc && proc->messages < 0)
 		rc = errno;
 	if (!rc)
-		rc = spawn_git(proc, &argv, &env, feed ? child_in : in_fd, child_out);
+		rc = spawn_git(proc, &argv, whole ? whole : env.v, feed ? child_in : in_fd, child_out);
 	if (!rc)
 		return ERR_OK;
 	proc->pid = 0;

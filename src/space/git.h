@@ -16,6 +16,10 @@ struct git {
 	const char *work; /* its working tree, or NULL */
 	/* Somebody else's repository: its own settings count, but for those that execute something. */
 	bool foreign;
+	/* Besides, the user's own settings and environment count, so that passwords and keys are found as the user
+	 * has arranged it; hooks do not run, and nobody is asked. For what goes out over the network. */
+	bool user;
+	const char *index; /* an index of our own (GIT_INDEX_FILE); NULL: that of the repository */
 	const char *const *settings; /* more "name=value" settings, NULL-terminated; may be NULL */
 };
 

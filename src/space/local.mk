@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libspace.a
 libspace_a_SOURCES = \
 	src/space/diff.c \
+	src/space/filters.c src/space/filters.h \
 	src/space/gc.c \
 	src/space/git.c src/space/git.h \
 	src/space/ignore.c src/space/ignore.h \
@@ -8,6 +9,7 @@ libspace_a_SOURCES = \
 	src/space/internal.h \
 	src/space/meta.c \
 	src/space/place.c \
+	src/space/publish.c src/space/publish.h \
 	src/space/restore.c \
 	src/space/rules.c \
 	src/space/snapshot.c src/space/snapshot.h \

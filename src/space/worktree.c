@@ -2,6 +2,7 @@
 #include "space/worktree.h"
 
 #include "base/fs.h"
+#include "space/filters.h"
 #include "space/git.h"
 
 #include <ctype.h>
@@ -71,51 +72,6 @@ static enum err_code find_repository(const char *path, char **ret, struct err *e
 	return err_set(err, ERR_NOT_FOUND, _("%s is in no git repository"), path);
 }
 
-/* ---- filters: each that the settings name is overridden by none ---- */
-
-struct unfiltered {
-	char **settings; /* NULL-terminated */
-	size_t n, cap;
-};
-
-static void unfiltered_done(struct unfiltered *u)
-{
-	for (size_t i = 0; i < u->n; i++)
-		free(u->settings[i]);
-	free(u->settings);
-}
-
-static void override(struct unfiltered *u, const char *name, const char *value)
-{
-	while (u->n + 1 >= u->cap) {
-		u->cap = u->cap ? u->cap * 2 : 16;
-		u->settings = xreallocarray(u->settings, u->cap, sizeof *u->settings);
-	}
-	u->settings[u->n++] = xasprintf("%s=%s", name, value);
-	u->settings[u->n] = NULL;
-}
-
-#define FILTERS_MAX 40
-
-static enum err_code find_filters(const char *repository, struct unfiltered *u, struct err *err)
-{
-	struct git git = { .dir = repository, .foreign = true };
-	static const char *const args[] = { "config", "--list", "--name-only", "-z", "--includes", NULL };
-	auto_str out = STR_INIT;
-	enum err_code code = git_capture(&git, args, -1, ANSWER_MAX, &out, err);
-	for (size_t at = 0; !code && at < out.len; at += strlen(out.p + at) + 1) {
-		const char *name = out.p + at, *last = strrchr(name, '.');
-		if (!str_starts(name, "filter.") || !last)
-			continue;
-		if (strchr(name, '=') || u->n > FILTERS_MAX)
-			return err_set(err, ERR_UNSUPPORTED,
-				       _("the settings of %s name filters that cannot be switched off"),
-				       repository);
-		override(u, name, str_eq(last, ".required") ? "false" : "");
-	}
-	return code;
-}
-
 /* ---- acquiring ---- */
 
 static enum err_code resolve(const struct git *git, const char *base, char ret[WORKTREE_OID_LEN + 1],
@@ -157,7 +113,7 @@ static enum err_code acquire(const char *repository, const char *folder, const c
 			     bool again, struct worktree *ret, struct err *err)
 {
 	CLEANUP(worktree_done) struct worktree t = { 0 };
-	CLEANUP(unfiltered_done) struct unfiltered filters = { NULL, 0, 0 };
+	auto_filters filters = { NULL, 0, 0 };
 	struct stat st;
 	if (!good_run(run))
 		return err_set(err, ERR_USAGE, _("a run's name has letters, digits, '-' and '_'; at most %d"),
@@ -171,7 +127,7 @@ static enum err_code acquire(const char *repository, const char *folder, const c
 	t.branch = xasprintf("pawl/%s", run);
 	if (!again && lstat(t.folder, &st) == 0)
 		return err_set(err, ERR_CONFLICT, _("%s exists already"), t.folder);
-	code = find_filters(t.repository, &filters, err);
+	code = filters_find(t.repository, &filters, err);
 	struct git git = { .dir = t.repository, .foreign = true,
 			   .settings = (const char *const *)filters.settings };
 	if (!code)

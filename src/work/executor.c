@@ -178,13 +178,6 @@ static void finish_http(const struct graph_node *node UNUSED, struct step_result
 	}
 }
 
-/* A kind that nothing executes. */
-static enum err_code prepare_none(const struct step_context *c, struct step_build *b UNUSED, struct err *err)
-{
-	return err_set(err, ERR_INVALID, _("this engine cannot run a node with %s:"),
-		       node_kind_name(c->node->kind));
-}
-
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -196,7 +189,7 @@ static const struct executor rows[] = {
 	[NODE_AGENT]    = { NODE_AGENT,    "agent",    prepare_agent, finish_agent, .form = OUTPUT_REPORT },
 	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_llm,   NULL,         .form = OUTPUT_REPORT },
 	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", NULL,          NULL,         .form = OUTPUT_LINES },
-	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_none,  NULL,         .form = OUTPUT_LINES },
+	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_publish, NULL,       .form = OUTPUT_REPORT },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == NODE_KIND_COUNT, "every kind of node has an executor");

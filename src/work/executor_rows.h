@@ -15,6 +15,9 @@ char *agent_program(const struct node_agent *agent);
 /* executor_llm.c */
 enum err_code prepare_llm(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 
+/* executor_publish.c */
+enum err_code prepare_publish(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
+
 /* executor_strategy.c */
 enum err_code prepare_strategy(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 

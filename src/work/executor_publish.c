@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Publishing as a step: pawl-publish and its spec (publish_main.c). */
+#include "work/executor_rows.h"
+
+#include <string.h>
+
+static enum err_code add_text(struct jw *w, const char *key, const struct tmpl *t, const struct expr_scope *scope,
+			      struct err *err)
+{
+	auto_str text = STR_INIT;
+	enum err_code code = t ? tmpl_text(t, scope, &text, err) : ERR_OK;
+	if (!code && t && text.len != strlen(str_text(&text)))
+		return err_set(err, ERR_INVALID, _("%s holds a NUL byte"), key);
+	if (!code && t)
+		jw_strn(w, key, str_text(&text), text.len);
+	return code;
+}
+
+enum err_code prepare_publish(const struct step_context *c, struct step_build *b, struct err *err)
+{
+	const struct node_publish *p = &c->node->publish;
+	auto_free char *program = xasprintf("%s/pawl-publish", c->libexec);
+	auto_free char *usual = xasprintf("%s: what run %s made", c->graph ? c->graph->name : "pawl", b->spec.run_id);
+	auto_str document = STR_INIT;
+	struct jw w = jw_begin(&document);
+	jw_obj(&w, NULL);
+	jw_str(&w, "workspace", c->workspace);
+	jw_str(&w, "mode", publish_mode_name(p->mode));
+	jw_bool(&w, "push", p->push);
+	enum err_code code = add_text(&w, "remote", p->remote, c->scope, err);
+	if (!code)
+		code = add_text(&w, "branch", p->branch, c->scope, err);
+	if (!code && p->message)
+		code = add_text(&w, "message", p->message, c->scope, err);
+	else if (!code)
+		jw_str(&w, "message", usual);
+	jw_end_obj(&w);
+	if (code)
+		return code;
+	free(b->argv);
+	b->argv = xcalloc(2, sizeof(*b->argv));
+	b->argv[0] = step_keep(b, program, strlen(program));
+	b->nargv = 1;
+	b->spec.argv = b->argv;
+	b->spec.stdin_bytes = step_keep(b, document.p, document.len);
+	b->spec.stdin_len = document.len;
+	return ERR_OK;
+}
