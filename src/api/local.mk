@@ -50,6 +50,7 @@ PAWL_API_TESTS = \
 	tests/api/logs.py \
 	tests/api/program.py \
 	tests/api/read.py \
+	tests/api/resumption.py \
 	tests/api/steer.py tests/api/loops.py \
 	tests/api/streams.py
 TESTS += $(PAWL_API_TESTS)

@@ -60,6 +60,10 @@ static void end(struct engine *e, struct hold *h, const char *outcome, int exit_
 	h->row.exit_code = exit_code;
 	store_hold_put(e->store, &h->row);
 	say(e, h, "node.shell_ended", n);
+	/* Whoever stood there may have changed files. */
+	struct run *r = map_get(&e->runs, (uint64_t)h->row.run);
+	for (size_t i = 0; r && r->spaces && i < r->graph->nstreams; i++)
+		space_touched(r->spaces[i]);
 	(void)map_del(&e->holds, (uint64_t)h->row.run);
 	hold_free(e, h);
 	spaces_wake(e);

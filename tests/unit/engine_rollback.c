@@ -2,6 +2,7 @@
 /* Going back with the files: resume-from, rollback, and what is left of them when the engine dies at any of their
  * steps. */
 #include "tests/unit/engine_world.h"
+#include "engine/gc.h"
 #include "store/read.h"
 
 #include <stdio.h>
@@ -414,6 +415,38 @@ START_TEST(a_fork_takes_instances_over)
 }
 END_TEST
 
+static void count_gc(void *ctx, enum err_code code, const struct err *err UNUSED, const struct gc *gc)
+{
+	*(int *)ctx = code ? -1 : (int)gc->nruns;
+}
+
+START_TEST(gc_takes_what_ended_strictly_longer_ago)
+{
+	const int64_t day = 24LL * HOUR;
+	int64_t ended = 0;
+	int n = -2;
+	for (int i = 0; i < 10; i++) {
+		id_t64 r = run("nodes: {a: {run: took=1 writes=a}}");
+		ended = i == 2 ? world_run(w, r).ended_ms : ended;
+		world_run_ms(w, day);
+	}
+	id_t64 l = begin_paused("nodes: {a: {run: took=1}}");
+	/* The third one ended exactly so long ago: it stays. */
+	ck_assert_int_eq(engine_gc(w->e, w->wall_ms - ended, false, count_gc, &n, NULL), ERR_OK);
+	world_turn(w);
+	world_run_ms(w, 1000);
+	ck_assert_int_eq(n, 2);
+	ck_assert_int_eq(engine_gc(w->e, 7 * day, true, count_gc, &n, NULL), ERR_OK);
+	world_turn(w);
+	world_run_ms(w, 1000);
+	ck_assert_int_eq(n, 4);
+	ck_assert_int_ne(engine_gc(w->e, -1, true, count_gc, &n, NULL), ERR_OK);
+	is_run(l, RUN_PAUSED);
+	verb(VERB_RESUME, l);
+	finish();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine_rollback");
@@ -438,6 +471,7 @@ int main(void)
 	tcase_add_loop_test(t, a_fork_begins_where_the_other_run_was, 0, 2);
 	tcase_add_test(t, a_fork_of_a_folder_works_on_a_copy);
 	tcase_add_test(t, a_fork_takes_instances_over);
+	tcase_add_test(t, gc_takes_what_ended_strictly_longer_ago);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
