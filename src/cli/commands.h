@@ -16,11 +16,12 @@ extern const struct command cmd_logs;              /* logs.c */
 extern const struct command cmd_events;            /* events.c */
 extern const struct command cmd_undo; /* verbs.c */
 extern const struct command cmd_pause, cmd_freeze, cmd_resume, cmd_step, cmd_until, cmd_cancel,
-    cmd_retry, cmd_resume_from, /* reset.c */
+    cmd_retry, cmd_resume_from, cmd_rollback, cmd_fork, /* reset.c */
     cmd_ack, cmd_hold, cmd_release, cmd_priority, cmd_front, cmd_back;          /* verbs.c */
 extern const struct command cmd_edit;              /* edit.c */
 extern const struct command cmd_shell, cmd_exec;   /* shell.c */
 extern const struct command cmd_diff;              /* diff.c */
+extern const struct command cmd_checkpoints, cmd_changes; /* back.c */
 extern const struct command cmd_why;               /* why.c */
 extern const struct command cmd_break;             /* breakpoints.c */
 extern const struct command cmd_approve, cmd_approvals; /* approve.c */

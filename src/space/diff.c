@@ -61,7 +61,7 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The keys of one map that have not the same value in the other, sorted. */
+/* The keys of one map that are not in the other, or (values) have another value there, sorted. */
 static void tell_map(struct tell *t, const struct smap *these, const struct smap *those, bool values,
 		     enum space_change change)
 {
@@ -70,7 +70,7 @@ static void tell_map(struct tell *t, const struct smap *these, const struct smap
 	const char *path;
 	for (void *value; (value = smap_next(these, &at, &path));) {
 		const void *other = smap_get(those, path);
-		if (values ? other != value : !other)
+		if (values ? other && other != value : !other)
 			paths[n++] = path;
 	}
 	if (n)
@@ -90,6 +90,58 @@ static enum err_code open_pair(struct place *place, const char *store, const cha
 	if (!code)
 		code = meta_read(place, from, a, err);
 	return code ? code : meta_read(place, to, b, err);
+}
+
+static void modes_done(struct smap *modes)
+{
+	smap_done(modes);
+}
+
+static void put_mode(struct smap *modes, const char *path, uint32_t mode)
+{
+	smap_put(modes, path, (void *)(uintptr_t)(mode + 1));
+}
+
+/* The permissions of every file and folder: what is usual may differ between two snapshots, so that the exceptions
+ * alone say nothing. The paths point into *text. */
+static enum err_code all_modes(struct place *place, const char *id, const struct meta *meta, struct str *text,
+			       struct smap *modes, struct err *err)
+{
+	const char *const args[] = { "ls-tree", "-r", "-t", "-z", id, NULL };
+	enum err_code code = git_capture(&place->git, args, -1, SPACE_META_MAX * 4, text, err);
+	size_t at = 0;
+	const char *path;
+	for (; !code && at < text->len; at += strlen(text->p + at) + 1) {
+		const char *record = text->p + at, *name = strchr(record, '\t');
+		bool folder = str_starts(record, "040000"), program = str_starts(record, "100755");
+		if (!name || (!folder && !program && !str_starts(record, "100644")))
+			continue;
+		if (str_eq(name + 1, "tree"))
+			name = "\t";
+		else if (str_starts(name + 1, "tree/"))
+			name += strlen("tree/");
+		else
+			continue;
+		put_mode(modes, name + 1, meta_mode(meta, name + 1, folder ? S_IFDIR : S_IFREG, program));
+	}
+	at = 0;
+	while (!code && smap_next(&meta->empty, &at, &path))
+		put_mode(modes, path, meta_mode(meta, path, S_IFDIR, false));
+	return code;
+}
+
+static enum err_code tell_modes(struct tell *t, struct place *place, const char *const ids[2],
+				const struct meta *const metas[2], struct err *err)
+{
+	auto_str text_a = STR_INIT, text_b = STR_INIT;
+	CLEANUP(modes_done) struct smap a = MAP_INIT;
+	CLEANUP(modes_done) struct smap b = MAP_INIT;
+	enum err_code code = all_modes(place, ids[0], metas[0], &text_a, &a, err);
+	if (!code)
+		code = all_modes(place, ids[1], metas[1], &text_b, &b, err);
+	if (!code)
+		tell_map(t, &b, &a, true, SPACE_MODE);
+	return code;
 }
 
 enum err_code space_diff(const char *store, const char *from, const char *to, space_diff_fn each,
@@ -116,9 +168,7 @@ enum err_code space_diff(const char *store, const char *from, const char *to, sp
 		return code;
 	tell_map(&t, &b.empty, &a.empty, false, SPACE_ADDED);
 	tell_map(&t, &a.empty, &b.empty, false, SPACE_REMOVED);
-	tell_map(&t, &b.modes, &a.modes, true, SPACE_MODE);
-	tell_map(&t, &a.modes, &b.modes, true, SPACE_MODE);
-	return ERR_OK;
+	return tell_modes(&t, &place, (const char *const[]){ from, to }, (const struct meta *const[]){ &a, &b }, err);
 }
 
 enum err_code space_diff_text(const char *store, const char *from, const char *to, const char *path,

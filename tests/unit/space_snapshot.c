@@ -307,6 +307,31 @@ START_TEST(differences_are_told)
 }
 END_TEST
 
+/* Which permissions are usual says nothing of a single file. */
+START_TEST(permissions_that_stay_are_no_difference)
+{
+	char a[SPACE_ID_LEN + 1], b[SPACE_ID_LEN + 1];
+	auto_str told = STR_INIT;
+	auto_free char *one = xasprintf("%s/1", w.folder), *two = xasprintf("%s/d/2", w.folder);
+	ck_assert_int_eq(chmod(w.folder, 0700), 0);
+	put(&w, "1", "1");
+	put(&w, "d/2", "2");
+	put(&w, "d/e/3", "3");
+	ck_assert(chmod(one, 0600) == 0 && chmod(two, 0600) == 0);
+	snap(&plain, a, NULL);
+	put(&w, "4", "4");
+	put(&w, "d/f/5", "5");
+	put(&w, "d/f/6", "6");
+	ck_assert_int_eq(unlink(two), 0);
+	auto_free char *three = xasprintf("%s/d/e/3", w.folder);
+	ck_assert_int_eq(chmod(three, 0600), 0);
+	ck_assert_int_eq(chmod(w.folder, 0711), 0);
+	snap(&plain, b, NULL);
+	OK(space_diff(w.store, a, b, note, &told, &err));
+	ck_assert_str_eq(str_text(&told), "added 4\nremoved d/2\nadded d/f/5\nadded d/f/6\nmode \nmode d/e/3\n");
+}
+END_TEST
+
 START_TEST(only_what_is_kept_stays)
 {
 	char a[SPACE_ID_LEN + 1], b[SPACE_ID_LEN + 1], c[SPACE_ID_LEN + 1];
@@ -413,6 +438,7 @@ int main(void)
 	tcase_add_loop_test(tc, interrupted_restores_are_finished, 0, 4);
 	tcase_add_test(tc, many_share_a_store);
 	tcase_add_test(tc, differences_are_told);
+	tcase_add_test(tc, permissions_that_stay_are_no_difference);
 	tcase_add_test(tc, only_what_is_kept_stays);
 	tcase_add_test(tc, nothing_of_the_repository_is_executed);
 	suite_add_tcase(suite, tc);
