@@ -196,6 +196,8 @@ def engine_is_killed(rng, home):
     need(len(home.all(f"/v1/runs/{run}/nodes/plan/attempts")) == 1, "it was tried once")
     need(len(standin.requests("killed")) == 1, "it was asked once")
     need(node(home, run, "plan")["outputs"]["text"] == lib.TEXT, node(home, run, "plan"))
+    used = home.get(f"/v1/usage?run={run}")
+    need(used["sum"]["calls"] == 1 and (used["sum"]["input"], used["sum"]["output"]) == (11, 17), f"counted once: {used}")
     said = [line for line in logs(home, run, ".log")[0].splitlines() if line in lib.TEXT.splitlines()]
     need(said == lib.TEXT.splitlines(), f"each line is in the log once: {said}")
     return run, kills
