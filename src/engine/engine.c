@@ -261,6 +261,12 @@ void engine_commit(struct engine *e)
 
 /* ---- when the disk does not take it ---- */
 
+static int newest_first(const void *a, const void *b)
+{
+	const struct run *x = *(struct run *const *)a, *y = *(struct run *const *)b;
+	return x->id < y->id ? 1 : x->id > y->id ? -1 : 0;
+}
+
 static void forget_memory(struct engine *e)
 {
 	size_t at = 0;
@@ -268,12 +274,17 @@ static void forget_memory(struct engine *e)
 	space_forget(e);
 	holds_free(e);
 	free_dead(e); /* they are in the map, too, when a turn was left open */
-	while ((r = map_next(&e->runs, &at)))
+	auto_free struct run **runs = xcalloc(e->runs.n + 1, sizeof(*runs));
+	size_t nruns = 0;
+	while ((r = map_next(&e->runs, &at))) {
 		r->dead = true;
-	/* Children point to parents and back: free without their ends' bookkeeping. */
-	at = 0;
-	while ((r = map_next(&e->runs, &at)))
-		run_free(e, r);
+		runs[nruns++] = r;
+	}
+	/* Children point to parents and back: free without their ends' bookkeeping. They look at the workspaces of
+	 * those above them, which are older. */
+	qsort(runs, nruns, sizeof(*runs), newest_first);
+	for (size_t i = 0; i < nruns; i++)
+		run_free(e, runs[i]);
 	map_done(&e->runs);
 	e->ndirty = 0;
 	struct order *o;

@@ -33,6 +33,7 @@ void loop_free(struct node *n)
 	free(l->feedback);
 	free(l->message);
 	free(l->tail);
+	free(l->tree);
 	free(l->report);
 	free(l);
 	n->loop = NULL;
