@@ -61,16 +61,25 @@ void act_priority(struct console *c, const struct action *a, int letter)
 void act_undo(struct console *c, const struct action *a, int letter)
 {
 	(void)a, (void)letter;
-	if (!c->nundo) { /* nothing from here: what anybody did last to the run */
-		verb_do(c, "undo", &(struct verb_with){ 0 });
+	if (model_down(&c->model)) {
+		console_say(c, ROLE_ALARM, "%s", _("not sent: the engine is down"));
 		return;
 	}
-	struct undo u = c->undo[--c->nundo];
-	const char *ids[] = { u.id ? u.id : "" };
-	c->undoing = true; /* asked for by its own key: no second question, and nothing to undo again */
-	verb_begin(c, u.verb, ids, 1, &(struct verb_with){ .value = u.value });
-	c->undoing = false;
-	free(u.id);
+	while (c->nundo) {
+		struct undo u = c->undo[--c->nundo];
+		const char *ids[] = { u.id ? u.id : "" };
+		auto_free char *why = verb_why_not(c, u.verb, ids[0]);
+		bool over = why != NULL; /* what it was done to has gone on since */
+		c->undoing = true; /* asked for by its own key: no second question, and nothing to undo again */
+		if (!over)
+			verb_begin(c, u.verb, ids, 1, &(struct verb_with){ .value = u.value });
+		c->undoing = false;
+		free(u.id);
+		if (!over)
+			return;
+	}
+	/* Nothing from here: what anybody did last to the run. */
+	verb_do(c, "undo", &(struct verb_with){ 0 });
 }
 
 /* ---- about one node ---- */

@@ -130,5 +130,25 @@ wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"generation\": *2'"
 wait_for 'GRAPH +run'
 keys q 2 g p
 wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"state\": *\"succeeded\"'"
+
+# What somebody else did to a run is undone from here, after a question.
+cat >"$tmp/slow.yaml" <<'END'
+name: soak
+nodes:
+  first: {run: "sleep 600"}
+END
+"$pawl" submit -q "$tmp/slow.yaml" >/dev/null
+wait_for 'soak +run'
+keys g
+wait_for '>.*soak +run'
+"$pawl" pause last -q >/dev/null
+wait_for '>.*soak +(drain|pause)'
+pressed=0
+keys u
+wait_for 'undo what was last done to r-[0-9a-z]+ soak'
+keys y
+wait_for '>.*soak +run'
+within 2 "undo what somebody else did"
+"$pawl" cancel last -q >/dev/null
 keys q
 wait_for 'prompt:'
