@@ -376,6 +376,9 @@ enum err_code api_preview(struct request *r, struct err *err)
 	for (size_t i = 0; i < COUNT(verdicts); i++)
 		jw_int(&p->w, verdicts[i], p->counts[i]);
 	jw_end_obj(&p->w);
+	auto_str news = STR_INIT;
+	engine_definition_news(r->api->engine, c.id, &news);
+	jw_raw(&p->w, "definition", str_text(&news));
 	p->job.request = r;
 	p->job.run = look_at_files;
 	p->job.free = preview_free;

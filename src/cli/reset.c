@@ -102,6 +102,29 @@ static void add_effect(struct str *s, const struct json *files)
 	}
 }
 
+/* The file of the definition is another by now. */
+static void add_news(struct str *s, const struct json *d)
+{
+	static const char *const keys[] = { "nodes", "added", "removed" };
+	const char *comma = ": ";
+	if (!json_get_bool(d, "changed", false))
+		return;
+	str_add(s, _("changed since, and used only with --with-definition new: "));
+	add_safe(s, json_get_str(d, "file", "?"));
+	for (size_t k = 0; k < COUNT(keys); k++)
+		for (const struct json *i = json_first(json_get(d, keys[k])); i; i = json_next(i), comma = ", ") {
+			str_add(s, comma);
+			str_add(s, k == 1 ? "+" : k == 2 ? "-" : "");
+			add_safe(s, json_str(i, "?"));
+		}
+	if (!json_get_bool(d, "fits", true)) {
+		str_add(s, _(" (it does not fit: "));
+		add_safe(s, json_get_str(d, "why", "?"));
+		str_add_char(s, ')');
+	}
+	str_add_char(s, '\n');
+}
+
 static void print_preview(const struct cli *cli, const struct json *v)
 {
 	auto_str s = STR_INIT;
@@ -116,6 +139,7 @@ static void print_preview(const struct cli *cli, const struct json *v)
 	}
 	for (const struct json *i = json_first(json_get(v, "files")); i; i = json_next(i))
 		add_effect(&s, i);
+	add_news(&s, json_get(v, "definition"));
 	out_text(&s);
 }
 

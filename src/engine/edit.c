@@ -434,3 +434,74 @@ enum err_code run_edit(struct engine *e, const struct command *c, const struct n
 	run_look_done(e, x.r, loaded);
 	return code;
 }
+
+/* ---- what the file says now ---- */
+
+static bool same_lines(const struct graph *a, const struct graph *b, const char *name)
+{
+	size_t fa, ta, fb, tb;
+	int ia = graph_find(a, name), ib = graph_find(b, name);
+	if (!flow_node_lines(a->source, name, a->nodes[ia].line, &fa, &ta) ||
+	    !flow_node_lines(b->source, name, b->nodes[ib].line, &fb, &tb))
+		return false; /* it cannot be told apart from the rest, which has changed */
+	return ta - fa == tb - fb && memcmp(a->source + fa, b->source + fb, ta - fa) == 0;
+}
+
+static void list(struct jw *w, const char *key, const struct graph *these, const struct graph *those, bool common)
+{
+	jw_arr(w, key);
+	for (size_t i = 0, n = 0; i < these->nnodes && n < 100; i++) {
+		const char *name = these->nodes[i].name;
+		bool both = graph_find(those, name) >= 0;
+		if (common ? both && !same_lines(these, those, name) : !both) {
+			jw_str(w, NULL, name);
+			n++;
+		}
+	}
+	jw_end_arr(w);
+}
+
+static void show_news(struct edit *x, struct jw *w)
+{
+	auto_free char *text = NULL;
+	struct flow_report report = { 0 };
+	const struct graph *g = x->r->graph;
+	struct err err = { .code = ERR_OK };
+	enum err_code code = read_file(x, &text, &err);
+	bool changed = !code && !str_eq(text, g->source ? g->source : "");
+	struct graph *now = NULL;
+	/* Only looked at: it is not stored. */
+	if (changed)
+		code = flow_load(g->file, text, strlen(text), &flow_files, &now, &report, &err);
+	flow_report_done(&report);
+	jw_obj(w, NULL);
+	jw_str(w, "file", g->file);
+	jw_bool(w, "changed", changed);
+	if (changed && !code) {
+		list(w, "added", now, g, false);
+		list(w, "removed", g, now, false);
+		list(w, "nodes", g, now, true);
+		code = check_shape(g, now, &err);
+	}
+	jw_bool(w, "fits", !code);
+	jw_str(w, "why", code ? err.message : NULL);
+	jw_end_obj(w);
+	graph_free(now);
+}
+
+void engine_definition_news(struct engine *e, id_t64 run, struct str *ret)
+{
+	static const struct edit_spec nothing;
+	struct edit x = { .e = e, .spec = &nothing };
+	bool loaded;
+	struct jw w = jw_begin(ret);
+	if (run_look(e, run, &x.r, &loaded, NULL)) {
+		jw_null(&w, NULL);
+		return;
+	}
+	if (x.r->graph->file && x.r->graph->file[0] == '/' && !x.r->sub)
+		show_news(&x, &w);
+	else
+		jw_null(&w, NULL);
+	run_look_done(e, x.r, loaded);
+}

@@ -98,6 +98,9 @@ struct edit_spec {
 	const char *node, *text;    /* … or the lines of one node … */
 	bool from_file;             /* … or as its file is now */
 };
+/* How the file of a run's definition differs from what it executes: a JSON object, "null" when it has no file. Reads
+ * the file, and compiles it when it is another. */
+void engine_definition_news(struct engine *e, id_t64 run, struct str *ret);
 /* The lines of a node in the text of a definition, its name included: *ret_to is behind them. False when they are not
  * lines of their own. */
 bool flow_node_lines(const char *source, const char *node, int line, size_t *ret_from, size_t *ret_to);

@@ -133,6 +133,8 @@ complains 'nothing was changed'
 run 0 resume-from "$edit" b
 until_says '"state":"failed"' show "$edit" --json
 sed -i 's/= 3/= 5/' "$tmp/edit.yaml"
+run 0 retry "$edit" --dry-run
+says 'changed since, and used only with --with-definition new: .*edit.yaml: b$'
 run 0 retry "$edit" --set n=5 --with-definition new
 until_says '"state":"succeeded"' show "$edit" --json
 sed -i 's/^  b:/  bb:/' "$tmp/edit.yaml"

@@ -99,7 +99,7 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 					   VERB_FREEZE, VERB_STEP,  VERB_STEP,   VERB_UNTIL,  VERB_RUN_PRIORITY,
 					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM,
 					   VERB_RESUME_FROM, VERB_ROLLBACK, VERB_ROLLBACK,
-					   VERB_SKIP, VERB_MARK, VERB_BREAK, VERB_BREAK, VERB_UNBREAK };
+					   VERB_SKIP, VERB_MARK, VERB_BREAK, VERB_BREAK, VERB_UNBREAK, VERB_UNDO };
 	static const char *const names[] = { "n0", "n1", "n2", "n3", "nope" };
 	static const char *const points[] = { "start", "1", "2", "n0", "n1", "n2", "3" };
 	enum verb v = verbs[rng_below(&s->rng, COUNT(verbs))];
