@@ -5,6 +5,7 @@
 #include "api/api_internal.h"
 
 #include "journal/compare.h"
+#include "space/snapshot.h"
 #include "store/steer.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #define CONTEXT_MAX 100000
 #define SHOWN_MAX 5000
 #define LINE_SHOWN 4096
+#define FILES_SHOWN 1000
 
 struct side {
 	id_t64 run;
@@ -23,6 +25,7 @@ struct side {
 	struct attempt_row at;
 	char *message;
 	char *outputs; /* NULL: not known of this attempt */
+	char *before;  /* snapshot of its files when it began; NULL: none was kept */
 	struct hash workflow;
 	char *params, *log, *source;
 	struct smap env; /* name → value, owned */
@@ -32,6 +35,9 @@ struct compare {
 	struct job job;
 	struct side a, b;
 	char *node, *head; /* the first half of the answer */
+	char *home;
+	struct jw w;
+	size_t nfiles;
 	int64_t context;
 };
 
@@ -44,6 +50,7 @@ static void side_done(struct side *s)
 	smap_done(&s->env);
 	free(s->message);
 	free(s->outputs);
+	free(s->before);
 	free(s->params);
 	free(s->log);
 	free(s->source);
@@ -56,6 +63,7 @@ static void free_compare(struct job *j)
 	side_done(&c->b);
 	free(c->node);
 	free(c->head);
+	free(c->home);
 	free(c);
 }
 
@@ -209,6 +217,8 @@ static void note_outputs(void *ctx, const struct node_row *row)
 	struct side *s = ctx;
 	if (row->generation == s->at.generation && row->token == s->at.token && row->outputs && !s->outputs)
 		s->outputs = xstrdup(row->outputs);
+	if (row->generation == s->at.generation && row->iteration == s->at.iteration && row->before && !s->before)
+		s->before = xstrdup(row->before);
 }
 
 static bool holds_secret(const struct stand *s, const char *value)
@@ -404,13 +414,48 @@ static char *make_head(struct api *a, const struct compare *c)
 	return str_take(&s);
 }
 
+static bool add_file(void *with, const char *path, enum space_change change)
+{
+	struct compare *c = with;
+	if (c->nfiles++ < FILES_SHOWN) {
+		jw_obj(&c->w, NULL);
+		jw_str(&c->w, "path", path);
+		jw_str(&c->w, "change", space_change_name(change));
+		jw_end_obj(&c->w);
+	}
+	return true;
+}
+
+/* What each found when it began. Null when that was not kept of both. */
+static void compare_files(struct compare *c)
+{
+	char a[41], b[41];
+	struct err why;
+	bool known = c->a.before && c->b.before && !space_tree_id(c->home, c->a.before, a, &why) &&
+		     !space_tree_id(c->home, c->b.before, b, &why);
+	if (!known) {
+		jw_null(&c->w, "files");
+		return;
+	}
+	auto_free char *store = xasprintf("%s/snapshots", c->home);
+	jw_obj(&c->w, "files");
+	jw_arr(&c->w, "items");
+	enum err_code code = str_eq(a, b) ? ERR_OK : space_diff(store, a, b, add_file, c, &why);
+	jw_end_arr(&c->w);
+	jw_int(&c->w, "total", (int64_t)c->nfiles);
+	jw_str(&c->w, "error", code ? why.message : NULL);
+	jw_end_obj(&c->w);
+}
+
 /* In the pool. */
 static enum err_code compare_texts(struct job *j, struct err *err)
 {
 	struct compare *c = CONTAINER_OF(j, struct compare, job);
 	struct text_lines a, b;
 	str_add(&j->out, c->head);
-	struct jw w = { .out = &j->out, .comma = true };
+	c->w = (struct jw){ .out = &j->out, .comma = true };
+	compare_files(c);
+	struct jw w = c->w;
 	struct compare_options o = { .context = c->context, .max_shown = SHOWN_MAX, .line_max = LINE_SHOWN };
 	if (memcmp(&c->a.workflow, &c->b.workflow, sizeof(c->a.workflow)) == 0) {
 		jw_null(&w, "definition");
@@ -463,6 +508,7 @@ enum err_code api_compare(struct request *r, struct err *err)
 	}
 	c->context = all ? -1 : c->context;
 	c->head = make_head(r->api, c);
+	c->home = xstrdup(engine_home(r->api->engine));
 	c->job.request = r;
 	c->job.run = compare_texts;
 	c->job.free = free_compare;

@@ -88,6 +88,20 @@ static void add_texts(const struct cli *cli, struct str *s, const char *title, c
 		str_add(s, _("(there is more)\n"));
 }
 
+static void add_files(const struct cli *cli, struct str *s, const struct json *files)
+{
+	if (json_get_int(files, "total", 0) == 0)
+		return;
+	str_addf(s, _("%sfiles%s when it began: %lld differ\n"), style_on(cli, STYLE_BOLD), style_off(cli),
+		 (long long)json_get_int(files, "total", 0));
+	for (const struct json *i = json_first(json_get(files, "items")); i; i = json_next(i)) {
+		add_safe(s, json_get_str(i, "change", "?"));
+		str_add_char(s, ' ');
+		add_safe(s, json_get_str(i, "path", "?"));
+		str_add_char(s, '\n');
+	}
+}
+
 static enum err_code run_diff(struct call *call, struct err *err)
 {
 	auto_free char *run = NULL, *node = NULL;
@@ -122,6 +136,7 @@ static enum err_code run_diff(struct call *call, struct err *err)
 	add_values(call->cli, &s, _("parameters"), json_get(v, "params"));
 	add_values(call->cli, &s, _("environment"), json_get(v, "environment"));
 	add_values(call->cli, &s, _("outputs"), json_get(v, "outputs"));
+	add_files(call->cli, &s, json_get(v, "files"));
 	add_texts(call->cli, &s, _("definition"), json_get(v, "definition"));
 	add_texts(call->cli, &s, _("log"), json_get(v, "log"));
 	out_text(&s);

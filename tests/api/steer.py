@@ -4,6 +4,7 @@
 
 import json
 import os
+import pty
 
 import engine
 from engine import Engine, wait
@@ -248,6 +249,43 @@ def test_undo():
     state(run, "succeeded")
     assert "has ended" in e.post(f"/v1/runs/{run}/undo", {}, 409)["message"]
     assert e.post("/v1/fsck")["ok"]
+
+
+def test_compare_files():
+    source = ("name: files\nparams:\n  n: {type: int, default: 1}\nnodes:\n  a: {run: 'echo $PARAM_N > x; echo y > only$PARAM_N'}\n"
+              "  b: {needs: a, run: '[ $PARAM_N = 1 ]'}\n")
+    e.finish(e.submit(source)["id"])
+    run = e.finish(e.submit(source, params={"n": 2})["id"])
+    r = e.get(f"/v1/runs/{run}/nodes/b/compare").json
+    assert r["files"] and {f["path"]: f["change"] for f in r["files"]["items"]} == {
+        "x": "modified", "only1": "removed", "only2": "added"}, r["files"]
+
+
+def test_shell_on_a_terminal():
+    """Its prompt names the node; afterwards it asks, and the answer is done."""
+    run = e.finish(e.submit("name: mend\nnodes:\n  t: {run: test -e mended}\n")["id"])
+    env = {**os.environ, "SHELL": "/bin/sh", "TERM": "xterm", "PAWL_HOME": e.home, "LC_ALL": "C"}
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(os.path.join(engine.BUILDDIR, "pawl"), ["pawl", "--home", e.home, "shell", run], env)
+    seen = b""
+
+    def until(text):
+        nonlocal seen
+        while text not in seen:
+            seen += os.read(fd, 4096)
+        seen = seen[seen.index(text) + len(text):]
+
+    until(f"[pawl {run}/t] $".encode())
+    os.write(fd, b"touch mended; exit 5\n")
+    until(b"(r)etry")
+    os.write(fd, b"r\n")
+    until(run.encode())
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(fd)
+    state(run, "succeeded")
+    told = e.get(f"/v1/events?run={run}&type=node.shell_ended")["items"][0]["data"]
+    assert (told["outcome"], told["exit_code"]) == ("retry", 5), told
 
 
 engine.main(globals())
