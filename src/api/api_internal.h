@@ -256,6 +256,8 @@ ROUTE(api_preview);
 ROUTE(api_diff);
 ROUTE(api_fork);
 ROUTE(api_gc);
+ROUTE(api_export);
+ROUTE(api_import);
 ROUTE(api_approvals);
 ROUTE(api_node_iterations);
 ROUTE(api_node_report);

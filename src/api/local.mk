@@ -5,6 +5,7 @@ libapi_a_SOURCES = \
 	src/api/approvals.c src/api/iterations.c src/api/usage.c \
 	src/api/breakpoints.c \
 	src/api/back.c \
+	src/api/carry.c \
 	src/api/command.c \
 	src/api/compare.c \
 	src/api/config.c src/api/config.h \

@@ -201,6 +201,11 @@ enum err_code engine_workspaces(struct engine *e, id_t64 run, void (*fn)(void *c
 enum err_code engine_checkpoint(struct engine *e, id_t64 run, const char *name, struct checkpoint_row *ret,
 				struct err *err) MUST_CHECK;
 
+/* Take a run that was exported into this home: `rows` as of carry_out(), `folder` becomes its folder. Ends the turn
+ * that may be open. ERR_CONFLICT: it is here already. */
+enum err_code engine_import(struct engine *e, id_t64 run, const struct json *rows, const char *folder,
+			    struct err *err) MUST_CHECK;
+
 /* ---- work on files, which blocks: done beside the loop ---- */
 
 enum space_job_kind {

@@ -19,6 +19,7 @@ libengine_a_SOURCES = \
 	src/engine/hold.c \
 	src/engine/host.c src/engine/host.h \
 	src/engine/loop.c \
+	src/engine/import.c \
 	src/engine/mark.c \
 	src/engine/node.c \
 	src/engine/order.c \

@@ -8,6 +8,7 @@ libspace_a_SOURCES = \
 	src/space/import.c \
 	src/space/internal.h \
 	src/space/meta.c \
+	src/space/pack.c \
 	src/space/place.c \
 	src/space/publish.c src/space/publish.h \
 	src/space/restore.c \

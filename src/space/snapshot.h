@@ -96,6 +96,10 @@ enum err_code space_diff(const char *store, const char *from, const char *to, sp
 enum err_code space_diff_text(const char *store, const char *from, const char *to, const char *path,
 			      size_t max, struct str *text, struct err *err) MUST_CHECK;
 
+/* Write these snapshots to a file, with all that they are made of; and take such a file into a store. */
+enum err_code space_pack(const char *store, const char *const *ids, size_t n, int to, struct err *err) MUST_CHECK;
+enum err_code space_unpack(const char *store, int from, struct err *err) MUST_CHECK;
+
 /* Drop every snapshot but those in `keep`; waits for the calls that use the store. *ret_bytes (may be
  * NULL) is what the store takes on disk afterwards. */
 enum err_code space_gc(const char *store, const char *const *keep, size_t nkeep, uint64_t *ret_bytes,

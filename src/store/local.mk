@@ -2,7 +2,7 @@ noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
 	src/store/migrate.c src/store/migrate.h \
 	src/store/store.c src/store/store.h src/store/store_internal.h \
-	src/store/back.c src/store/check.c src/store/check.h src/store/loop.c src/store/row.c src/store/event.c src/store/load.c \
+	src/store/back.c src/store/carry.c src/store/carry.h src/store/check.c src/store/check.h src/store/loop.c src/store/row.c src/store/event.c src/store/load.c \
 	src/store/read.c src/store/read_run.c src/store/read.h \
 	src/store/steer.c src/store/steer.h
 nodist_libstore_a_SOURCES = src/store/queries.h src/store/migrations.h

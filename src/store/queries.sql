@@ -494,6 +494,7 @@ ORDER BY number
 -- TREES: every snapshot that something names (scan)
 SELECT tree FROM checkpoint WHERE tree IS NOT NULL UNION SELECT before FROM node WHERE before IS NOT NULL
 UNION SELECT tree FROM workspace WHERE tree IS NOT NULL
+UNION SELECT i.tree FROM iteration i JOIN run r ON r.id = i.run WHERE i.tree IS NOT NULL AND r.ended_ms = 0
 
 -- RUNS_ENDED: that ended before, newest first, in pages by id
 SELECT id, order_id, workflow, sub, name, file, dir, state, result, mode, until, reason, generation, priority, params, env,
