@@ -56,7 +56,7 @@ says 'is back and paused: 4 files written, 1 removed' "pawl resume $site goes on
 [ "$(readlink "$work/pages/link")" = a ] || fail "the link is not what it was"
 run 0 changes "$site" build
 complains 'no file differs'
-ls "$tmp"/home/runs/*/rollback-1.patch >/dev/null || fail "what was there before is not kept"
+ls "$PAWL_HOME"/runs/*/rollback-1.patch >/dev/null || fail "what was there before is not kept"
 
 # By hand, then on: the files stay as they are.
 touch "$work/mended"
