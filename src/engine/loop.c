@@ -431,7 +431,8 @@ bool loop_worked(struct engine *e, struct node *n, const struct step_result *r, 
 	l->class = r->class;
 	keep_text(&l->message, r->class ? message : NULL);
 	keep_text(&l->tail, r->class ? r->tail : NULL);
-	if (!l->now.worked || n->def->nchecks == 0) {
+	bool canceling = n->run->state == RUN_CANCELING && n->run->phase == PHASE_MAIN;
+	if (!l->now.worked || n->def->nchecks == 0 || canceling) {
 		settle(e, n, NULL);
 		return true;
 	}

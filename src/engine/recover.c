@@ -249,8 +249,10 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 	if (code)
 		return code;
 	run_derive(r);
-	for (size_t i = 0; i < r->nnodes; i++)
+	for (size_t i = 0; i < r->nnodes; i++) {
 		loop_load(e, r->nodes[i]);
+		r->nodes[i]->asked = r->nodes[i]->state == NODE_WAITING; /* a failure that is told now withdraws it */
+	}
 	r->iterations = store_iteration_count(e->store, r->id);
 	code = store_usage_sum(e->store, r->id, -1, 0, 0, &r->used, err);
 	if (code)

@@ -64,7 +64,7 @@ static void first_verdict(struct plan *p, int i)
 		*row = (struct reset_row){ k->now == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN, WHY_HANDLER, -1 };
 	else if (p->q->mode == RESET_BACK && !final && k->now != NODE_PENDING)
 		*row = (struct reset_row){ VERDICT_RERUN, WHY_LATER, -1 };
-	else if (!final && k->state != NODE_RETRYING && k->state != NODE_WAITING)
+	else if (!final && k->state != NODE_RETRYING && k->state != NODE_WAITING && k->state != NODE_VALIDATING)
 		*row = (struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
 }
 

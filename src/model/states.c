@@ -147,6 +147,7 @@ static const struct state_move moves[] = {
 	{ ENTITY_NODE, NODE_WAITING,  NODE_VALIDATING, N_("the decision was another iteration") },
 	{ ENTITY_NODE, NODE_VALIDATING, NODE_RETRYING, N_("its checks were interrupted: they begin again") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_VALIDATING, N_("a worker took its checks again") },
+	{ ENTITY_NODE, NODE_VALIDATING, NODE_PENDING, N_("sent back between two iterations: the next generation") },
 	{ ENTITY_NODE, NODE_VALIDATING, NODE_WAITING, N_("a person is asked what comes next") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_RUNNING,   N_("the wait is over and a worker took it") },
 	{ ENTITY_NODE, NODE_RETRYING, NODE_FAILED,    N_("it cannot be started") },

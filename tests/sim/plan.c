@@ -154,6 +154,13 @@ static void add_node(struct making *m, int node)
 		str_addf(out, "    workflow: child%d.yaml\n", below(m, m->p->nchildren));
 		return;
 	}
+	/* Who answers, and when, is chance: such outcomes are not compared. */
+	if (!grouped && m->p->lossy && chance(m, 10)) {
+		static const char *const policies[] = { "continue", "skip", "abort", "retry" };
+		str_addf(out, "    approval: {ask: go on, timeout: %ds, on_timeout: %s}\n", 1 + below(m, 20),
+			 policies[below(m, 3 + (needs || strstr(out->p + before, "needs:")))]);
+		return;
+	}
 	if (chance(m, 35))
 		add_retry(m);
 	if (chance(m, 15))

@@ -97,7 +97,7 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 {
 	static const enum verb verbs[] = { VERB_PAUSE,  VERB_PAUSE, VERB_RESUME, VERB_RESUME, VERB_RESUME, VERB_FREEZE,
 					   VERB_FREEZE, VERB_STEP,  VERB_STEP,   VERB_UNTIL,  VERB_RUN_PRIORITY,
-					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM,
+					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM, VERB_DECIDE, VERB_DECIDE,
 					   VERB_RESUME_FROM, VERB_ROLLBACK, VERB_ROLLBACK,
 					   VERB_SKIP, VERB_MARK, VERB_BREAK, VERB_BREAK, VERB_UNBREAK, VERB_UNDO };
 	static const char *const names[] = { "n0", "n1", "n2", "n3", "nope" };
@@ -108,7 +108,7 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 	if (!id || (v == VERB_CANCEL && rng_below(&s->rng, 3)))
 		return;
 	bool either = rng_below(&s->rng, 2) == 1;
-	bool decides = v == VERB_SKIP || v == VERB_MARK;
+	bool decides = v == VERB_SKIP || v == VERB_MARK || v == VERB_DECIDE;
 	bool named = decides || v == VERB_UNTIL || v == VERB_RESUME_FROM || ((v == VERB_STEP || v == VERB_RETRY) && either);
 	if (decides || v == VERB_CANCEL || v == VERB_RETRY || v == VERB_RESUME_FROM || v == VERB_ROLLBACK)
 		disturb(s, order);
@@ -117,6 +117,7 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 				      .hits = 1 + (int)rng_below(&s->rng, 3) };
 	struct command c = { .verb = v, .id = id, .nodes = &node, .nnodes = named, .breakpoint = &at, .who = "operator", .reason = decides ? "simulated" : NULL,
 			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && either, .only = v == VERB_RESUME_FROM && either,
+			     .choice = (int)rng_below(&s->rng, APPROVAL_CHOICE_COUNT),
 			     .checkpoint = points[rng_below(&s->rng, COUNT(points))],
 			     .keep_files = v == VERB_ROLLBACK && rng_below(&s->rng, 4) == 0, .restore = rng_below(&s->rng, 2) == 1 };
 	struct answer a = world_ask(s->w, &c);
@@ -296,7 +297,7 @@ static void carry_out(struct simulation *s)
 			world_crash(w, 0);
 	}
 	w->disk_full_until_ms = 0;
-	for (int round = 0; round < 40 && !s->problem[0]; round++) {
+	for (int round = 0; round < 200 && !s->problem[0]; round++) {
 		int64_t until = w->boot_ms + HOUR / 10;
 		while ((!w->e || any_missing(s)) && world_step(w, until))
 			;
