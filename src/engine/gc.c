@@ -45,6 +45,7 @@ void gc_free(struct gc *gc)
 		free(gc->repositories[i]);
 	free(gc->v);
 	free(gc->keep);
+	free(gc->runs);
 	free(gc->repositories);
 	map_done(&gc->known);
 	free(gc->home);
