@@ -83,6 +83,12 @@ if ! ./pawl resume-from last publish --set careful=true >"$scratch/out" 2>&1 || 
 	sed 's/^/    /' "$scratch/out"
 	failures=$((failures + 1))
 fi
+run 1 'site/about.html is gone, nothing is published' "$examples/back.yaml"
+if ! ./pawl rollback last build >"$scratch/out" 2>&1 || [ "$(./pawl exec last/build -- cat site/about.html | tail -n 1)" != About. ]; then
+	echo 'back.yaml: a rollback did not bring the files back'
+	sed 's/^/    /' "$scratch/out"
+	failures=$((failures + 1))
+fi
 run 0 'packed 2 pages' "$examples/back.yaml" -p careful=true
 run 1 'NOT OK  pear costs 4, expected 5' "$examples/fails.yaml"
 run 0 'needed 3 attempts' "$examples/retries.yaml"
