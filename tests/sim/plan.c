@@ -156,9 +156,10 @@ static void add_node(struct making *m, int node)
 	}
 	/* Who answers, and when, is chance: such outcomes are not compared. */
 	if (!grouped && m->p->lossy && chance(m, 10)) {
-		static const char *const policies[] = { "continue", "skip", "abort", "retry" };
+		/* retry would go on for ever where nobody answers. */
+		static const char *const policies[] = { "continue", "skip", "abort" };
 		str_addf(out, "    approval: {ask: go on, timeout: %ds, on_timeout: %s}\n", 1 + below(m, 20),
-			 policies[below(m, 3 + (needs || strstr(out->p + before, "needs:")))]);
+			 policies[below(m, 3)]);
 		return;
 	}
 	if (chance(m, 35))
