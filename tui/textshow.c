@@ -133,6 +133,27 @@ static void add_texts(struct textview *t, const char *title, const struct json *
 		text_addf(t, ROLE_DIM, false, "%s", _("... there is more: pawl diff --all"));
 }
 
+/* What the attempts found in their workspaces. */
+static void add_found_files(struct textview *t, const struct json *v)
+{
+	const char *error = json_get_str(v, "error", NULL);
+	if (json_type(v) != JSON_OBJECT)
+		return;
+	text_addf(t, ROLE_TEXT, false, "%s", "");
+	if (error) {
+		text_addf(t, ROLE_TITLE, false, "%s: %s", _("files"), error);
+		return;
+	}
+	if (!json_get_int(v, "total", 0)) {
+		text_addf(t, ROLE_TITLE, false, _("%s: no difference"), _("files"));
+		return;
+	}
+	text_addf(t, ROLE_TITLE, false, "%s", _("files"));
+	for (const struct json *e = json_first(json_get(v, "items")); e; e = json_next(e))
+		text_addf(t, ROLE_TEXT, true, "  %-9s %s", json_get_str(e, "change", "?"),
+			  json_get_str(e, "path", "?"));
+}
+
 void show_compare(struct textview *t, const struct json *body)
 {
 	add_side(t, "---", json_get(body, "a"));
@@ -141,6 +162,7 @@ void show_compare(struct textview *t, const struct json *body)
 	add_values(t, _("environment"), json_get(body, "environment"));
 	add_values(t, _("outputs"), json_get(body, "outputs"));
 	add_texts(t, _("definition"), json_get(body, "definition"));
+	add_found_files(t, json_get(body, "files"));
 	add_texts(t, _("log"), json_get(body, "log"));
 }
 

@@ -448,6 +448,8 @@ static void read_preview(struct confirm *f, const struct json *body)
 	if (workspace)
 		str_addf(&s, _("; the workspace %s"), workspace);
 	add_preview(f, str_take(&s));
+	if (json_get_bool(json_get(body, "definition"), "changed", false))
+		add_preview(f, xstrdup(_("  the workflow's file was changed since; the run keeps its definition")));
 	for (const struct json *e = json_first(files); e && f->npreview < PREVIEW_MAX; e = json_next(e))
 		read_files(f, e);
 	for (const struct json *e = json_first(json_get(body, "items"));

@@ -817,6 +817,7 @@ static int get(const char *path, const char *query, struct str *body)
 			      "\"b\":{\"run\":\"r-000004812\",\"node\":\"test\",\"generation\":1,\"iteration\":1,\"attempt\":3,"
 			      "\"state\":\"failed\",\"exit_code\":1,\"duration_ms\":42000,\"log_lines\":18214},"
 			      "\"params\":[{\"name\":\"suite\",\"a\":\"unit\",\"b\":\"all\"}],\"environment\":[],\"outputs\":null,"
+			      "\"files\":{\"total\":1,\"error\":null,\"items\":[{\"path\":\"merge.c\",\"change\":\"modified\"}]},"
 			      "\"definition\":null,\"log\":{\"same\":210,\"removed\":1,\"added\":2,\"truncated\":false,\"hunks\":["
 			      "{\"a\":100,\"b\":100,\"lines\":[{\"op\":\"same\",\"text\":\"case merge_empty ... ok\"},"
 			      "{\"op\":\"remove\",\"text\":\"case merge_conflict ... ok\"},"
