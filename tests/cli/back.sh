@@ -78,3 +78,14 @@ run 0 rollback "$site" start --json
 says '"step":"done"' '"error":null'
 [ -z "$(ls -A "$work")" ] || fail "the start had no files"
 run 0 fsck
+
+# ---- a second run from there ----
+run 0 fork "$site" build --dry-run
+says '^kept +build:' 'files are copied as they were then'
+run 0 fork "$site" build --paused --json
+fork=$(json run)
+until_says '^state +paused' show "$fork"
+says 'build +succeeded' 'ship +ready'
+[ -e "$(dirname "$(dirname "$work")")/$fork/work/pages/link" ] || fail "the fork has no copy of the files"
+run 0 resume "$fork"
+until_says '"state":"failed"' show "$fork" --json
