@@ -218,6 +218,29 @@ static void show_parent(struct api *a, struct jw *w, const struct run_row *r)
 	jw_end_obj(w);
 }
 
+static void show_fork(void *ctx, const struct fork_row *f)
+{
+	if (f->run)
+		jw_id(ctx, NULL, 'r', f->run);
+}
+
+/* Where it comes from, and what comes from it. */
+static void show_lineage(struct api *a, struct jw *w, const struct run_row *r)
+{
+	struct fork_row f;
+	if (store_fork_get(a->store, 0, r->id, &f, NULL)) {
+		jw_null(w, "forked_from");
+	} else {
+		jw_obj(w, "forked_from");
+		jw_id(w, "run", 'r', f.source);
+		jw_int(w, "checkpoint", f.checkpoint);
+		jw_end_obj(w);
+	}
+	jw_arr(w, "forks");
+	(void)!store_forks_of(a->store, r->id, show_fork, w, NULL);
+	jw_end_arr(w);
+}
+
 static void show_times(struct jw *w, const struct run_row *r, int64_t eta)
 {
 	int64_t now = clock_wall_ms();
@@ -250,6 +273,7 @@ void show_run(struct api *a, struct jw *w, const char *key, const struct run_row
 	show_progress(a, w, r, &eta);
 	show_times(w, r, eta);
 	show_parent(a, w, r);
+	show_lineage(a, w, r);
 	if (r->failed_node >= 0)
 		show_failure(a, w, "failure", r->id, r->failed_node, r->failed_token, NULL);
 	else

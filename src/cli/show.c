@@ -144,6 +144,9 @@ static enum err_code show_run(struct cli *cli, const struct json *r, struct err 
 	value_field(cli, _("workspace"), r, "workspace");
 	value_field(cli, _("file"), r, "file");
 	value_field(cli, _("parent"), r, "parent");
+	value_field(cli, _("forked from"), r, "forked_from");
+	if (json_first(json_get(r, "forks")))
+		value_field(cli, _("forks"), r, "forks");
 	out_field_time(cli, _("created"), r, "created_at_ms");
 	out_field_time(cli, _("started"), r, "started_at_ms");
 	out_field_time(cli, _("ended"), r, "ended_at_ms");

@@ -85,7 +85,9 @@ says '^kept +build:' 'files are copied as they were then'
 run 0 fork "$site" build --paused --json
 fork=$(json run)
 until_says '^state +paused' show "$fork"
-says 'build +succeeded' 'ship +ready'
+says 'build +succeeded' 'ship +ready' '^forked from .*"checkpoint":'
 [ -e "$(dirname "$(dirname "$work")")/$fork/work/pages/link" ] || fail "the fork has no copy of the files"
+run 0 show "$site"
+says "^forks .*$fork"
 run 0 resume "$fork"
 until_says '"state":"failed"' show "$fork" --json
