@@ -135,7 +135,8 @@ void node_move(struct engine *e, struct node *n, enum node_state to, const struc
 	}
 	n->state = to;
 	store_event(e->store, &ev);
-	if (to == NODE_RUNNING && n->attempt <= 1)
+	/* Of its first iteration: the files before that are the ones that are kept. */
+	if (to == NODE_RUNNING && ev.was == NODE_PENDING)
 		n->began = ev.seq;
 	node_store(e, n, ev.seq);
 	if (to == NODE_SUCCEEDED)

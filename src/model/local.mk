@@ -72,3 +72,8 @@ check_PROGRAMS += tests/unit/model_diagnostic
 TESTS += tests/unit/model_diagnostic
 tests_unit_model_diagnostic_SOURCES = tests/unit/model_diagnostic.c
 tests_unit_model_diagnostic_LDADD = $(LIB_MODEL) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/model_reset
+TESTS += tests/unit/model_reset
+tests_unit_model_reset_SOURCES = tests/unit/model_reset.c tests/sim/judge.c tests/sim/judge.h
+tests_unit_model_reset_LDADD = $(LIB_MODEL) $(CHECK_LIBS)

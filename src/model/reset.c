@@ -62,8 +62,9 @@ static void first_verdict(struct plan *p, int i)
 	*row = (struct reset_row){ VERDICT_KEPT, p->q->mode == RESET_BACK ? WHY_THEN : WHY_UNAFFECTED, -1 };
 	if (n->handler != HANDLER_NONE)
 		*row = (struct reset_row){ k->now == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN, WHY_HANDLER, -1 };
-	else if (p->q->mode == RESET_BACK && !final && k->now != NODE_PENDING)
-		*row = (struct reset_row){ VERDICT_RERUN, WHY_LATER, -1 };
+	else if (p->q->mode == RESET_BACK && !final)
+		*row = k->now != NODE_PENDING ? (struct reset_row){ VERDICT_RERUN, WHY_LATER, -1 } :
+						(struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
 	else if (!final && k->state != NODE_RETRYING && k->state != NODE_WAITING && k->state != NODE_VALIDATING)
 		*row = (struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
 }
@@ -85,13 +86,15 @@ static void follow(struct plan *p)
 			struct reset_row *row = &p->rows[to];
 			if (row->verdict == VERDICT_OPEN && nodes[to].now != NODE_PENDING)
 				p->busy = to;
-			if (row->verdict != VERDICT_KEPT)
+			bool late = row->verdict == VERDICT_INELIGIBLE; /* is in the queue already */
+			if (row->verdict != VERDICT_KEPT && !late)
 				continue;
 			bool skipped = nodes[to].state == NODE_SKIPPED;
 			row->verdict = p->q->mode == RESET_ONLY && !skipped ? VERDICT_STALE : VERDICT_RERUN;
 			row->why = skipped ? WHY_SKIPPED : WHY_AFTER;
 			row->node = p->queue[p->at];
-			p->queue[p->n++] = to;
+			if (!late)
+				p->queue[p->n++] = to;
 		}
 	}
 }
@@ -104,6 +107,7 @@ static void begin(struct plan *p)
 	for (size_t i = 0; i < q->nnamed; i++)
 		if (p->rows[q->named[i]].verdict == VERDICT_KEPT)
 			rerun(p, q->named[i], VERDICT_RERUN, WHY_CHOSEN);
+	follow(p); /* what failed after one that is named begins where that does */
 	for (size_t i = 0; i < p->g->nnodes && (q->nnamed == 0 || q->mode == RESET_FROM); i++) {
 		enum node_state s = q->nodes[i].state;
 		/* A failure that the run got over is a result as others are. */
@@ -118,9 +122,8 @@ static void begin(struct plan *p)
 static bool moves_files(const struct plan *p, int i)
 {
 	const struct reset_row *row = &p->rows[i];
-	bool failed_counts = p->q->mode == RESET_RETRY;
-	return row->verdict == VERDICT_RERUN && p->q->nodes[i].began > 0 &&
-	       (row->why == WHY_CHOSEN || row->why == WHY_AFTER || (row->why == WHY_FAILED && failed_counts));
+	bool by_itself = row->why == WHY_HANDLER || (row->why == WHY_FAILED && p->q->mode != RESET_RETRY);
+	return row->verdict == VERDICT_RERUN && p->q->nodes[i].began > 0 && !by_itself;
 }
 
 /* Files go back to before the first of those; who wrote in the same workspace since cannot be kept, and what

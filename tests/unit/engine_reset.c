@@ -265,6 +265,41 @@ START_TEST(a_canceled_sub_workflow_fails_the_run_above_it)
 }
 END_TEST
 
+START_TEST(files_go_back_to_before_the_first_iteration)
+{
+	id_t64 r = run("nodes: {x: {run: took=10 writes=f, loop: {strategy: fixed, max: 3}, "
+		       "verify: [{run: took=100 verdicts=f1;p}]}, y: {run: took=50 writes=g}}");
+	is_run(r, RUN_SUCCEEDED);
+	previews(VERB_RESUME_FROM, r, "x", false, "x rerun; y ineligible; ");
+}
+END_TEST
+
+START_TEST(what_was_between_two_tries_at_a_checkpoint_is_open_after_the_way_back)
+{
+	id_t64 r = begin("nodes: {a: {run: took=50}, b: {run: took=10 exit=75, retry: {max_attempts: 3, initial: 60s}}, "
+			 "c: {run: took=1, needs: b}}");
+	world_run_ms(w, 1000);
+	verb(VERB_PAUSE, r);
+	world_run_ms(w, 10);
+	is_node(r, "b", NODE_RETRYING);
+	const char *node = "b";
+	struct command again = { .verb = VERB_RETRY, .id = r, .nodes = &node, .nnodes = 1, .stay = true, .who = "tester" };
+	ck_assert_int_eq(world_ask(w, &again).code, ERR_OK);
+	is_node(r, "b", NODE_PENDING);
+	struct command back = { .verb = VERB_ROLLBACK, .id = r, .checkpoint = "a", .who = "tester" };
+	auto_str text = STR_INIT;
+	struct err err;
+	ck_assert_int_eq(engine_reset_preview(w->e, &back, preview, NULL, &text, &err), ERR_OK);
+	ck_assert_str_eq(str_text(&text), "a kept; b open; c open; ");
+	ck_assert_int_eq(world_ask(w, &back).code, ERR_OK);
+	world_run_ms(w, 1000);
+	is_node(r, "b", NODE_PENDING);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_FAILED);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine_reset");
@@ -286,6 +321,8 @@ int main(void)
 	tcase_add_test(t, of_two_failures_one_can_be_tried_again);
 	tcase_add_test(t, a_group_in_its_middle_goes_on_after_a_retry);
 	tcase_add_test(t, a_canceled_sub_workflow_fails_the_run_above_it);
+	tcase_add_test(t, files_go_back_to_before_the_first_iteration);
+	tcase_add_test(t, what_was_between_two_tries_at_a_checkpoint_is_open_after_the_way_back);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
