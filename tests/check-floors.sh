@@ -25,6 +25,7 @@ main:    base cli
 console: base tui
 pawld:   base model engine api
 worker:  base model work
+archive: base
 helper:  base
 '
 
@@ -35,6 +36,7 @@ microhttpd.h   ^src/api/
 cJSON.h        ^src/base/
 pcre2.h        ^src/base/
 sodium.h       ^src/base/
+archive.h      ^src/archive\\.c$
 yaml.h         ^src/flow/
 curl/curl.h    ^src/(client|work)/
 ncurses.h      ^tui/screen

@@ -53,6 +53,7 @@ struct api {
 	int closing;                 /* handles whose close is under way */
 	int jobs;                    /* in the thread pool */
 	int streams;
+	bool importing;
 
 	struct events *events;
 	struct follows *follows;
@@ -183,6 +184,11 @@ void forget_run_graph(struct api *a, id_t64 run);
 /* "A", "I.A" or "G.I.A" as generation, iteration, attempt; -1: the newest. */
 enum err_code attempt_numbers(const char *text, int ret[3], struct err *err) MUST_CHECK;
 
+/* ---- raw.c ---- */
+/* Answer with bytes of a file, which are read in the thread pool; takes the descriptor. */
+enum err_code raw_stream(struct request *r, int fd, int64_t offset, int64_t len,
+                         struct err *err) MUST_CHECK;
+
 /* ---- shell.c ---- */
 enum err_code show_shell(struct request *r, struct jw *w, id_t64 run, struct err *err) MUST_CHECK;
 
@@ -256,8 +262,6 @@ ROUTE(api_preview);
 ROUTE(api_diff);
 ROUTE(api_fork);
 ROUTE(api_gc);
-ROUTE(api_export);
-ROUTE(api_import);
 ROUTE(api_approvals);
 ROUTE(api_node_iterations);
 ROUTE(api_node_report);
@@ -271,5 +275,7 @@ ROUTE(api_log);
 ROUTE(api_log_raw);
 ROUTE(api_log_search);
 ROUTE(api_log_follow);
+ROUTE(api_export);
+ROUTE(api_import);
 
 #endif

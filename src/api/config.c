@@ -54,6 +54,8 @@ static const struct config_row rows[] = {
 	  N_("events that a reader of the event stream may be behind before it is told what it lost") },
 	{ "streams_max", CONFIG_NUMBER, AT(streams_max), .min = 1, .max = 400,
 	  N_("event and log streams that are open at once") },
+	{ "import_max", CONFIG_SIZE, AT(import_max), .min = MIB, .max = INT64_C(1) << 50,
+	  N_("bytes that a file may have which is imported, as it is and unpacked") },
 	{ "request_time", CONFIG_TIME, AT(request_ms), .min = 100, .max = DAY_MS,
 	  N_("a request that has not arrived in whole after so long is cut") },
 };
@@ -61,7 +63,8 @@ static const struct config_row rows[] = {
 
 void config_default(struct config *c)
 {
-	*c = (struct config){ .event_lag = 10000, .streams_max = 64, .request_ms = 10000 };
+	*c = (struct config){ .event_lag = 10000, .streams_max = 64, .request_ms = 10000,
+		              .import_max = INT64_C(8) << 30 };
 	engine_settings_default(&c->engine);
 }
 

@@ -10,6 +10,7 @@ struct config {
 	struct engine_settings engine;
 	bool unsafe_network_fs;
 	int event_lag;      /* events that a reader of the stream may be behind */
+	int64_t import_max; /* bytes of a file that is imported, packed or not */
 	int streams_max;    /* streams open at once */
 	int64_t request_ms; /* for a request to arrive in whole */
 };

@@ -5,7 +5,6 @@ libapi_a_SOURCES = \
 	src/api/approvals.c src/api/iterations.c src/api/usage.c \
 	src/api/breakpoints.c \
 	src/api/back.c \
-	src/api/carry.c \
 	src/api/command.c \
 	src/api/compare.c \
 	src/api/config.c src/api/config.h \
@@ -13,9 +12,11 @@ libapi_a_SOURCES = \
 	src/api/edit.c \
 	src/api/errors.c \
 	src/api/events.c \
+	src/api/export.c \
 	src/api/find.c \
 	src/api/follow.c \
 	src/api/fsck.c src/api/fsck.h \
+	src/api/import.c \
 	src/api/job.c \
 	src/api/logs.c src/api/logs.h \
 	src/api/nodes.c \
@@ -33,7 +34,8 @@ libapi_a_SOURCES = \
 	src/api/status.c \
 	src/api/stream.c \
 	src/api/submit.c \
-	src/api/target.c src/api/target.h
+	src/api/target.c src/api/target.h \
+	src/api/upload.c src/api/upload.h
 
 check_PROGRAMS += tests/unit/api_config tests/unit/api_route
 TESTS += tests/unit/api_config tests/unit/api_route
@@ -45,6 +47,7 @@ tests_unit_api_route_LDADD = $(LIB_API) $(CHECK_LIBS)
 # The real engine in a temporary home, asked over its socket.
 PAWL_API_TESTS = \
 	tests/api/back.py \
+	tests/api/carry.py \
 	tests/api/change.py \
 	tests/api/hostile.py \
 	tests/api/lists.py \

@@ -124,34 +124,44 @@ static bool read_range(const char *text, int64_t size, int64_t *first, int64_t *
 	return a < size && a <= *last;
 }
 
-static enum err_code open_log(const char *path, struct raw *v, int64_t *ret_size, struct err *err)
+static enum err_code open_log(const char *path, int *ret_fd, int64_t *ret_size, struct err *err)
 {
 	*ret_size = 0;
-	v->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (v->fd < 0 && errno == ENOENT)
+	*ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (*ret_fd < 0 && errno == ENOENT)
 		return ERR_OK; /* it wrote nothing */
 	struct stat st;
-	if (v->fd < 0 || fstat(v->fd, &st))
+	if (*ret_fd < 0 || fstat(*ret_fd, &st))
 		return err_sys(err, ERR_IO, _("cannot read the log %s"), path);
 	*ret_size = S_ISREG(st.st_mode) ? (int64_t)st.st_size : 0;
 	return ERR_OK;
+}
+
+enum err_code raw_stream(struct request *r, int fd, int64_t offset, int64_t len, struct err *err)
+{
+	struct raw *v = xcalloc(1, sizeof(*v));
+	v->fd = fd;
+	v->mhd = r->mhd;
+	v->job.api = r->api;
+	v->job.run = read_block;
+	v->job.done = block_read;
+	v->job.free = job_over;
+	v->offset = offset;
+	v->left = len;
+	v->block = xmalloc(BLOCK);
+	r->type = "application/octet-stream";
+	return request_stream(r, give, v, give_up, len, err);
 }
 
 enum err_code api_log_raw(struct request *r, struct err *err)
 {
 	struct log_choice choice;
 	enum err_code code = log_choose(r, false, &choice, err);
-	struct raw *v = xcalloc(1, sizeof(*v));
 	int64_t size = 0, first = 0, last = 0;
 	bool part = false;
-	v->fd = -1;
-	v->mhd = r->mhd;
-	v->job.api = r->api;
-	v->job.run = read_block;
-	v->job.done = block_read;
-	v->job.free = job_over;
+	int fd = -1;
 	if (!code)
-		code = open_log(choice.path, v, &size, err);
+		code = open_log(choice.path, &fd, &size, err);
 	log_choice_done(&choice);
 	const char *range = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Range");
 	if (!code && !read_range(range, size, &first, &last, &part)) {
@@ -159,14 +169,11 @@ enum err_code api_log_raw(struct request *r, struct err *err)
 		r->status = 416;
 	}
 	if (code) {
-		raw_free(v);
+		if (fd >= 0)
+			(void)close(fd);
 		return code;
 	}
-	v->offset = first;
-	v->left = last - first + 1;
-	v->block = xmalloc(BLOCK);
-	r->type = "application/octet-stream";
-	code = request_stream(r, give, v, give_up, v->left, err);
+	code = raw_stream(r, fd, first, last - first + 1, err);
 	if (code || !r->response)
 		return code;
 	(void)MHD_add_response_header(r->response, "Accept-Ranges", "bytes");

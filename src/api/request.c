@@ -3,6 +3,7 @@
  * (two Content-Length, Content-Length beside Transfer-Encoding, control characters): that is done
  * here. */
 #include "api/api_internal.h"
+#include "api/upload.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,6 +49,7 @@ static void request_free(struct request *r)
 	a->nrequests--;
 	if (r->state_free)
 		r->state_free(r->state);
+	upload_drop(a, TAKE(r->upload));
 	target_done(&r->target);
 	str_done(&r->body);
 	str_done(&r->out);
@@ -223,7 +225,11 @@ static enum err_code check_length(struct request *r, struct err *err)
 {
 	const char *text = MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Content-Length");
 	uint64_t len = text ? strtoull(text, NULL, 10) : 0;
-	if (len <= r->route->body_max)
+	if (r->route->upload && len > (uint64_t)r->api->config->import_max)
+		return err_set(err, ERR_TOO_LARGE,
+		               _("the body has %" PRIu64 " bytes, and %" PRId64 " are allowed (import_max)"), len,
+		               r->api->config->import_max);
+	if (r->route->upload || len <= r->route->body_max)
 		return ERR_OK;
 	if (!r->route->body_max)
 		return err_set(err, ERR_TOO_LARGE, _("%s %s takes no body"), r->route->method,
@@ -262,7 +268,9 @@ static enum err_code admit(struct request *r, const char *method, struct err *er
 		code = check_permission(r, err);
 	if (!code)
 		code = check_query(r, err);
-	return code ? code : check_length(r, err);
+	if (!code)
+		code = check_length(r, err);
+	return code || !r->route->upload ? code : upload_begin(r, err);
 }
 
 /* ---- the body and the call ---- */
@@ -276,6 +284,10 @@ static enum MHD_Result take_body(struct request *r, const char *bytes, size_t *l
 	if (r->phase == REQUEST_READY) {
 		r->discarded += n;
 		return r->discarded > 2 * (size_t)BATCH_MAX ? MHD_NO : MHD_YES;
+	}
+	if (r->upload) {
+		*len = n;
+		return upload_take(r, bytes, len);
 	}
 	if (r->body.len + n > r->route->body_max) {
 		struct err err;

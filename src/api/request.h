@@ -51,6 +51,7 @@ struct request {
 	char *allow;                   /* header Allow */
 	bool replayed;
 	bool close; /* the connection ends with the answer */
+	struct upload *upload; /* of a route that takes a file; NULL: it was taken */
 
 	void *state; /* of the handler */
 	void (*state_free)(void *state);

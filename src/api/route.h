@@ -34,6 +34,7 @@ struct route {
 	const char *query;  /* names of the query parameters, separated by a space; NULL: none */
 	const char *fields; /* names of the body's members; NULL: none */
 	size_t body_max;    /* 0: no body */
+	bool upload;        /* the body is a file, of at most import_max bytes; see upload.h */
 	enum verb verb;     /* of the handlers that serve several verbs */
 };
 

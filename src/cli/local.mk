@@ -5,6 +5,7 @@ libcli_a_SOURCES = \
 	src/cli/back.c \
 	src/cli/breakpoints.c \
 	src/cli/card.c \
+	src/cli/carry.c \
 	src/cli/cli.c src/cli/cli.h src/cli/cli_internal.h \
 	src/cli/commands.h \
 	src/cli/completion.c \
@@ -51,6 +52,6 @@ tests_unit_cli_commands_LDADD = $(LIB_CLI) $(CHECK_LIBS)
 
 TESTS += tests/cli/generated.sh
 dist_check_SCRIPTS += tests/cli/generated.sh
-TESTS += tests/cli/back.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/terminal.sh
-dist_check_SCRIPTS += tests/cli/back.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/terminal.sh
+TESTS += tests/cli/back.sh tests/cli/carry.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/terminal.sh
+dist_check_SCRIPTS += tests/cli/back.sh tests/cli/carry.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/terminal.sh
 EXTRA_DIST += tests/cli/lib.sh

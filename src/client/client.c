@@ -364,6 +364,30 @@ enum err_code client_fetch_range(struct client *c, const char *path, uint64_t fr
 	return code;
 }
 
+enum err_code client_download(struct client *c, const char *path, int fd, uint64_t *ret_len,
+                              struct err *err)
+{
+	struct waiting w = { .err = err };
+	struct request *r = make(c, "GET", path, NULL);
+	r->to_fd = fd;
+	r->deadline_us = clock_mono_us() + CLIENT_FILE_SILENCE_US;
+	enum err_code code = wait_for(c, r, &w);
+	if (!code)
+		*ret_len = w.len;
+	return code;
+}
+
+enum err_code client_upload(struct client *c, const char *path, int fd, uint64_t len,
+                            struct json **ret_json, struct err *err)
+{
+	struct waiting w = { .ret_json = ret_json, .err = err };
+	struct request *r = make(c, "POST", path, NULL);
+	r->from_fd = fd;
+	r->from_len = r->from_left = len;
+	r->deadline_us = clock_mono_us() + CLIENT_FILE_SILENCE_US;
+	return wait_for(c, r, &w);
+}
+
 void client_add_encoded(struct str *s, const char *text)
 {
 	static const char hex[] = "0123456789ABCDEF";

@@ -61,6 +61,13 @@ enum err_code client_fetch(struct client *c, const char *path, struct str *out,
 enum err_code client_fetch_range(struct client *c, const char *path, uint64_t from, uint64_t len,
                                  struct str *out, bool *ret_more, struct err *err) MUST_CHECK;
 
+/* The body of a good answer goes into a file; an answer that takes minutes is waited for. */
+enum err_code client_download(struct client *c, const char *path, int fd, uint64_t *ret_len,
+                              struct err *err) MUST_CHECK;
+/* POST `len` bytes of a file, from where it stands; sent once only. *ret_json (may be NULL) is yours. */
+enum err_code client_upload(struct client *c, const char *path, int fd, uint64_t len,
+                            struct json **ret_json, struct err *err) MUST_CHECK;
+
 /* ---- many at once: the console, following ---- */
 
 /* Send and go on; `fn` is called from client_turn(). Returns a number for client_drop(). */

@@ -13,6 +13,7 @@
 #define CLIENT_CONNS_MAX 6                 /* requests at a time; streams have their own */
 #define CLIENT_STREAM_SILENCE_MS 45000     /* the engine pings every 15 s */
 #define CLIENT_KEY_MAX 128
+#define CLIENT_FILE_SILENCE_US (INT64_C(600) * 1000000) /* while a file is made, sent or checked */
 
 struct conn;
 struct web;
@@ -24,6 +25,10 @@ struct request {
 	char key[CLIENT_KEY_MAX + 1]; /* "" for none */
 	char range[64];               /* "" for none */
 	bool raw;                     /* the body is not parsed */
+	int to_fd;                    /* the body of a good answer goes there, -1: into `bytes` */
+	uint64_t taken;               /* so much went there */
+	int from_fd;                  /* what is sent comes from there, -1: from `body` */
+	uint64_t from_len, from_left;
 	bool dropped;                 /* its callback may not be called any more */
 	bool finished;                /* `end` and the answer are there, the callback is due */
 	bool sent_again;
@@ -75,6 +80,8 @@ void request_free(struct request *r);
 void request_head(struct request *r, int status, const char *content_type);
 bool request_body(struct request *r, const char *p, size_t n) MUST_CHECK;
 void request_end(struct request *r, enum err_code code, const struct err *err);
+/* The next bytes of a file that is sent; 0 at its end, or when it cannot be read (`end` says why). */
+size_t request_read(struct request *r, char *p, size_t max);
 /* Call back for a finished one: an answer is delivered; a stream plans its next connection. */
 void request_deliver(struct client *c, struct request *r);
 

@@ -140,7 +140,10 @@ static void write_head(struct str *out, const struct request *r)
 		str_addf(out, "Last-Event-ID: %s\r\n", r->sse.last_id);
 	if (r->body)
 		str_add(out, "Content-Type: application/json\r\n");
-	if (r->body || str_eq(r->method, "POST"))
+	if (r->from_fd >= 0)
+		str_addf(out, "Content-Type: application/octet-stream\r\nContent-Length: %llu\r\n",
+		         (unsigned long long)r->from_len);
+	else if (r->body || str_eq(r->method, "POST"))
 		str_addf(out, "Content-Length: %zu\r\n", r->body ? strlen(r->body) : 0);
 	str_add(out, "\r\n");
 	if (r->body)
@@ -158,7 +161,7 @@ static void broken(struct client *c, struct conn *k, enum err_code code, const s
 	if (!r)
 		return;
 	r->conn = NULL;
-	bool again = !r->dropped && !r->stream && !r->head_seen && code == ERR_UNAVAILABLE;
+	bool again = !r->dropped && !r->stream && !r->head_seen && code == ERR_UNAVAILABLE && r->from_fd < 0;
 	if (again && (stale || !r->sent_again)) {
 		r->sent_again = r->sent_again || !stale;
 		return; /* unstarted: the next turn gives it a new connection */
@@ -174,22 +177,40 @@ static void lost(struct client *c, struct conn *k, const char *what)
 	broken(c, k, err.code, &err);
 }
 
+/* The next piece of a file that is sent. */
+static void read_file(struct conn *k)
+{
+	if (k->sent < k->out.len || !k->r || !k->r->from_left || k->r->end.code)
+		return;
+	str_clear(&k->out);
+	str_reserve(&k->out, CLIENT_BUFFER);
+	k->sent = 0;
+	k->out.len = request_read(k->r, k->out.p, CLIENT_BUFFER);
+}
+
 /* Returns false when the connection is gone. */
 static bool write_more(struct client *c, struct conn *k)
 {
-	while (k->sent < k->out.len) {
+	for (read_file(k); k->sent < k->out.len; read_file(k)) {
 		ssize_t n = send(k->fd, k->out.p + k->sent, k->out.len - k->sent, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return true;
-		if (n < 0 && errno == EPIPE && k->sent)
+		if (n < 0 && errno == EPIPE && (k->sent || k->r->from_fd >= 0)) {
+			k->r->from_left = 0;
 			return true; /* an early answer may lie there to be read */
+		}
 		if (n < 0) {
 			lost(c, k, strerror(errno));
 			return false;
 		}
 		k->sent += (size_t)n;
+	}
+	if (k->r && k->r->from_fd >= 0 && k->r->end.code) { /* the file cannot be read to its end */
+		struct err err = k->r->end;
+		broken(c, k, err.code, &err);
+		return false;
 	}
 	return true;
 }
@@ -233,7 +254,7 @@ void conn_drop(struct client *c, struct request *r)
 static void answered(struct client *c, struct conn *k)
 {
 	struct request *r = k->r;
-	bool keep = k->http.keep_alive && k->sent == k->out.len;
+	bool keep = k->http.keep_alive && k->sent == k->out.len && !r->from_left;
 	k->r = NULL;
 	k->used = true;
 	http_done(&k->http);

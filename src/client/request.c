@@ -3,11 +3,14 @@
 #include "client/client_internal.h"
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/hash.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 static void random_key(char key[CLIENT_KEY_MAX + 1])
 {
@@ -25,6 +28,7 @@ struct request *request_new(struct client *c, const char *method, const char *pa
 	r->method = xstrdup(method);
 	r->path = xstrdup(path);
 	r->body = body ? xstrdup(body) : NULL;
+	r->to_fd = r->from_fd = -1;
 	r->begun_us = clock_mono_us();
 	r->deadline_us = r->begun_us + c->timeout_ms * 1000;
 	if (str_eq(method, "POST"))
@@ -86,6 +90,14 @@ bool request_body(struct request *r, const char *p, size_t n)
 		         SSE_EVENT_MAX / MIB);
 		return false;
 	}
+	if (r->to_fd >= 0 && r->status == 200) {
+		r->deadline_us = clock_mono_us() + CLIENT_FILE_SILENCE_US;
+		r->taken += n;
+		if (fs_write_all(r->to_fd, p, n))
+			return true;
+		err_note_errno(&r->end, errno == ENOSPC ? ERR_STORAGE : ERR_IO, _("cannot write the file"));
+		return false;
+	}
 	if (r->bytes.len + n > CLIENT_BODY_MAX) {
 		err_note(&r->end, ERR_TOO_LARGE,
 		         _("the answer of the engine is larger than %zu MiB"),
@@ -94,6 +106,22 @@ bool request_body(struct request *r, const char *p, size_t n)
 	}
 	str_add_len(&r->bytes, p, n);
 	return true;
+}
+
+size_t request_read(struct request *r, char *p, size_t max)
+{
+	ssize_t n = 0;
+	if (r->from_left)
+		do
+			n = read(r->from_fd, p, (size_t)MIN(r->from_left, (uint64_t)max));
+		while (n < 0 && errno == EINTR);
+	if (n < 0 || (n == 0 && r->from_left)) {
+		err_note_errno(&r->end, ERR_IO, _("cannot read the file"));
+		return 0;
+	}
+	r->from_left -= (uint64_t)n;
+	r->deadline_us = clock_mono_us() + CLIENT_FILE_SILENCE_US;
+	return (size_t)n;
 }
 
 void request_end(struct request *r, enum err_code code, const struct err *err)
@@ -190,7 +218,7 @@ void request_deliver(struct client *c, struct request *r)
 	struct client_reply reply = {
 		.status = r->status,
 		.bytes = str_text(&r->bytes),
-		.len = r->bytes.len,
+		.len = r->to_fd >= 0 && r->status == 200 ? (size_t)r->taken : r->bytes.len,
 		.took_us = clock_mono_us() - r->begun_us,
 	};
 	if (!r->end.code && r->json_type && r->bytes.len && (!r->raw || r->status >= 400)) {

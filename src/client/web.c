@@ -166,6 +166,13 @@ static size_t on_body(char *p, size_t one UNUSED, size_t n, void *ctx)
 	return request_body(x->r, p, n) ? n : 0;
 }
 
+static size_t on_read(char *p, size_t one UNUSED, size_t n, void *ctx)
+{
+	struct exchange *x = ctx;
+	n = request_read(x->r, p, n);
+	return x->r->end.code ? CURL_READFUNC_ABORT : n;
+}
+
 static void add_header(struct exchange *x, const char *name, const char *value)
 {
 	auto_free char *line = xasprintf("%s: %s", name, value);
@@ -187,6 +194,8 @@ static void set_headers(struct exchange *x)
 		add_header(x, "Last-Event-ID", r->sse.last_id);
 	if (r->body)
 		add_header(x, "Content-Type", "application/json");
+	if (r->from_fd >= 0)
+		add_header(x, "Content-Type", "application/octet-stream");
 	if (x->c->token) {
 		auto_free char *bearer = xasprintf("Bearer %s", x->c->token);
 		add_header(x, "Authorization", bearer);
@@ -208,7 +217,12 @@ static void set_options(struct web *w, struct exchange *x)
 	(void)w->f.easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, on_body);
 	(void)w->f.easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
 	(void)w->f.easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)x->c->timeout_ms);
-	if (str_eq(r->method, "POST")) {
+	if (r->from_fd >= 0) {
+		(void)w->f.easy_setopt(x->easy, CURLOPT_POST, 1L);
+		(void)w->f.easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->from_len);
+		(void)w->f.easy_setopt(x->easy, CURLOPT_READFUNCTION, on_read);
+		(void)w->f.easy_setopt(x->easy, CURLOPT_READDATA, x);
+	} else if (str_eq(r->method, "POST")) {
 		(void)w->f.easy_setopt(x->easy, CURLOPT_POST, 1L);
 		(void)w->f.easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE,
 		                       (curl_off_t)(r->body ? strlen(r->body) : 0));
@@ -267,7 +281,7 @@ static void ended(struct client *c, struct exchange *x, CURLcode result)
 		err_note(&err, ERR_UNAVAILABLE, _("cannot speak to %s: %s"), c->base_url,
 		         x->error[0] ? x->error : c->web->f.easy_strerror(result));
 	web_drop(c, r);
-	if (err.code == ERR_UNAVAILABLE && !r->stream && !r->sent_again && !r->head_seen &&
+	if (err.code == ERR_UNAVAILABLE && !r->stream && !r->sent_again && r->from_fd < 0 && !r->head_seen &&
 	    (result == CURLE_SEND_ERROR || result == CURLE_RECV_ERROR ||
 	     result == CURLE_GOT_NOTHING)) {
 		r->sent_again = true;

@@ -107,20 +107,27 @@ static enum err_code bundle_read(void *ctx, const char *from, const char *name, 
 	return ERR_OK;
 }
 
-enum err_code definition_load(struct store *store, const struct hash *hash, struct graph **ret, struct err *err)
+enum err_code definition_compile(const char *file, const char *text, const char *includes, struct graph **ret,
+				 struct err *err)
 {
-	auto_free char *file = NULL, *text = NULL, *includes = NULL;
-	enum err_code code = store_workflow_get(store, hash, &file, &text, &includes, err);
-	if (code)
-		return code;
 	auto_json *stored = NULL;
-	if (includes && (code = json_parse(includes, strlen(includes), 64 * MIB, &stored, err)))
+	enum err_code code = includes ? json_parse(includes, strlen(includes), 64 * MIB, &stored, err) : ERR_OK;
+	if (code)
 		return code;
 	struct bundle b = { .stored = stored };
 	struct flow_source source = { bundle_read, &b };
 	struct flow_report report = { 0 };
 	code = flow_load(file, text, strlen(text), &source, ret, &report, err);
 	flow_report_done(&report);
+	return code;
+}
+
+enum err_code definition_load(struct store *store, const struct hash *hash, struct graph **ret, struct err *err)
+{
+	auto_free char *file = NULL, *text = NULL, *includes = NULL;
+	enum err_code code = store_workflow_get(store, hash, &file, &text, &includes, err);
+	if (!code)
+		code = definition_compile(file, text, includes, ret, err);
 	if (!code)
 		(*ret)->hash = *hash; /* what it was stored under, whatever a newer loader would make of it */
 	return code;

@@ -480,6 +480,11 @@ bool engine_idle(const struct engine *e)
 	return e->neffects == 0 && e->jobs == 0 && !e->in_turn && (!e->drain_kill || e->steps_running == 0);
 }
 
+int64_t engine_epoch(const struct engine *e)
+{
+	return e->epoch;
+}
+
 const char *engine_home(const struct engine *e)
 {
 	return e->home;

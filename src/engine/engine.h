@@ -201,11 +201,6 @@ enum err_code engine_workspaces(struct engine *e, id_t64 run, void (*fn)(void *c
 enum err_code engine_checkpoint(struct engine *e, id_t64 run, const char *name, struct checkpoint_row *ret,
 				struct err *err) MUST_CHECK;
 
-/* Take a run that was exported into this home: `rows` as of carry_out(), `folder` becomes its folder. Ends the turn
- * that may be open. ERR_CONFLICT: it is here already. */
-enum err_code engine_import(struct engine *e, id_t64 run, const struct json *rows, const char *folder,
-			    struct err *err) MUST_CHECK;
-
 /* ---- work on files, which blocks: done beside the loop ---- */
 
 enum space_job_kind {
@@ -331,6 +326,7 @@ enum err_code engine_graph(struct engine *e, const struct hash *hash, const char
 /* Path of an attempt's log; yours. */
 char *engine_log_path(const struct engine *e, id_t64 run, int idx, int generation, int iteration, int attempt);
 const char *engine_home(const struct engine *e);
+int64_t engine_epoch(const struct engine *e); /* counts its starts */
 
 struct worker_info {
 	int64_t pid;

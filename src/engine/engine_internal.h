@@ -43,6 +43,9 @@ enum err_code definition_edited(struct engine *e, const struct hash *was, const 
 				struct definition **ret, struct flow_report *report, struct err *err);
 enum err_code definition_submit(struct engine *e, const struct submission *s, struct definition **ret,
 				struct flow_report *report, struct err *err);
+/* A text that is stored with those that it includes (JSON, may be NULL), compiled; yours. */
+enum err_code definition_compile(const char *file, const char *text, const char *includes, struct graph **ret,
+				 struct err *err) MUST_CHECK;
 /* From the store, compiled; yours. */
 enum err_code definition_load(struct store *store, const struct hash *hash, struct graph **ret, struct err *err);
 const struct graph *graph_sub(const struct graph *g, const char *sub); /* `sub` as in run_row */
@@ -692,6 +695,8 @@ enum err_code mark_outputs_fit(const struct json *outputs, struct err *err); /* 
 /* Read a run that ended back into memory, as it ended. */
 enum err_code run_load(struct engine *e, id_t64 id, struct run **ret, struct err *err);
 struct order *order_load(struct engine *e, const struct order_row *row);
+/* Runs that were just stored and had not ended elsewhere: what ran there is interrupted, and they are paused. */
+void recover_imported(struct engine *e, const id_t64 *ids, size_t n, const struct note *note);
 void run_derive(struct run *r); /* the counters that follow from the states */
 enum err_code recover(struct engine *e, struct err *err);
 void recover_hello(struct engine *e, struct worker *w, const struct worker_hello *h);

@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
+	src/engine/archive.c \
 	src/engine/breakpoint.c \
+	src/engine/carry.h src/engine/carry_internal.h \
 	src/engine/checkpoint.c \
 	src/engine/approval.c \
 	src/engine/breaker.c \
@@ -8,6 +10,8 @@ libengine_a_SOURCES = \
 	src/engine/edit.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \
 	src/engine/fork.c \
+	src/engine/export.c \
+	src/engine/import.c src/engine/import_rows.c src/engine/import_space.c \
 	src/engine/fsck.c src/engine/fsck_internal.h \
 	src/engine/fsck_files.c \
 	src/engine/fsck_graph.c \
@@ -19,7 +23,6 @@ libengine_a_SOURCES = \
 	src/engine/hold.c \
 	src/engine/host.c src/engine/host.h \
 	src/engine/loop.c \
-	src/engine/import.c \
 	src/engine/mark.c \
 	src/engine/node.c \
 	src/engine/order.c \

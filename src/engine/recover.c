@@ -611,6 +611,45 @@ enum err_code recover(struct engine *e, struct err *err)
 	return code;
 }
 
+void recover_imported(struct engine *e, const id_t64 *ids, size_t n, const struct note *note)
+{
+	struct load l = { .e = e };
+	struct run_row row;
+	for (size_t i = 0; i < n; i++)
+		if (store_run_get(e->store, ids[i], &row, NULL) == ERR_OK && !state_final(ENTITY_RUN, (int)row.state))
+			load_run(&l, &row);
+	for (size_t i = 0; i < l.nruns; i++) {
+		struct err why;
+		if (open_run(&l, &l.runs[i], &why))
+			fail_unloadable(&l, &l.runs[i], &why);
+	}
+	link_children(&l);
+	for (size_t i = 0; i < l.nruns; i++) {
+		struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
+		if (r)
+			spaces_load(e, r);
+	}
+	load_attempts(&l);
+	/* All of them run before the first one ends, and they are to pause before anything follows from that. */
+	auto_free struct node **nodes = xcalloc(l.nattempts + 1, sizeof(*nodes));
+	for (size_t i = 0; i < l.nattempts; i++)
+		nodes[i] = orphan_of(e, &l.attempts[i]);
+	for (size_t i = 0; i < l.nruns; i++) {
+		struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
+		if (r && !r->parent)
+			run_pause(e, r, note);
+	}
+	for (size_t i = 0; i < l.nattempts; i++)
+		if (nodes[i])
+			step_interrupted(e, nodes[i], _("it ran where it was exported"));
+	for (size_t i = 0; i < l.nruns; i++) {
+		struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
+		if (r && !r->dead)
+			resume_run(e, r);
+	}
+	load_done(&l);
+}
+
 /* ---- a worker says what it has ---- */
 
 void recover_hello(struct engine *e, struct worker *w, const struct worker_hello *h)

@@ -594,6 +594,7 @@ static void load_space(void *ctx, const struct workspace_row *w)
 	free(sp->repository);
 	free(sp->branch);
 	free(sp->base);
+	sp->kind = (enum workspace_kind)w->kind; /* one that was imported has a folder of its own instead */
 	sp->path = dup(w->path);
 	sp->repository = dup(w->repository);
 	sp->branch = dup(w->branch);

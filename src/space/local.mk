@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libspace.a
 libspace_a_SOURCES = \
+	src/space/carry.c \
 	src/space/diff.c \
 	src/space/filters.c src/space/filters.h \
 	src/space/gc.c \
@@ -8,7 +9,6 @@ libspace_a_SOURCES = \
 	src/space/import.c \
 	src/space/internal.h \
 	src/space/meta.c \
-	src/space/pack.c \
 	src/space/place.c \
 	src/space/publish.c src/space/publish.h \
 	src/space/restore.c \

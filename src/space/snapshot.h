@@ -96,9 +96,17 @@ enum err_code space_diff(const char *store, const char *from, const char *to, sp
 enum err_code space_diff_text(const char *store, const char *from, const char *to, const char *path,
 			      size_t max, struct str *text, struct err *err) MUST_CHECK;
 
-/* Write these snapshots to a file, with all that they are made of; and take such a file into a store. */
-enum err_code space_pack(const char *store, const char *const *ids, size_t n, int to, struct err *err) MUST_CHECK;
-enum err_code space_unpack(const char *store, int from, struct err *err) MUST_CHECK;
+/* ---- from store to store ---- */
+
+/* Write all that the snapshots hold into a new file, a pack of git's. */
+enum err_code space_pack(const char *store, const char *const *trees, size_t n, const char *path,
+			 struct err *err) MUST_CHECK;
+/* Read such a file, which may be anybody's, into a new store `into`. ERR_INVALID unless it holds these snapshots,
+ * whole, and no name in it leads out of a folder or is git's own. */
+enum err_code space_unpack(const char *path, const char *const *trees, size_t n, const char *into,
+			   struct err *err) MUST_CHECK;
+/* Move what space_unpack() made into another store of the same file system. */
+enum err_code space_join(const char *from, const char *store, struct err *err) MUST_CHECK;
 
 /* Drop every snapshot but those in `keep`; waits for the calls that use the store. *ret_bytes (may be
  * NULL) is what the store takes on disk afterwards. */

@@ -1,350 +1,218 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows of a run from one database to another. The tables and what in them is renumbered stand in one list; the
- * columns are those of the schema, which must be the same on both sides. */
 #include "store/carry.h"
 #include "store/store_internal.h"
+#include "base/json.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS_MAX 64
+#define PAGE_BYTES ((size_t)MIB)
+#define WHOLE_MAX INT64_C(1000000000000000) /* what survives in JSON's numbers */
 
-/* In an order in which each refers to those before it. `where`: of the rows, by ?1 the run; `tokens` and `seqs`: the
- * columns that number attempts and events. Events are written one by one, for their chain. */
+/* clang-format off */
 static const struct table {
-	const char *name, *where, *tokens, *seqs;
-	bool event;
-} tables[] = {
-	{ "workflow", "hash = (SELECT workflow FROM run WHERE id = ?1)", "", "", false },
-	{ "work_order", "id = (SELECT order_id FROM run WHERE id = ?1)", "", "", false },
-	{ "run", "id = ?1", " failed_token ", "", false },
-	{ "event", "run = ?1 OR (run IS NULL AND order_id = (SELECT order_id FROM run WHERE id = ?1)) ORDER BY seq", "",
-	  " seq ", true },
-	{ "node", "run = ?1", " token ", " seq began ", false },
-	{ "instance", "run = ?1", "", "", false },
-	{ "attempt", "run = ?1 ORDER BY token", " token previous ", "", false },
-	{ "checkpoint", "run = ?1", "", " seq ", false },
-	{ "procedure", "run = ?1", "", "", false },
-	{ "iteration", "run = ?1", " work verify strategy last ", "", false },
-	{ "report", "token IN (SELECT token FROM attempt WHERE run = ?1)", " token ", "", false },
-	{ "usage", "run = ?1", " token ", "", false },
-	{ "approval", "run = ?1", "", "", false },
+	const char *name;
+	enum stmt_id rows, put;
+	const char *keys[CARRY_KEYS]; /* columns of the order in which they are read */
+} tables[CARRY_TABLES] = {
+	[CARRY_WORKFLOW]    = { "workflow",   STMT_CARRY_WORKFLOW,   STMT_CARRY_WORKFLOW_PUT },
+	[CARRY_ORDER]       = { "order",      STMT_CARRY_ORDER,      STMT_CARRY_ORDER_PUT,      { "id" } },
+	[CARRY_RUN]         = { "run",        STMT_CARRY_RUN,        STMT_CARRY_RUN_PUT,        { "id" } },
+	[CARRY_NODE]        = { "node",       STMT_CARRY_NODE,       STMT_CARRY_NODE_PUT,       { "idx", "generation" } },
+	[CARRY_INSTANCE]    = { "instance",   STMT_CARRY_INSTANCE,   STMT_CARRY_INSTANCE_PUT,   { "idx" } },
+	[CARRY_ATTEMPT]     = { "attempt",    STMT_CARRY_ATTEMPT,    STMT_CARRY_ATTEMPT_PUT,    { "token" } },
+	[CARRY_REPORT]      = { "report",     STMT_CARRY_REPORT,     STMT_CARRY_REPORT_PUT,     { "token" } },
+	[CARRY_USAGE]       = { "usage",      STMT_CARRY_USAGE,      STMT_CARRY_USAGE_PUT,      { "token", "number" } },
+	[CARRY_ITERATION]   = { "iteration",  STMT_CARRY_ITERATION,  STMT_CARRY_ITERATION_PUT,
+				{ "idx", "generation", "iteration" } },
+	[CARRY_APPROVAL]    = { "approval",   STMT_CARRY_APPROVAL,   STMT_CARRY_APPROVAL_PUT,
+				{ "idx", "generation", "iteration" } },
+	[CARRY_WORKSPACE]   = { "workspace",  STMT_CARRY_WORKSPACE,  STMT_CARRY_WORKSPACE_PUT,  { "stream" } },
+	[CARRY_CHECKPOINT]  = { "checkpoint", STMT_CARRY_CHECKPOINT, STMT_CARRY_CHECKPOINT_PUT, { "number", "stream" } },
+	[CARRY_PROCEDURE]   = { "procedure",  STMT_CARRY_PROCEDURE,  STMT_CARRY_PROCEDURE_PUT,  { "run" } },
+	[CARRY_FORK]        = { "fork",       STMT_CARRY_FORK,       STMT_CARRY_FORK_PUT,       { "order_id" } },
+	[CARRY_DEFINITION]  = { "definition", STMT_CARRY_DEFINITION, STMT_CARRY_DEFINITION_PUT, { "generation" } },
+	[CARRY_BREAKPOINT]  = { "breakpoint", STMT_CARRY_BREAKPOINT, STMT_CARRY_BREAKPOINT_PUT, { "number" } },
+	[CARRY_HOLD]        = { "hold",       STMT_CARRY_HOLD,       STMT_CARRY_HOLD_PUT,       { "number" } },
+	[CARRY_EVENT]       = { "event",      STMT_CARRY_EVENT,      STMT_COUNT,                { "seq" } },
+	[CARRY_ORDER_EVENT] = { "event",      STMT_CARRY_ORDER_EVENT, STMT_COUNT,               { "seq" } },
 };
+/* clang-format on */
 
-/* ---- out ---- */
-
-static void put_value(struct jw *w, sqlite3_stmt *s, int i)
+const char *carry_table_name(enum carry_table t)
 {
-	auto_str text = STR_INIT;
-	const unsigned char *bytes;
+	return tables[t].name;
+}
+
+static void write_cell(struct jw *w, sqlite3_stmt *s, int i)
+{
+	const char *name = sqlite3_column_name(s, i);
+	char number[24];
+	int64_t v;
 	switch (sqlite3_column_type(s, i)) {
 	case SQLITE_INTEGER:
-		str_add_char(&text, 'i');
-		str_add_i64(&text, col_int(s, i));
+		v = col_int(s, i);
+		(void)snprintf(number, sizeof(number), "%" PRId64, v);
+		if (v > WHOLE_MAX || v < -WHOLE_MAX)
+			jw_str(w, name, number);
+		else
+			jw_raw(w, name, number);
 		break;
 	case SQLITE_TEXT:
-		str_add_char(&text, 't');
-		str_add(&text, col_text(s, i));
+		jw_str(w, name, col_text(s, i));
 		break;
-	case SQLITE_BLOB:
-		str_add_char(&text, 'b');
-		bytes = sqlite3_column_blob(s, i);
+	case SQLITE_BLOB: {
+		const unsigned char *b = sqlite3_column_blob(s, i);
+		auto_str hex = STR_INIT;
 		for (int k = 0; k < sqlite3_column_bytes(s, i); k++)
-			str_addf(&text, "%02x", bytes[k]);
+			str_addf(&hex, "%02x", (unsigned int)b[k]);
+		jw_str(w, name, str_text(&hex));
 		break;
+	}
 	default:
-		jw_null(w, NULL);
-		return;
+		jw_null(w, name);
 	}
-	jw_str(w, NULL, str_text(&text));
 }
 
-static enum err_code put_table(struct store *st, const struct table *t, id_t64 run, struct jw *w, struct err *err)
-{
-	auto_free char *sql = xasprintf("SELECT * FROM %s WHERE %s", t->name, t->where);
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(st->db, sql, -1, &s, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_int64(s, 1, run);
-	if (rc != SQLITE_OK) {
-		(void)sqlite3_finalize(s);
-		return store_error(st, rc, err, t->name);
-	}
-	jw_obj(w, t->name);
-	jw_arr(w, "columns");
-	for (int i = 0; i < sqlite3_column_count(s); i++)
-		jw_str(w, NULL, sqlite3_column_name(s, i));
-	jw_end_arr(w);
-	jw_arr(w, "rows");
-	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		jw_arr(w, NULL);
-		for (int i = 0; i < sqlite3_column_count(s); i++)
-			put_value(w, s, i);
-		jw_end_arr(w);
-	}
-	jw_end_arr(w);
-	jw_end_obj(w);
-	(void)sqlite3_finalize(s);
-	return rc == SQLITE_DONE ? ERR_OK : store_error(st, rc, err, t->name);
-}
-
-enum err_code carry_out(struct store *st, id_t64 run, struct str *out, struct err *err)
+static void write_row(struct str *out, sqlite3_stmt *s)
 {
 	struct jw w = jw_begin(out);
-	enum err_code code = ERR_OK;
 	jw_obj(&w, NULL);
-	jw_int(&w, "version", store_version(st));
-	jw_obj(&w, "tables");
-	for (size_t i = 0; i < COUNT(tables) && !code; i++)
-		code = put_table(st, &tables[i], run, &w, err);
+	for (int i = 0; i < sqlite3_column_count(s); i++)
+		write_cell(&w, s, i);
 	jw_end_obj(&w);
-	jw_end_obj(&w);
-	return code;
+	str_add_char(out, '\n');
 }
 
-/* ---- in ---- */
-
-struct seqs {
-	int64_t *old, *new;
-	size_t n, cap;
-};
-
-struct way_in {
-	struct store *st;
-	struct carry *c;
-	id_t64 run, order;
-	struct seqs seqs;
-	int64_t shift; /* what is added to the numbers of attempts */
-	const struct table *t;
-	const char *columns[COLUMNS_MAX];
-	size_t ncolumns;
-	sqlite3_stmt *s;
-};
-
-static enum err_code broken(const struct way_in *in, struct err *err)
+static int64_t column(sqlite3_stmt *s, const char *name)
 {
-	return err_set(err, ERR_CORRUPT, _("the rows of %s are not what an export holds"), in->t->name);
+	for (int i = 0; i < sqlite3_column_count(s); i++)
+		if (str_eq(sqlite3_column_name(s, i), name))
+			return col_int(s, i);
+	return 0;
 }
 
-static bool is_in(const char *list, const char *name)
+enum err_code store_carry_rows(struct store *st, enum carry_table t, int64_t id, struct carry_cursor *c,
+			       int64_t limit, struct str *out, int64_t *ret_n, struct err *err)
 {
-	auto_free char *word = xasprintf(" %s ", name);
-	return strstr(list, word) != NULL;
-}
-
-/* The event here that stands for one there: that one, or the last of the run before it. */
-static int64_t new_seq(const struct seqs *s, int64_t old)
-{
-	size_t low = 0, high = s->n;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (s->old[mid] <= old)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return old == 0 || s->n == 0 ? 0 : s->new[low > 0 ? low - 1 : 0];
-}
-
-static int64_t renumber(const struct way_in *in, const char *column, int64_t v)
-{
-	if (v > 0 && is_in(in->t->tokens, column))
-		return v + in->shift;
-	return is_in(in->t->seqs, column) ? new_seq(&in->seqs, v) : v;
-}
-
-static int hex_of(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int bind_bytes(sqlite3_stmt *s, int i, const char *hex)
-{
-	size_t n = strlen(hex) / 2;
-	auto_free unsigned char *v = xmalloc(n + 1);
-	for (size_t k = 0; k < n; k++) {
-		int high = hex_of(hex[2 * k]), low = hex_of(hex[2 * k + 1]);
-		if (high < 0 || low < 0)
-			return SQLITE_MISMATCH;
-		v[k] = (unsigned char)(high * 16 + low);
-	}
-	return sqlite3_bind_blob(s, i, v, (int)n, SQLITE_TRANSIENT);
-}
-
-/* What belongs to the place and not to the run. */
-static bool is_local(const struct way_in *in, const char *column)
-{
-	bool parent = str_eq(in->t->name, "run") && (str_eq(column, "parent_run") || str_eq(column, "parent_node"));
-	return parent || (str_eq(in->t->name, "node") && str_eq(column, "child"));
-}
-
-static int bind_value(const struct way_in *in, int i, const char *column, const struct json *v)
-{
-	const char *text = json_type(v) == JSON_STRING ? json_str(v, "") : NULL;
-	if (str_eq(in->t->name, "run") && str_eq(column, "workspace"))
-		return sqlite3_bind_text(in->s, i, in->c->workspace, -1, SQLITE_TRANSIENT);
-	if (!text || is_local(in, column))
-		return sqlite3_bind_null(in->s, i);
-	if (text[0] == 'i')
-		return sqlite3_bind_int64(in->s, i, renumber(in, column, strtoll(text + 1, NULL, 10)));
-	if (text[0] == 't')
-		return sqlite3_bind_text(in->s, i, text + 1, -1, SQLITE_TRANSIENT);
-	return text[0] == 'b' ? bind_bytes(in->s, i, text + 1) : SQLITE_MISMATCH;
-}
-
-static const struct json *cell(const struct way_in *in, const struct json *row, const char *column)
-{
-	const struct json *v = json_first(row);
-	for (size_t i = 0; i < in->ncolumns && v; i++, v = json_next(v))
-		if (str_eq(in->columns[i], column))
-			return v;
-	return NULL;
-}
-
-static int64_t number(const struct way_in *in, const struct json *row, const char *column, int64_t none)
-{
-	const char *text = json_str(cell(in, row, column), "");
-	return text[0] == 'i' ? strtoll(text + 1, NULL, 10) : none;
-}
-
-static const char *text_of(const struct way_in *in, const struct json *row, const char *column)
-{
-	const char *text = json_str(cell(in, row, column), "");
-	return text[0] == 't' ? text + 1 : NULL;
-}
-
-/* Rows of somebody else have no business here. */
-static bool is_ours(const struct way_in *in, const struct json *row)
-{
-	bool of_run = cell(in, row, "run") == NULL || str_eq(in->t->name, "work_order") ||
-		      number(in, row, "run", in->run) == in->run;
-	if (str_eq(in->t->name, "run"))
-		return number(in, row, "id", 0) == in->run && number(in, row, "order_id", 0) == in->order;
-	if (str_eq(in->t->name, "work_order"))
-		return number(in, row, "id", 0) == in->order;
-	return of_run;
-}
-
-static void write_event(struct way_in *in, const struct json *row)
-{
-	struct event_row e = { .at_ms = number(in, row, "at_ms", 0),
-			       .type = text_of(in, row, "type") ? text_of(in, row, "type") : "unknown",
-			       .order = number(in, row, "order_id", 0),
-			       .run = number(in, row, "run", 0),
-			       .idx = (int)number(in, row, "idx", -1),
-			       .generation = (int)number(in, row, "generation", 0),
-			       .iteration = (int)number(in, row, "iteration", 0),
-			       .attempt = (int)number(in, row, "attempt", 0),
-			       .was = (int)number(in, row, "was", -1),
-			       .now = (int)number(in, row, "now", -1),
-			       .actor = (enum actor)number(in, row, "actor", 0),
-			       .who = text_of(in, row, "who"),
-			       .reason = text_of(in, row, "reason"),
-			       .data = text_of(in, row, "data") };
-	store_event(in->st, &e);
-	struct seqs *s = &in->seqs;
-	if (s->n == s->cap) {
-		s->cap = s->cap ? s->cap * 2 : 64;
-		s->old = xreallocarray(s->old, s->cap, sizeof(*s->old));
-		s->new = xreallocarray(s->new, s->cap, sizeof(*s->new));
-	}
-	s->old[s->n] = number(in, row, "seq", 0);
-	s->new[s->n++] = e.seq;
-}
-
-static enum err_code write_row(struct way_in *in, const struct json *row, struct err *err)
-{
-	const struct json *v = json_first(row);
-	int rc = sqlite3_reset(in->s);
-	for (size_t i = 0; i < in->ncolumns; i++, v = v ? json_next(v) : NULL) {
-		if (!v || bind_value(in, (int)i + 1, in->columns[i], v) != SQLITE_OK)
-			return broken(in, err);
-	}
-	if (v)
-		return broken(in, err);
-	rc = sqlite3_step(in->s);
-	return rc == SQLITE_DONE ? ERR_OK : store_error(in->st, rc, err, in->t->name);
-}
-
-/* The columns as they are here, each once and in their order: nothing of the file becomes SQL. */
-static enum err_code prepare(struct way_in *in, const struct json *columns, struct err *err)
-{
-	auto_free char *ask = xasprintf("SELECT * FROM %s LIMIT 0", in->t->name);
-	auto_str sql = STR_INIT;
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(in->st->db, ask, -1, &s, NULL);
-	in->ncolumns = 0;
-	bool same = rc == SQLITE_OK;
-	for (const struct json *c = json_first(columns); c && same; c = json_next(c)) {
-		int i = (int)in->ncolumns;
-		same = i < COLUMNS_MAX && i < sqlite3_column_count(s) && str_eq(json_str(c, ""), sqlite3_column_name(s, i));
-		in->columns[in->ncolumns++] = json_str(c, "");
-	}
-	same = same && (int)in->ncolumns == sqlite3_column_count(s);
-	(void)sqlite3_finalize(s);
-	if (!same)
-		return broken(in, err);
-	/* The same definition may be here already. */
-	str_addf(&sql, "INSERT %s INTO %s VALUES (", str_eq(in->t->name, "workflow") ? "OR IGNORE" : "", in->t->name);
-	for (size_t i = 0; i < in->ncolumns; i++)
-		str_add(&sql, i ? ", ?" : "?");
-	str_add_char(&sql, ')');
-	rc = sqlite3_prepare_v2(in->st->db, str_text(&sql), -1, &in->s, NULL);
-	return rc == SQLITE_OK ? ERR_OK : store_error(in->st, rc, err, in->t->name);
-}
-
-static enum err_code read_table(struct way_in *in, const struct json *v, struct err *err)
-{
-	enum err_code code = prepare(in, json_get(v, "columns"), err);
-	for (const struct json *row = json_first(json_get(v, "rows")); row && !code; row = json_next(row)) {
-		if (!is_ours(in, row))
-			code = broken(in, err);
-		else if (in->t->event)
-			write_event(in, row);
-		else
-			code = write_row(in, row, err);
-		if (!code && str_eq(in->t->name, "attempt"))
-			in->c->last_token = MAX(in->c->last_token, number(in, row, "token", 0) + in->shift);
-	}
-	(void)sqlite3_finalize(in->s);
-	in->s = NULL;
-	return code;
-}
-
-/* The first attempt there becomes the next one here. */
-static void find_shift(struct way_in *in, const struct json *attempts)
-{
-	int64_t first = 0;
-	in->ncolumns = 0;
-	for (const struct json *c = json_first(json_get(attempts, "columns")); c && in->ncolumns < COLUMNS_MAX;
-	     c = json_next(c))
-		in->columns[in->ncolumns++] = json_str(c, "");
-	for (const struct json *row = json_first(json_get(attempts, "rows")); row; row = json_next(row)) {
-		int64_t token = number(in, row, "token", 0);
-		first = !first || token < first ? token : first;
-	}
-	in->shift = in->c->last_token + 1 - first;
-}
-
-enum err_code carry_in(struct store *st, const struct json *v, id_t64 run, id_t64 order, struct carry *c,
-		       struct err *err)
-{
-	struct way_in in = { .st = st, .c = c, .run = run, .order = order };
-	if (json_get_int(v, "version", 0) != store_version(st))
-		return err_set(err, ERR_VERSION, _("the export is of version %d of the schema, this home has %d"),
-			       (int)json_get_int(v, "version", 0), store_version(st));
-	const struct json *all = json_get(v, "tables");
+	auto_stmt *s = stmt_get(st, tables[t].rows);
 	enum err_code code = ERR_OK;
-	turn_begin(st);
-	find_shift(&in, json_get(all, "attempt"));
-	for (size_t i = 0; i < COUNT(tables) && !code; i++) {
-		in.t = &tables[i];
-		if (json_type(json_get(all, in.t->name)) != JSON_OBJECT)
-			code = broken(&in, err);
-		else
-			code = read_table(&in, json_get(all, in.t->name), err);
+	*ret_n = 0;
+	if (!c->begun)
+		*c = (struct carry_cursor){ .key = { INT64_MIN, INT64_MIN, INT64_MIN }, .begun = true };
+	stmt_bind(s, "iiiii", id, c->key[0], c->key[1], c->key[2], limit);
+	size_t before = out->len;
+	while (out->len - before < PAGE_BYTES && stmt_row(st, s, &code, err)) {
+		write_row(out, s);
+		for (int i = 0; i < CARRY_KEYS && tables[t].keys[i]; i++)
+			c->key[i] = column(s, tables[t].keys[i]);
+		++*ret_n;
 	}
-	free(in.seqs.old);
-	free(in.seqs.new);
 	return code;
+}
+
+enum err_code store_carry_workflow(struct store *st, const struct hash *hash, struct str *out, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_CARRY_WORKFLOW);
+	enum err_code code = ERR_OK;
+	stmt_bind(s, "b", hash);
+	if (stmt_row(st, s, &code, err))
+		write_row(out, s);
+	return code;
+}
+
+enum err_code store_carry_definitions(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct hash *hash),
+				      void *ctx, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_CARRY_HASHES);
+	enum err_code code = ERR_OK;
+	stmt_bind(s, "i", run);
+	while (stmt_row(st, s, &code, err)) {
+		struct hash h;
+		col_hash(s, 0, &h);
+		fn(ctx, &h);
+	}
+	return code;
+}
+
+static int64_t one_number(struct store *st, enum stmt_id id, int64_t of)
+{
+	auto_stmt *s = stmt_get(st, id);
+	enum err_code code = ERR_OK;
+	stmt_bind(s, "i", of);
+	return stmt_row(st, s, &code, NULL) ? col_int(s, 0) : 0;
+}
+
+int64_t store_carry_seq(struct store *st, id_t64 run)
+{
+	return one_number(st, STMT_CARRY_SEQ, run);
+}
+
+bool store_carry_known_run(struct store *st, id_t64 run)
+{
+	return one_number(st, STMT_CARRY_KNOWN_RUN, run) != 0;
+}
+
+bool store_carry_known_order(struct store *st, id_t64 order)
+{
+	return one_number(st, STMT_CARRY_KNOWN_ORDER, order) != 0;
+}
+
+enum err_code store_carry_children(struct store *st, id_t64 run, void (*fn)(void *ctx, id_t64 child), void *ctx,
+				   struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_CARRY_CHILDREN);
+	enum err_code code = ERR_OK;
+	stmt_bind(s, "i", run);
+	while (stmt_row(st, s, &code, err))
+		fn(ctx, col_int(s, 0));
+	return code;
+}
+
+enum err_code store_carry_trees(struct store *st, id_t64 run, void (*fn)(void *ctx, const char *tree), void *ctx,
+				struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_CARRY_TREES);
+	enum err_code code = ERR_OK;
+	stmt_bind(s, "i", run);
+	while (stmt_row(st, s, &code, err))
+		fn(ctx, col_text(s, 0));
+	return code;
+}
+
+enum err_code store_carry_columns(struct store *st, enum carry_table t, struct carry_columns *ret, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, tables[t].rows);
+	*ret = (struct carry_columns){ .n = 0 };
+	int n = s ? sqlite3_column_count(s) : 0;
+	if (n <= 0 || n > CARRY_COLUMNS)
+		return err_set(err, ERR_INTERNAL, _("the columns of the table %s cannot be told"), tables[t].name);
+	for (int i = 0; i < n; i++) {
+		const char *type = sqlite3_column_decltype(s, i);
+		struct carry_column *c = &ret->v[ret->n++];
+		(void)snprintf(c->name, sizeof(c->name), "%s", sqlite3_column_name(s, i));
+		c->type = !type || str_eq(type, "TEXT") ? CARRY_TEXT : str_eq(type, "BLOB") ? CARRY_BYTES : CARRY_INT;
+	}
+	return ERR_OK;
+}
+
+void store_carry_put(struct store *st, enum carry_table t, const struct carry_cell *cells, size_t n)
+{
+	const struct carry_cell *c = cells;
+	turn_begin(st);
+	sqlite3_stmt *s = stmt_get(st, tables[t].put);
+	for (int i = 1; s && (size_t)i <= n; i++, c++) {
+		if (c->null)
+			(void)sqlite3_bind_null(s, i); /* cannot fail: the statement has as many as the table */
+		else if (c->type == CARRY_INT)
+			(void)sqlite3_bind_int64(s, i, c->i);
+		else if (c->type == CARRY_BYTES)
+			(void)sqlite3_bind_blob(s, i, c->s, (int)c->len, SQLITE_STATIC);
+		else
+			(void)sqlite3_bind_text(s, i, c->s, (int)c->len, SQLITE_STATIC);
+	}
+	stmt_run(st, s);
+	if (s)
+		(void)sqlite3_clear_bindings(s);
 }

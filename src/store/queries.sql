@@ -558,3 +558,142 @@ FROM iteration ORDER BY run, idx, generation, iteration
 SELECT run, idx, generation, iteration, state, question, choices, roles, targets, on_timeout, asked_ms, deadline_ms, choice, target, who,
 	role, reason, feedback, decided_ms
 FROM approval ORDER BY run, idx, generation, iteration
+
+-- ==== carrying a run from home to home: every column, in the order of the table ====
+
+-- CARRY_WORKFLOW: a definition
+SELECT * FROM workflow WHERE hash = ?1
+
+-- CARRY_ORDER: an order
+SELECT * FROM work_order WHERE id = ?1 AND id > ?2 ORDER BY id LIMIT ?5
+
+-- CARRY_RUN: a run
+SELECT * FROM run WHERE id = ?1 AND id > ?2 ORDER BY id LIMIT ?5
+
+-- CARRY_NODE: its nodes
+SELECT * FROM node WHERE run = ?1 AND (idx, generation) > (?2, ?3) ORDER BY idx, generation LIMIT ?5
+
+-- CARRY_INSTANCE: its instances
+SELECT * FROM instance WHERE run = ?1 AND idx > ?2 ORDER BY idx LIMIT ?5
+
+-- CARRY_ATTEMPT: its attempts
+SELECT * FROM attempt WHERE run = ?1 AND token > ?2 ORDER BY token LIMIT ?5
+
+-- CARRY_USAGE: calls of models
+SELECT * FROM usage WHERE run = ?1 AND (token, number) > (?2, ?3) ORDER BY token, number LIMIT ?5
+
+-- CARRY_ITERATION: its iterations
+SELECT * FROM iteration WHERE run = ?1 AND (idx, generation, iteration) > (?2, ?3, ?4) ORDER BY idx,
+	generation, iteration LIMIT ?5
+
+-- CARRY_APPROVAL: questions and answers
+SELECT * FROM approval WHERE run = ?1 AND (idx, generation, iteration) > (?2, ?3, ?4) ORDER BY idx,
+	generation, iteration LIMIT ?5
+
+-- CARRY_WORKSPACE: its folders
+SELECT * FROM workspace WHERE run = ?1 AND stream > ?2 ORDER BY stream LIMIT ?5
+
+-- CARRY_CHECKPOINT: what it can go back to
+SELECT * FROM checkpoint WHERE run = ?1 AND (number, stream) > (?2, ?3) ORDER BY number, stream LIMIT ?5
+
+-- CARRY_PROCEDURE: its last way back
+SELECT * FROM procedure WHERE run = ?1 AND run > ?2 ORDER BY run LIMIT ?5
+
+-- CARRY_FORK: what it was forked from
+SELECT * FROM fork WHERE run = ?1 AND order_id > ?2 ORDER BY order_id LIMIT ?5
+
+-- CARRY_DEFINITION: what it executed from which generation on
+SELECT * FROM run_definition WHERE run = ?1 AND generation > ?2 ORDER BY generation LIMIT ?5
+
+-- CARRY_HASHES: the definitions that it had in the end and before
+SELECT workflow FROM run WHERE id = ?1 UNION SELECT workflow FROM run_definition WHERE run = ?1
+
+-- CARRY_BREAKPOINT: where it is to stop
+SELECT * FROM breakpoint WHERE run = ?1 AND number > ?2 ORDER BY number LIMIT ?5
+
+-- CARRY_HOLD: who stood in it
+SELECT * FROM hold WHERE run = ?1 AND number > ?2 ORDER BY number LIMIT ?5
+
+-- CARRY_REPORT: what its attempts told
+SELECT r.* FROM attempt a JOIN report r ON r.token = a.token WHERE a.run = ?1 AND a.token > ?2 ORDER BY
+	a.token LIMIT ?5
+
+-- CARRY_EVENT: what happened to it
+SELECT * FROM event WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?5
+
+-- CARRY_ORDER_EVENT: … and to its order
+SELECT * FROM event WHERE order_id = ?1 AND run IS NULL AND seq > ?2 ORDER BY seq LIMIT ?5
+
+-- CARRY_SEQ: the newest event of a run
+SELECT max(seq) FROM event WHERE run = ?1
+
+-- CARRY_CHILDREN: the runs of its sub-workflows
+SELECT id FROM run WHERE parent_run = ?1 ORDER BY id
+
+-- CARRY_TREES: the snapshots that a run names
+SELECT tree FROM checkpoint WHERE run = ?1 AND tree IS NOT NULL
+UNION SELECT before FROM node WHERE run = ?1 AND before IS NOT NULL
+UNION SELECT tree FROM workspace WHERE run = ?1 AND tree IS NOT NULL
+UNION SELECT tree FROM iteration WHERE run = ?1 AND tree IS NOT NULL
+
+-- CARRY_KNOWN_RUN: whether an id is taken, or was
+SELECT EXISTS (SELECT 1 FROM run WHERE id = ?1) OR EXISTS (SELECT 1 FROM event WHERE run = ?1)
+
+-- CARRY_KNOWN_ORDER: whether an id is taken, or was
+SELECT EXISTS (SELECT 1 FROM work_order WHERE id = ?1)
+	OR EXISTS (SELECT 1 FROM event WHERE order_id = ?1 AND run IS NULL)
+
+-- CARRY_WORKFLOW_PUT: a row from elsewhere
+INSERT INTO workflow VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(hash) DO NOTHING
+
+-- CARRY_ORDER_PUT: a row from elsewhere
+INSERT INTO work_order VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+	?18, ?19, ?20)
+
+-- CARRY_RUN_PUT: a row from elsewhere
+INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+	?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)
+
+-- CARRY_NODE_PUT: a row from elsewhere
+INSERT INTO node VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+
+-- CARRY_INSTANCE_PUT: a row from elsewhere
+INSERT INTO instance VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+
+-- CARRY_ATTEMPT_PUT: a row from elsewhere
+INSERT INTO attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+	?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)
+
+-- CARRY_USAGE_PUT: a row from elsewhere
+INSERT INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+
+-- CARRY_ITERATION_PUT: a row from elsewhere
+INSERT INTO iteration VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+	?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)
+
+-- CARRY_APPROVAL_PUT: a row from elsewhere
+INSERT INTO approval VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+
+-- CARRY_WORKSPACE_PUT: a row from elsewhere
+INSERT INTO workspace VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+
+-- CARRY_CHECKPOINT_PUT: a row from elsewhere
+INSERT INTO checkpoint VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+
+-- CARRY_PROCEDURE_PUT: a row from elsewhere
+INSERT INTO procedure VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+
+-- CARRY_FORK_PUT: a row from elsewhere
+INSERT INTO fork VALUES (?1, ?2, ?3, ?4)
+
+-- CARRY_DEFINITION_PUT: a row from elsewhere
+INSERT INTO run_definition VALUES (?1, ?2, ?3)
+
+-- CARRY_BREAKPOINT_PUT: a row from elsewhere
+INSERT INTO breakpoint VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+
+-- CARRY_HOLD_PUT: a row from elsewhere
+INSERT INTO hold VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+
+-- CARRY_REPORT_PUT: a row from elsewhere
+INSERT INTO report VALUES (?1, ?2)

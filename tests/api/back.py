@@ -256,44 +256,6 @@ def test_rollback_is_exact_and_survives_a_kill():
     assert e.post("/v1/fsck")["ok"]
 
 
-def test_a_run_goes_to_another_home():
-    source = ("name: carried\nnodes:\n  a: {run: 'echo hello; echo a > a; mkdir empty; echo v=1 >> \"$PAWL_OUTPUT\"'}\n"
-              "  b: {needs: a, env: {V: '${{ nodes.a.outputs.v }}'}, run: 'echo \"$V\" >> b; test -e %s/carried'}\n" % top)
-    run = e.finish(e.submit(source)["id"])
-    data = e.get(f"/v1/runs/{run}/export").body
-    assert data.startswith(b"pawl-export 1\n")
-    path = f"{top}/run.pawl"
-    with open(path, "wb") as f:
-        f.write(data)
-    e.post("/v1/import", {"path": path}, 409)
-    other = Engine("steps=2")
-    other.finish(other.submit(engine.OK)["id"])
-    r = other.post("/v1/import", {"path": path}, 201).json
-    assert r["id"] == run and r["state"] == "failed" and r["workspace"].startswith(other.home), r
-    assert sorted(os.listdir(r["workspace"])) == ["a", "empty"]
-    log = other.get(f"/v1/runs/{run}/nodes/a/log").json
-    assert "hello" in str(log), log
-    assert [c["name"] for c in other.get(f"/v1/runs/{run}/checkpoints")["items"]] == ["start", "a"]
-    f = other.post("/v1/fsck").json
-    assert f["ok"], [c for c in f["checks"] if not c["ok"]]
-    open(f"{top}/carried", "w").close()
-    other.post(f"/v1/runs/{run}/resume-from", {"node": "b"})
-    wait(lambda: other.get(f"/v1/runs/{run}")["state"] == "succeeded", "it goes on there")
-    with open(r["workspace"] + "/b") as out:
-        assert out.read() == "1\n"
-    for bad in (data[:len(data) // 2], b"junk", data.replace(b"rows ", b"rows 9", 1)):
-        with open(path, "wb") as out:
-            out.write(bad)
-        assert other.ask("POST", "/v1/import", {"path": path}).status >= 400
-    other.post("/v1/import", {"path": f"{top}/nothing"}, 404)
-    assert other.post("/v1/fsck")["ok"]
-    other.remove()
-    live = e.run_of(e.submit(engine.NEVER)["id"])
-    e.get(f"/v1/runs/{live}/export", 409)
-    e.post(f"/v1/runs/{live}/cancel")
-    state(live, "canceled")
-
-
 def test_gc_gives_back_what_is_old_and_nothing_else():
     keep = e.run_of(e.submit("name: keep\nnodes:\n  a: {run: head -c 100000 /dev/urandom > big}\n  b: {needs: a, run: exec sleep 1000}\n")["id"])
     wait(lambda: points(keep).get("a"), "a is done")

@@ -18,8 +18,8 @@ START_TEST(rows_are_complete)
 	bool post = str_eq(r->method, "POST");
 	bool remove = str_eq(r->method, "DELETE");
 	ck_assert_msg(post || remove || str_eq(r->method, "GET"), "%s", r->method);
-	ck_assert_msg(post == (r->body_max > 0), "%s %s: body", r->method, r->pattern);
-	ck_assert_msg(post == (r->fields != NULL), "%s %s: fields", r->method, r->pattern);
+	ck_assert_msg(post == (r->body_max > 0 || r->upload), "%s %s: body", r->method, r->pattern);
+	ck_assert_msg((post && !r->upload) == (r->fields != NULL), "%s %s: fields", r->method, r->pattern);
 	ck_assert_msg(!(post || remove) || r->perm > PERM_NONE, "%s %s: anybody may change something",
 	              r->method, r->pattern);
 	for (size_t i = 0; i < nroutes; i++)
