@@ -187,15 +187,16 @@ def test_sub_workflows_instances_and_logs():
     run = e.finish(e.submit(SUBS, file="outer.yaml", dir=WORK.name)["id"])
     assert e.get(f"/v1/runs/{run}")["state"] == "succeeded"
     i = load(other, export(e, run, "?logs=0"))
+    there = i["run"]  # its own, unless an id was taken
     assert i["runs"] == 2 and not i["logs"] and i["files"] == 0
-    assert [n["node"] for n in e.get(f"/v1/runs/{run}/nodes")["items"]] == [n["node"] for n in other.get(f"/v1/runs/{run}/nodes")["items"]]
-    child = other.get(f"/v1/runs?parent={run}")["items"][0]
+    assert [n["node"] for n in e.get(f"/v1/runs/{run}/nodes")["items"]] == [n["node"] for n in other.get(f"/v1/runs/{there}/nodes")["items"]]
+    child = other.get(f"/v1/runs?parent={there}")["items"][0]
     assert child["workflow"] == "inner"
     assert set(tree(i["workspace"])) == {"o.txt", "m1", "m2", "deep"}
-    assert lines(other, run, "last") == []
+    assert lines(other, there, "last") == []
     # Taken twice, the child belongs to its own parent.
     j = load(other, export(e, run))
-    assert j["run"] != run and j["runs"] == 2
+    assert j["run"] != there and j["runs"] == 2
     mine = other.get(f"/v1/runs?parent={j['run']}")["items"]
     assert len(mine) == 1 and mine[0]["id"] != child["id"]
     assert lines(other, mine[0]["id"], "x") == ["in the inner"]
@@ -214,23 +215,23 @@ def test_what_had_not_ended_is_paused():
     run = e.run_of(e.submit(source)["id"])
     wait(lambda: lines(e, run, "b") == ["running"], "b runs")
     i = load(other, export(e, run))
-    assert i["paused"] and i["run"] == run, i
-    there = state(other, run, "paused")
-    assert there["reason"] == "imported", there["reason"]
-    b = other.get(f"/v1/runs/{run}/nodes/b").json
+    there = i["run"]
+    assert i["paused"], i
+    assert state(other, there, "paused")["reason"] == "imported"
+    b = other.get(f"/v1/runs/{there}/nodes/b").json
     assert b["state"] == "retrying" and "exported" in b["reason"], b
     assert e.get(f"/v1/runs/{run}/nodes/b")["state"] == "running"
-    assert lines(other, run, "b")[:1] == ["running"]
+    assert lines(other, there, "b")[:1] == ["running"]
     sound(other)
     # It is what it was after a restart, too, and goes on when it is told to.
     assert other.stop() == 0
     other.start()
-    state(other, run, "paused")
-    other.post(f"/v1/runs/{run}/resume")
-    wait(lambda: other.get(f"/v1/runs/{run}/nodes/b")["state"] == "running", "b runs there")
-    for on in (e, other):
-        on.post(f"/v1/runs/{run}/cancel")
-        state(on, run, "canceled")
+    state(other, there, "paused")
+    other.post(f"/v1/runs/{there}/resume")
+    wait(lambda: other.get(f"/v1/runs/{there}/nodes/b")["state"] == "running", "b runs there")
+    for on, which in ((e, run), (other, there)):
+        on.post(f"/v1/runs/{which}/cancel")
+        state(on, which, "canceled")
     sound(other)
 
 
@@ -254,6 +255,7 @@ def test_a_worktree_becomes_a_plain_folder():
                                 "  b: {needs: a, run: 'echo b >> f; exit 1'}\n")["id"])
         before = tree(keep)
         i = load(other, export(e, run))
+        run = i["run"]
         assert i["moved"] and i["workspace"].startswith(other.home + "/runs/"), i
         assert tree(i["workspace"])["f"][2].endswith(b"a\n") and ".git" not in os.listdir(i["workspace"])
         other.post(f"/v1/runs/{run}/resume-from", {"node": "b"})
