@@ -100,16 +100,6 @@ void act_attempt(struct console *c, const struct action *a, int letter)
 
 /* ---- other programs ---- */
 
-/* The program's words come from the person's environment and go through sh; path and line are arguments and are never
- * read as shell. */
-static void run_program(struct console *c, const char *program, const char *line, const char *path)
-{
-	auto_free char *script = xasprintf("exec %s \"$@\"", program);
-	const char *argv[] = { "/bin/sh", "-c", script, "sh", line, "--", path, NULL };
-	if (outside_run(c, argv, WAIT_NEVER) < 0)
-		console_say(c, ROLE_ALARM, _("%s cannot be run"), program);
-}
-
 void act_pager(struct console *c, const struct action *a, int letter)
 {
 	(void)letter;
@@ -122,12 +112,9 @@ void act_pager(struct console *c, const struct action *a, int letter)
 			    strerror(errno));
 		return;
 	}
-	const char *program = a->value ? getenv("VISUAL") : getenv("PAGER");
-	if (a->value && (!program || !*program))
-		program = getenv("EDITOR");
-	if (!program || !*program)
-		program = a->value ? "vi" : "less";
-	auto_free char *line =
-		xasprintf("+%lld", (long long)MAX(logview_number(&c->log, c->log.cursor), 1));
-	run_program(c, program, line, c->log.path);
+	int64_t line = MAX(logview_number(&c->log, c->log.cursor), 1);
+	if (a->value)
+		outside_edit_file(c, c->log.path, line);
+	else
+		outside_page_file(c, c->log.path, line);
 }

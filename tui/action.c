@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/action.h"
 
+#include "tui/roundview.h"
 #include "tui/textview.h"
 
-#define IN_CHILD (IN_ALL & ~(IN(PANE_LOG) | IN(PANE_GRAPH) | IN(PANE_TEXT)))
+#define IN_CHILD (IN_ALL & ~(IN(PANE_LOG) | IN(PANE_GRAPH) | IN(PANE_TEXT) | IN(PANE_ROUND)))
 
 /* Keys that change something are plain letters or signs; no Ctrl key and no Backspace or Delete does. */
 /* clang-format off */
@@ -36,8 +37,8 @@ const struct action actions[] = {
 	{ "split-down",   { ">" },                IN_PANES, act_split, N_("make the lists larger"), .value = 1 },
 	/* failures */
 	{ "failure-newest",   { "f" },            IN_WORK,  act_failure, N_("go to the newest failure that nobody acknowledged"), N_("newest fail"), .value = 0 },
-	{ "failure-previous", { "[" },            IN_WORK & ~IN(PANE_TEXT),  act_failure, N_("go to the failure before (newer)"), .value = -1 },
-	{ "failure-next",     { "]" },            IN_WORK & ~IN(PANE_TEXT),  act_failure, N_("go to the next failure (older)"), N_("next fail"), .value = 1 },
+	{ "failure-previous", { "[" },            IN_WORK & ~(IN(PANE_TEXT) | IN(PANE_ROUND)),  act_failure, N_("go to the failure before (newer)"), .value = -1 },
+	{ "failure-next",     { "]" },            IN_WORK & ~(IN(PANE_TEXT) | IN(PANE_ROUND)),  act_failure, N_("go to the next failure (older)"), N_("next fail"), .value = 1 },
 	{ "error-next",       { "e" },            IN(PANE_LOG), act_next_error, N_("go to the next error line"), N_("next error"), .value = 1 },
 	{ "error-previous",   { "E" },            IN(PANE_LOG), act_next_error, N_("go to the previous error line"), .value = -1 },
 	/* changing */
@@ -56,7 +57,10 @@ const struct action actions[] = {
 	{ "break-when",   { NULL },               IN_WORK & ~IN(PANE_QUEUE), act_prompt, N_("stop the run under a condition: NODE:failed,class=timeout or *:output=warning"), .value = PROMPT_BREAK, .changes = true },
 	{ "fork",         { "F" },                IN(PANE_CHECKPOINTS), act_fork, N_("begin a new run from the checkpoint"), N_("fork"), .verb = "fork", .changes = true },
 	{ "rollback",     { "Enter" },            IN(PANE_CHECKPOINTS), act_enter, N_("send the run back to the checkpoint; asks for its id"), N_("roll back"), .verb = "rollback", .changes = true },
-	{ "decide",       { "Y" },                IN_NODE,  act_node_prompt, N_("answer what the node asks: continue, retry, skip, redirect NODE, abort; then a reason"), .verb = "decide", .value = PROMPT_DECIDE, .changes = true },
+	{ "decide",       { "Y" },                IN_WORK,  act_answer, N_("answer what the run asks: Tab goes through the choices, then a reason; without a question: all of them"), N_("answer"), .verb = "decide", .value = PROMPT_DECIDE, .changes = true },
+	{ "breaker-open",  { "o" },               IN(PANE_BREAKERS), act_breaker, N_("force the breaker open: nothing is called; asks for the reason"), N_("force open"), .verb = "breaker_open", .value = PROMPT_OPEN, .changes = true },
+	{ "breaker-close", { "c" },               IN(PANE_BREAKERS), act_breaker, N_("force the breaker closed: it is called whatever happens; asks for the reason"), N_("force closed"), .verb = "breaker_close", .value = PROMPT_CLOSE, .changes = true },
+	{ "breaker-auto",  { "=" },               IN(PANE_BREAKERS), act_breaker, N_("let the breaker work by itself again"), N_("auto"), .verb = "breaker_auto", .value = PROMPT_NONE, .changes = true },
 	{ "shell",        { "!" },                IN_NODE,  act_shell, N_("a shell where the node stood; afterwards retry, done or leave"), N_("shell"), .changes = true },
 	{ "edit",         { "e" },                IN(PANE_ITERATIONS) | IN(PANE_GRAPH), act_shell, N_("edit the node's lines of the definition in $EDITOR; the run has to stand"), N_("edit"), .changes = true },
 	{ "edit-values",  { "e" },                IN(PANE_RUNS), act_prompt, N_("change a parameter, env NAME=VALUE or output NODE.NAME=VALUE of a run that stands"), N_("edit"), .value = PROMPT_EDIT, .changes = true },
@@ -116,6 +120,16 @@ const struct action actions[] = {
 	{ "checkpoints",  { "B" },                IN_WORK & ~IN(PANE_QUEUE), act_view, N_("checkpoints of the run: Enter rolls back to one"), N_("checkpoints"), .value = PANE_CHECKPOINTS },
 	{ "change-next",  { "n", "]" },           IN(PANE_TEXT), act_next_change, N_("go to the next change"), N_("next change"), .value = 1 },
 	{ "change-previous", { "N", "[" },        IN(PANE_TEXT), act_next_change, N_("go to the previous change"), .value = -1 },
+	{ "transcript",   { "t" },                IN_ROUND, act_round, N_("what the agent or model of the iteration said and did"), N_("transcript"), .value = ROUND_TALK },
+	{ "checks",       { "E" },                IN_ROUND, act_round, N_("what the checks of the iteration found; Enter opens the place in $EDITOR"), N_("errors"), .value = ROUND_CHECKS },
+	{ "prompt",       { "I" },                IN_ROUND, act_round, N_("what the iteration was told, and what the next one was told of it"), N_("input"), .value = ROUND_PROMPT },
+	{ "decisions",    { "J" },                IN_ROUND, act_round, N_("what was decided after each iteration and why, and how much of the limits is used"), N_("judgement"), .value = ROUND_TRAIL },
+	{ "stop-next",    { "n", "]" },           IN(PANE_ROUND), act_round_stop, N_("go to the next message, call, or thing that was found"), N_("next"), .value = 1 },
+	{ "stop-previous", { "N", "[" },          IN(PANE_ROUND), act_round_stop, N_("go to the previous message, call, or thing that was found"), .value = -1 },
+	{ "iteration-previous", { "{" },          IN(PANE_ROUND), act_round_iteration, N_("the same of the iteration before"), .value = -1 },
+	{ "iteration-next", { "}" },              IN(PANE_ROUND), act_round_iteration, N_("the same of the next iteration"), .value = 1 },
+	{ "fold",         { "-" },                IN(PANE_ROUND), act_round_fold, N_("unfold everything, or fold it"), N_("fold") },
+	{ "breakers",     { "O" },                IN_WORK & ~IN(PANE_QUEUE), act_view, N_("circuit breakers of agent programs and providers"), N_("breakers"), .value = PANE_BREAKERS },
 	{ "events",       { "L" },                IN_PANES | IN(PANE_GRAPH), act_view, N_("what happened: all events"), N_("events"), .value = PANE_EVENTS },
 	{ "help",         { "?", "F1" },          IN_ALL & ~IN(PANE_HELP), act_view, N_("all keys; Enter runs what is selected"), N_("keys"), .value = PANE_HELP },
 	{ "palette",      { ":" },                IN_ALL,   act_prompt, N_("find a command by its name"), N_("command"), .value = PROMPT_PALETTE },

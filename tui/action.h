@@ -9,12 +9,13 @@
 #define IN(pane) (1U << (pane))
 #define IN_LISTS                                                                                   \
 	(IN(PANE_QUEUE) | IN(PANE_RUNS) | IN(PANE_ITERATIONS) | IN(PANE_EVENTS) |           \
-	 IN(PANE_CHECKPOINTS) | IN(PANE_HELP))
+	 IN(PANE_CHECKPOINTS) | IN(PANE_APPROVALS) | IN(PANE_BREAKERS) | IN(PANE_HELP))
 #define IN_PANES (IN(PANE_QUEUE) | IN(PANE_RUNS) | IN(PANE_ITERATIONS) | IN(PANE_LOG))
 #define IN_VIEWS                                                                                   \
 	(IN(PANE_GRAPH) | IN(PANE_INSPECT) | IN(PANE_EVENTS) | IN(PANE_CHECKPOINTS) |              \
-	 IN(PANE_TEXT) | IN(PANE_HELP))
+	 IN(PANE_TEXT) | IN(PANE_ROUND) | IN(PANE_APPROVALS) | IN(PANE_BREAKERS) | IN(PANE_HELP))
 #define IN_NODE (IN(PANE_ITERATIONS) | IN(PANE_LOG) | IN(PANE_GRAPH)) /* where a node is selected */
+#define IN_ROUND (IN(PANE_ITERATIONS) | IN(PANE_GRAPH) | IN(PANE_ROUND))
 #define IN_ALL (IN_PANES | IN_VIEWS)
 #define IN_WORK (IN_ALL & ~IN(PANE_HELP)) /* where a run or an order is selected */
 
@@ -127,6 +128,13 @@ void act_shell(struct console *c, const struct action *a, int letter);
 void act_files(struct console *c, const struct action *a, int letter);
 void act_text(struct console *c, const struct action *a, int letter);
 void act_next_change(struct console *c, const struct action *a, int letter);
+/* iterations */
+void act_round(struct console *c, const struct action *a, int letter);
+void act_round_iteration(struct console *c, const struct action *a, int letter);
+void act_round_stop(struct console *c, const struct action *a, int letter);
+void act_round_fold(struct console *c, const struct action *a, int letter);
+void act_answer(struct console *c, const struct action *a, int letter);
+void act_breaker(struct console *c, const struct action *a, int letter);
 void act_undo(struct console *c, const struct action *a, int letter);
 
 #endif

@@ -6,7 +6,10 @@
 #include "tui/action.h"
 #include "tui/inspect.h"
 #include "tui/outside.h"
+#include "tui/live.h"
 #include "tui/palette.h"
+#include "tui/panes.h"
+#include "tui/roundview.h"
 #include "tui/savelog.h"
 #include "tui/submit.h"
 #include "tui/verb.h"
@@ -23,7 +26,8 @@ static const struct pane_ops *const panes[] = {
 	[PANE_GRAPH] = &pane_graph,     [PANE_INSPECT] = &pane_inspect,
 	[PANE_EVENTS] = &pane_events,   [PANE_HELP] = &pane_help,
 	[PANE_SUBMIT] = &pane_submit,   [PANE_CHECKPOINTS] = &pane_checkpoints,
-	[PANE_TEXT] = &pane_text,
+	[PANE_TEXT] = &pane_text,       [PANE_ROUND] = &pane_round,
+	[PANE_APPROVALS] = &pane_approvals, [PANE_BREAKERS] = &pane_breakers,
 };
 static_assert(COUNT(panes) == PANE_COUNT, "every pane has its functions");
 
@@ -35,7 +39,8 @@ const struct pane_ops *pane_ops(enum pane pane)
 bool console_list_pane(enum pane pane)
 {
 	return pane == PANE_QUEUE || pane == PANE_RUNS || pane == PANE_ITERATIONS ||
-	       pane == PANE_EVENTS || pane == PANE_HELP || pane == PANE_CHECKPOINTS;
+	       pane == PANE_EVENTS || pane == PANE_HELP || pane == PANE_CHECKPOINTS ||
+	       pane == PANE_APPROVALS || pane == PANE_BREAKERS;
 }
 
 struct list *console_list(struct console *c)
@@ -85,6 +90,12 @@ void console_view(struct console *c, enum pane pane)
 		model_ask_anew(&c->model, TOPIC_CHECKPOINTS);
 	} else if (c->view == PANE_CHECKPOINTS && pane < PANES_MAIN) {
 		c->model.watched &= ~TOPIC_BIT(TOPIC_CHECKPOINTS);
+	}
+	if (pane == PANE_BREAKERS) {
+		c->model.watched |= TOPIC_BIT(TOPIC_BREAKERS);
+		model_ask_anew(&c->model, TOPIC_BREAKERS);
+	} else if (c->view == PANE_BREAKERS) {
+		c->model.watched &= ~TOPIC_BIT(TOPIC_BREAKERS);
 	}
 	if (c->view == PANE_EVENTS && pane != PANE_EVENTS)
 		c->model.watched &= ~(TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_EVENTS_MORE));
@@ -212,6 +223,7 @@ static void take_iterations(struct console *c)
 		     !str_eq(c->shown_run, c->model.iterations_of);
 	if (c->model.run && c->model.iterations_of && !str_eq(c->model.run, c->model.iterations_of))
 		return;
+	iterations_fit(c);
 	if (!other && !c->pending_log_iteration) {
 		list_refresh(l);
 		const struct iteration_row *it = console_iteration(c);
@@ -273,6 +285,16 @@ static void start(struct console *c)
 	console_selected(c, PANE_RUNS);
 }
 
+static void tell(struct console *c)
+{
+	screen_beep(c->screen);
+	if (c->options.notify && screen_takes_osc(c->screen)) {
+		auto_str s = STR_INIT;
+		str_addf(&s, "\033]9;%s\a", c->message.text);
+		screen_send(c->screen, s.p, s.len);
+	}
+}
+
 static void ring(struct console *c)
 {
 	const struct rows *failures = &c->model.failures;
@@ -292,12 +314,30 @@ static void ring(struct console *c)
 	console_say(c, ROLE_FAILED, _("failed: %s %s  %s %s  (f goes there)"), run->row.id,
 		    run->workflow ? run->workflow : "", run->failure.node ? run->failure.node : "",
 		    run->failure.message ? run->failure.message : "");
-	screen_beep(c->screen);
-	if (c->options.notify && screen_takes_osc(c->screen)) {
-		auto_str s = STR_INIT;
-		str_addf(&s, "\033]9;%s\a", c->message.text);
-		screen_send(c->screen, s.p, s.len);
+	tell(c);
+}
+
+/* A question that was not there before rings as a failure does. */
+static void ring_questions(struct console *c)
+{
+	const struct rows *all = &c->model.approvals;
+	const struct approval_row *asked = NULL;
+	if (!c->model.feed[TOPIC_APPROVALS].read_at_ms)
+		return;
+	list_refresh(&c->list[PANE_APPROVALS]);
+	for (size_t i = 0; i < all->n; i++) {
+		if (smap_get(&c->known_approvals, all->v[i]->id))
+			continue;
+		smap_put(&c->known_approvals, all->v[i]->id, c);
+		asked = (const struct approval_row *)all->v[i];
 	}
+	bool first = !c->approvals_known;
+	c->approvals_known = true;
+	if (first || !asked)
+		return;
+	console_say(c, ROLE_RETRY, _("%s asks: %s  (Y answers)"), asked->node ? asked->node : "?",
+		    asked->question ? asked->question : "");
+	tell(c);
 }
 
 /* Other rows came (a filter, a first run): what the cursor is on now is what the other panes show. */
@@ -326,6 +366,8 @@ void console_update(struct console *c)
 		c->log.changed = false;
 		c->dirty = true;
 	}
+	round_turn(c, (changed & TOPIC_BIT(TOPIC_ITERATIONS)) != 0);
+	live_turn(c);
 	if (!changed)
 		return;
 	c->dirty = true;
@@ -337,6 +379,10 @@ void console_update(struct console *c)
 		list_refresh(&c->list[PANE_EVENTS]);
 	if (changed & TOPIC_BIT(TOPIC_CHECKPOINTS))
 		list_refresh(&c->list[PANE_CHECKPOINTS]);
+	if (changed & TOPIC_BIT(TOPIC_BREAKERS))
+		list_refresh(&c->list[PANE_BREAKERS]);
+	if (changed & TOPIC_BIT(TOPIC_APPROVALS))
+		ring_questions(c);
 	if (!c->started)
 		start(c);
 	else if (changed & TOPIC_BIT(TOPIC_RUNS))
@@ -462,6 +508,15 @@ static bool accept(struct console *c)
 		}
 		err_note(&err, ERR_USAGE, _("that is not NAME=VALUE"));
 		break;
+	case PROMPT_OPEN:
+	case PROMPT_CLOSE:
+		if (*text) {
+			verb_do(c, c->prompt.kind == PROMPT_OPEN ? "breaker_open" : "breaker_close",
+				&(struct verb_with){ .reason = text });
+			return true;
+		}
+		err_note(&err, ERR_USAGE, _("a reason is needed: it is kept in the history"));
+		break;
 	case PROMPT_DECIDE:
 		if (verb_is_choice(text)) {
 			verb_do(c, "decide", &(struct verb_with){ .argument = about, .reason = text });
@@ -511,6 +566,8 @@ static void prompt_key(struct console *c, int key)
 		return;
 	} else if ((kind == PROMPT_UNTIL || kind == PROMPT_STEP || kind == PROMPT_FROM) && key == K_TAB) {
 		complete_node(c);
+	} else if (kind == PROMPT_DECIDE && key == K_TAB) {
+		approval_complete(c);
 	} else if (key == K_BACKSPACE && !c->prompt.len) {
 		prompt_close(&c->prompt);
 	} else if (prompt_edit(&c->prompt, key)) {

@@ -23,6 +23,9 @@ enum pane {
 	PANE_SUBMIT,
 	PANE_CHECKPOINTS,
 	PANE_TEXT,
+	PANE_ROUND,
+	PANE_APPROVALS,
+	PANE_BREAKERS,
 	PANE_COUNT
 };
 #define PANES_MAIN 4 /* the first ones are on the main screen */
@@ -33,6 +36,7 @@ struct verb_row;
 struct keymap;
 struct inspect;
 struct textview;
+struct roundview;
 struct submit;
 struct session;
 
@@ -96,6 +100,7 @@ struct console {
 	struct inspect *inspect;
 	struct submit *submit;
 	struct textview *text;
+	struct roundview *round;
 	/* where the keys go */
 	struct prompt prompt;
 	struct confirm confirm;
@@ -122,6 +127,9 @@ struct console {
 	int exit_status;
 	struct smap known_failures; /* for the bell: each rings once */
 	bool failures_known;
+	struct smap known_approvals; /* each rings once, too */
+	bool approvals_known;
+	struct live *live;        /* what a model that works has used so far */
 	char *pending_log_iteration; /* "node/iteration" to select once the iterations are read */
 	int64_t pending_line;
 	char *shown_run;          /* whose iterations the list shows */
@@ -145,7 +153,8 @@ struct pane_ops {
 	enum pane parent;                  /* where Esc goes */
 };
 extern const struct pane_ops pane_queue, pane_runs, pane_iterations, pane_log, pane_graph,
-	pane_inspect, pane_events, pane_help, pane_submit, pane_checkpoints, pane_text;
+	pane_inspect, pane_events, pane_help, pane_submit, pane_checkpoints, pane_text, pane_round,
+	pane_approvals, pane_breakers;
 const struct pane_ops *pane_ops(enum pane pane);
 
 /* ---- console.c ---- */

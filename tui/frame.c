@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The frame: how the screen is divided, the header, the detail line, the key row, prompts and questions. */
 #include "tui/action.h"
+#include "tui/live.h"
 #include "tui/palette.h"
+#include "tui/panes.h"
+#include "tui/roundview.h"
 #include "tui/verb.h"
 
 #include "base/clock.h"
@@ -294,13 +297,22 @@ static void add_failure(struct console *c, const struct run_row *run, struct str
 	if (f->class && *f->class && (!f->message || !strstr(f->message, f->class)))
 		str_addf(s, "%s, ", f->class);
 	str_add(s, f->message ? f->message : "");
+	if (it && it->round && it->verified)
+		str_add(s, _("  (E: where)"));
 }
 
-static void add_iteration(const struct iteration_row *it, struct str *s)
+static void add_iteration(const struct console *c, const struct iteration_row *it, struct str *s)
 {
-	str_addf(s, _("node %s  it %lld  try %lld/%lld"), it->node ? it->node : "?",
-		 (long long)it->iteration, (long long)it->attempts, (long long)it->max_attempts);
-	if (it->exit_code >= 0)
+	live_add(c, it, s);
+	if (s->len)
+		str_add(s, "  ");
+	if (it->round)
+		str_addf(s, _("node %s  it %lld  %s"), it->node ? it->node : "?", (long long)it->iteration,
+			 it->decision ? it->decision : it->phase ? it->phase : "");
+	else
+		str_addf(s, _("node %s  it %lld  try %lld/%lld"), it->node ? it->node : "?",
+			 (long long)it->iteration, (long long)it->attempts, (long long)it->max_attempts);
+	if (it->exit_code >= 0 && !it->round)
 		str_addf(s, _("  exit %lld"), (long long)it->exit_code);
 	if (it->signal > 0)
 		str_addf(s, _("  signal %lld"), (long long)it->signal);
@@ -308,6 +320,15 @@ static void add_iteration(const struct iteration_row *it, struct str *s)
 		str_addf(s, "  %s", it->class);
 	if (it->why && *it->why)
 		str_addf(s, "  %s", it->why);
+}
+
+static void add_question(const struct approval_row *a, struct str *s)
+{
+	str_addf(s, "%s  [%s]", a->question ? a->question : "?", a->choices);
+	if (*a->targets)
+		str_addf(s, _("  redirect to: %s"), a->targets);
+	if (a->on_timeout)
+		str_addf(s, _("  nobody answers: %s"), a->on_timeout);
 }
 
 static void add_checkpoint(const struct row *row, struct str *s)
@@ -333,9 +354,14 @@ static void draw_detail(struct console *c, struct rect r)
 	const struct iteration_row *it = console_iteration(c);
 	if (r.rows < 1)
 		return;
-	if (c->message.text) {
+	if (c->prompt.kind == PROMPT_DECIDE && approval_selected(c)) {
+		add_question(approval_selected(c), &s);
+		role = ROLE_RETRY;
+	} else if (c->message.text) {
 		str_add(&s, c->message.text);
 		role = c->message.role;
+	} else if (c->view == PANE_APPROVALS && approval_selected(c)) {
+		add_question(approval_selected(c), &s);
 	} else if (c->view == PANE_QUEUE) {
 		const struct order_row *o =
 			(const struct order_row *)list_selected(&c->list[PANE_QUEUE]);
@@ -352,7 +378,7 @@ static void draw_detail(struct console *c, struct rect r)
 		add_failure(c, run, &s);
 		role = ROLE_FAILED;
 	} else if (it && c->focus != PANE_RUNS) {
-		add_iteration(it, &s);
+		add_iteration(c, it, &s);
 	} else if (run) {
 		str_addf(&s, "%s %s  %lld/%lld", run->row.id, run->workflow ? run->workflow : "",
 			 (long long)run->done, (long long)run->total);
@@ -368,7 +394,7 @@ static void draw_detail(struct console *c, struct rect r)
 
 /* Actions with a label, the most needed ones first; the last two are always there. */
 static const char *const key_order[] = {
-	"rollback", "files-diff", "fork", "change-next", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
+	"rollback", "files-diff", "fork", "change-next", "stop-next", "checks", "transcript", "breaker-open", "breaker-close", "breaker-auto", "decide", "prompt", "decisions", "fold", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
 	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
 	"inspect", "graph", "diff", "checkpoints", "why", "break", "events", "zoom", "shell", "edit", "edit-values", "pager", "editor", "palette",
 };
@@ -380,6 +406,8 @@ static int draw_key(struct console *c, int row, int at, int end, const char *nam
 	auto_str key = STR_INIT;
 	if (!a || !(a->where & IN(c->view)) || (a->changes && c->read_only))
 		return 0;
+	if ((a->run == act_round && round_why_not(c)) || (a->run == act_answer && !c->model.approvals.n))
+		return 0; /* most runs have no such thing: no room for it */
 	keymap_add_keys(c->keymap, a, c->view, &key);
 	char *blank = key.p ? strchr(key.p, ' ') : NULL;
 	if (blank && a->keys[1])

@@ -18,6 +18,8 @@ libtui_a_SOURCES = \
 	tui/model.c tui/model.h \
 	tui/palette.c tui/palette.h \
 	tui/pane_graph.c tui/pane_inspect.c tui/pane_lists.c tui/pane_log.c tui/pane_submit.c \
+	tui/live.c tui/live.h tui/pane_asks.c tui/pane_iterations.c \
+	tui/roundshow.c tui/roundtalk.c tui/roundview.c tui/roundview.h \
 	tui/pane_checkpoints.c tui/pane_text.c tui/textshow.c tui/textview.h \
 	tui/outside.c tui/outside.h \
 	tui/pane_views.c tui/panes.h \

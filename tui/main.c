@@ -22,7 +22,9 @@
 #include "base/fs.h"
 #include "tui/action.h"
 #include "tui/inspect.h"
+#include "tui/live.h"
 #include "tui/panes.h"
+#include "tui/roundview.h"
 #include "tui/session.h"
 #include "tui/submit.h"
 #include "tui/textview.h"
@@ -136,6 +138,8 @@ static void init_lists(struct console *c)
 	list_init(&c->list[PANE_ITERATIONS], &iterations_list, &c->model.iterations);
 	list_init(&c->list[PANE_EVENTS], &events_list, &c->model.events);
 	list_init(&c->list[PANE_CHECKPOINTS], &checkpoints_list, &c->model.checkpoints);
+	list_init(&c->list[PANE_APPROVALS], &approvals_list, &c->model.approvals);
+	list_init(&c->list[PANE_BREAKERS], &breakers_list, &c->model.breakers);
 	list_init(&c->list[PANE_HELP], &help_list, &c->help_rows);
 }
 
@@ -195,6 +199,8 @@ static void console_done(struct console *c)
 		confirm_close(c);
 		inspect_free(c);
 		text_free(c);
+		round_free(c);
+		live_free(c);
 		submit_free(c);
 		logview_done(&c->log);
 		model_done(&c->model);
@@ -205,6 +211,7 @@ static void console_done(struct console *c)
 		rows_done(&c->help_rows);
 	}
 	smap_done(&c->known_failures);
+	smap_done(&c->known_approvals);
 	keymap_free(c->keymap);
 	prompt_done(&c->prompt);
 	for (int i = 0; i < c->nundo; i++)
@@ -329,6 +336,7 @@ static bool is_idle(const struct console *c)
 	if (model_down(&c->model))
 		return !c->dirty;
 	if (c->dirty || !c->started || c->sending || inspect_busy(c) || submit_busy(c) || text_busy(c) ||
+	    round_busy(c) || live_busy(c) ||
 	    c->confirm.preview_request ||
 	    model_busy(&c->model))
 		return false;

@@ -79,6 +79,18 @@ static void path_checkpoints(const struct model *m, struct str *path)
 	str_addf(path, "/checkpoints?limit=%d", PAGE_CHECKPOINTS);
 }
 
+static void path_approvals(const struct model *m, struct str *path)
+{
+	(void)m;
+	str_addf(path, "/v1/approvals?limit=%d", PAGE_LONG);
+}
+
+static void path_breakers(const struct model *m, struct str *path)
+{
+	(void)m;
+	str_add(path, "/v1/breakers");
+}
+
 static void path_events(const struct model *m, struct str *path)
 {
 	str_addf(path, "/v1/events?before=999999999999999&limit=%d", PAGE_LONG);
@@ -220,6 +232,18 @@ static void apply_checkpoints(struct model *m, const struct json *body)
 	take_way_back(m, json_get(body, "way_back"));
 }
 
+static void apply_approvals(struct model *m, const struct json *body)
+{
+	rows_clear(&m->approvals);
+	rows_add_page(&m->approvals, body);
+}
+
+static void apply_breakers(struct model *m, const struct json *body)
+{
+	rows_clear(&m->breakers);
+	rows_add_page(&m->breakers, body);
+}
+
 static void apply_events(struct model *m, const struct json *body)
 {
 	rows_merge_page(&m->events, body);
@@ -245,6 +269,8 @@ static const struct {
 	[TOPIC_NODES]       = { path_nodes,       apply_nodes,       .of_run = true },
 	[TOPIC_BREAKPOINTS] = { path_breakpoints, apply_breakpoints, .of_run = true },
 	[TOPIC_CHECKPOINTS] = { path_checkpoints, apply_checkpoints, .of_run = true },
+	[TOPIC_APPROVALS]   = { path_approvals,   apply_approvals   },
+	[TOPIC_BREAKERS]    = { path_breakers,    apply_breakers    },
 	[TOPIC_EVENTS]      = { path_events,      apply_events      },
 	[TOPIC_EVENTS_MORE] = { path_events_more, apply_events_more },
 };
@@ -354,6 +380,10 @@ static void on_event(void *ctx, const struct stream_event *e)
 	unsigned int topics = TOPIC_BIT(TOPIC_ENGINE) | TOPIC_BIT(TOPIC_EVENTS);
 	if (str_starts(e->type, "order.") || str_starts(e->type, "queue."))
 		topics |= TOPIC_BIT(TOPIC_ORDERS);
+	if (str_starts(e->type, "approval.") || str_eq(to, "waiting"))
+		topics |= TOPIC_BIT(TOPIC_APPROVALS);
+	if (str_starts(e->type, "breaker.") || str_starts(e->type, "node."))
+		topics |= TOPIC_BIT(TOPIC_BREAKERS);
 	if (str_starts(e->type, "run.")) {
 		if (str_eq(to, "failed") || strstr(e->type, "acknowledged"))
 			topics |= TOPIC_BIT(TOPIC_FAILURES);
@@ -540,20 +570,22 @@ void model_init(struct model *m, struct client *client)
 	m->events = (struct rows){ .kind = ROWS_EVENTS, .total = -1 };
 	m->breakpoints = (struct rows){ .kind = ROWS_BREAKPOINTS, .total = -1 };
 	m->checkpoints = (struct rows){ .kind = ROWS_CHECKPOINTS, .total = -1 };
+	m->approvals = (struct rows){ .kind = ROWS_APPROVALS, .total = -1 };
+	m->breakers = (struct rows){ .kind = ROWS_BREAKERS, .total = -1 };
 	m->engine.oldest_wait_ms = -1;
 	m->watched = ~0U & ~(TOPIC_BIT(TOPIC_EVENTS) | TOPIC_BIT(TOPIC_EVENTS_MORE) |
-			     TOPIC_BIT(TOPIC_CHECKPOINTS));
+			     TOPIC_BIT(TOPIC_CHECKPOINTS) | TOPIC_BIT(TOPIC_BREAKERS));
 	for (size_t i = 0; i < TOPIC_COUNT; i++)
 		m->feed[i] = (struct feed){ .model = m, .topic = (enum topic)i };
 	model_stale(m, TOPIC_BIT(TOPIC_ENGINE) | TOPIC_BIT(TOPIC_ORDERS) | TOPIC_BIT(TOPIC_RUNS) |
-			       TOPIC_BIT(TOPIC_FAILURES));
+			       TOPIC_BIT(TOPIC_FAILURES) | TOPIC_BIT(TOPIC_APPROVALS));
 }
 
 void model_done(struct model *m)
 {
 	struct rows *all[] = { &m->orders,     &m->runs,  &m->failures,
 			       &m->iterations, &m->nodes, &m->events,
-			       &m->breakpoints, &m->checkpoints };
+			       &m->breakpoints, &m->checkpoints, &m->approvals, &m->breakers };
 	for (size_t i = 0; i < COUNT(all); i++)
 		rows_done(all[i]);
 	char *texts[] = { m->engine.version, m->engine.home, m->engine.state, m->engine.reason,

@@ -20,6 +20,8 @@ enum topic {
 	TOPIC_NODES,      /* of the selected run */
 	TOPIC_BREAKPOINTS, /* of the selected run */
 	TOPIC_CHECKPOINTS, /* of the selected run, while their view is open */
+	TOPIC_APPROVALS,  /* of all runs */
+	TOPIC_BREAKERS,   /* while their view is open */
 	TOPIC_EVENTS,     /* only while the events view is open */
 	TOPIC_EVENTS_MORE,
 	TOPIC_COUNT
@@ -54,7 +56,7 @@ struct model {
 	unsigned int watched; /* topics that are read at all */
 	unsigned int changed; /* topics with news since the console looked */
 	struct engine_info engine;
-	struct rows orders, runs, failures, iterations, nodes, events, breakpoints, checkpoints;
+	struct rows orders, runs, failures, iterations, nodes, events, breakpoints, checkpoints, approvals, breakers;
 	char *run;            /* whose iterations and nodes are wanted; NULL: none */
 	char *iterations_of, *nodes_of; /* whose are shown */
 	char *runs_state, *runs_text;   /* filters that the engine applies; NULL: none */

@@ -206,3 +206,30 @@ void outside_line(struct console *c, const char *line)
 	else
 		(void)outside_pawl(c, words + 1, WAIT_ALWAYS);
 }
+
+/* ---- files ---- */
+
+/* The program's words come from the person's environment and go through sh; path and line are arguments and are never
+ * read as shell. */
+static void run_program(struct console *c, const char *program, int64_t at, const char *path)
+{
+	auto_free char *line = xasprintf("+%lld", (long long)at);
+	auto_free char *script = xasprintf("exec %s \"$@\"", program);
+	const char *argv[] = { "/bin/sh", "-c", script, "sh", line, "--", path, NULL };
+	if (outside_run(c, argv, WAIT_NEVER) < 0)
+		console_say(c, ROLE_ALARM, _("%s cannot be run"), program);
+}
+
+void outside_page_file(struct console *c, const char *path, int64_t line)
+{
+	const char *program = getenv("PAGER");
+	run_program(c, program && *program ? program : "less", line, path);
+}
+
+void outside_edit_file(struct console *c, const char *path, int64_t line)
+{
+	const char *program = getenv("VISUAL");
+	if (!program || !*program)
+		program = getenv("EDITOR");
+	run_program(c, program && *program ? program : "vi", line, path);
+}

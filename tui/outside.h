@@ -9,6 +9,9 @@ enum outside_wait { WAIT_NEVER, WAIT_FAILED, WAIT_ALWAYS };
 /* Run a program. Before the console comes back Enter is asked for, always or when it failed, so that its words can be
  * read. Returns its exit status, 128 + signal, or -1 when it could not be started. */
 int outside_run(struct console *c, const char *const *argv, enum outside_wait wait);
+/* A file in the program that the person's environment names, at a line. */
+void outside_page_file(struct console *c, const char *path, int64_t line);
+void outside_edit_file(struct console *c, const char *path, int64_t line);
 /* `pawl` with the engine of this console, and these words. */
 int outside_pawl(struct console *c, const char *const *words, enum outside_wait wait);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The three lists of the main screen: queue, runs, iterations. Each is a table of columns, a title and what
+/* The lists of the main screen: queue and runs. Each is a table of columns, a title and what
  * Enter does. */
 #include "tui/panes.h"
 
@@ -142,7 +142,7 @@ static void add_queue(struct console *c, struct str *s)
 	}
 }
 
-static void draw_list(struct console *c, enum pane pane, struct rect r, bool focused,
+void draw_list(struct console *c, enum pane pane, struct rect r, bool focused,
 		      enum topic topic, const char *left, const char *nothing)
 {
 	struct list *l = &c->list[pane];
@@ -163,7 +163,7 @@ static void draw_list(struct console *c, enum pane pane, struct rect r, bool foc
 	if (l->filter)
 		str_addf(&shown, "/%s  ", l->filter);
 	str_add(&shown, left);
-	draw_title(c, r, focused, (int)pane + 1, _(pane_ops(pane)->title), str_text(&shown),
+	draw_title(c, r, focused, pane < PANES_MAIN ? (int)pane + 1 : 0, _(pane_ops(pane)->title), str_text(&shown),
 		   str_text(&right));
 }
 
@@ -338,155 +338,4 @@ const struct pane_ops pane_runs = {
 	.enter = runs_enter,
 	.leave = runs_leave,
 	.parent = PANE_QUEUE,
-};
-
-/* ---- iterations ---- */
-
-#define IT(row) ((const struct iteration_row *)(row))
-
-static void it_number(const struct row *row, const struct list_context *c, struct str *out,
-		      enum role *role)
-{
-	(void)c;
-	if (IT(row)->superseded)
-		*role = ROLE_DIM;
-	str_add_i64(out, IT(row)->iteration);
-}
-
-static void it_node(const struct row *row, const struct list_context *c, struct str *out,
-		    enum role *role)
-{
-	(void)c;
-	if (IT(row)->superseded)
-		*role = ROLE_DIM;
-	str_add(out, IT(row)->node ? IT(row)->node : "?");
-}
-
-static void it_tries(const struct row *row, const struct list_context *c, struct str *out,
-		     enum role *role)
-{
-	(void)c, (void)role;
-	str_addf(out, "%lld/%lld", (long long)IT(row)->attempts, (long long)IT(row)->max_attempts);
-}
-
-static void it_took(const struct row *row, const struct list_context *c, struct str *out,
-		    enum role *role)
-{
-	(void)role;
-	const struct iteration_row *r = IT(row);
-	if (r->ended_at_ms || !r->started_at_ms)
-		add_took(out, r->duration_ms);
-	else
-		add_took(out, MAX(c->now_ms - r->started_at_ms, (int64_t)0) / 5000 * 5000);
-}
-
-static void it_ended(const struct row *row, const struct list_context *c, struct str *out,
-		     enum role *role)
-{
-	(void)role;
-	if (IT(row)->ended_at_ms)
-		add_when(out, IT(row)->ended_at_ms, c->now_ms);
-	else if (IT(row)->next_at_ms)
-		str_add(out, _("backoff"));
-}
-
-static void it_why(const struct row *row, const struct list_context *c, struct str *out,
-		   enum role *role)
-{
-	(void)c;
-	const struct iteration_row *r = IT(row);
-	*role = row->state == STATE_FAILED || row->state == STATE_TIMED_OUT ? ROLE_TEXT : ROLE_DIM;
-	if (r->superseded)
-		str_add(out, _("superseded "));
-	if (r->exit_code > 0 && (!r->why || str_starts(r->why, "exit code ")))
-		str_addf(out, _("exit %lld"), (long long)r->exit_code);
-	else if (r->why)
-		str_add(out, r->why);
-}
-
-static void it_log(const struct row *row, const struct list_context *c, struct str *out,
-		   enum role *role)
-{
-	(void)c, (void)role;
-	str_add_i64(out, IT(row)->log_lines);
-}
-
-static int it_by_node(const struct row *a, const struct row *b)
-{
-	return cmp_text(IT(a)->node, IT(b)->node);
-}
-
-static int it_by_took(const struct row *a, const struct row *b)
-{
-	return cmp_int(IT(b)->duration_ms, IT(a)->duration_ms);
-}
-
-static int it_by_log(const struct row *a, const struct row *b)
-{
-	return cmp_int(IT(b)->log_lines, IT(a)->log_lines);
-}
-
-/* clang-format off */
-static const struct column iteration_columns[] = {
-	{ N_("it"),     3, .right = true, .text = it_number },
-	{ N_("node"),   9, .share = 3, .text = it_node, .compare = it_by_node },
-	{ N_("state"),  6, .text = state_text, .compare = state_compare },
-	{ N_("try"),    3, .text = it_tries },
-	{ N_("took"),   6, .right = true, .text = it_took, .compare = it_by_took },
-	{ N_("ended"),  9, .right = true, .from_width = 62, .text = it_ended },
-	{ N_("lines"),  7, .right = true, .from_width = 84, .text = it_log, .compare = it_by_log },
-	{ N_("why"),    5, .share = 4, .text = it_why },
-};
-/* clang-format on */
-const struct list_ops iterations_list = { iteration_columns, COUNT(iteration_columns) };
-
-static void iterations_draw(struct console *c, struct rect r, bool focused)
-{
-	auto_str left = STR_INIT;
-	const struct run_row *run = model_run(&c->model, c->shown_run);
-	if (c->shown_run)
-		str_addf(&left, _("run %s %s"), c->shown_run, run && run->workflow ? run->workflow : "");
-	draw_list(c, PANE_ITERATIONS, r, focused, TOPIC_ITERATIONS, str_text(&left),
-		  c->model.run ? _("no node has started yet") : _("no run is selected"));
-}
-
-static void iterations_summary(struct console *c, struct rect r)
-{
-	auto_str left = STR_INIT;
-	const struct iteration_row *it = console_iteration(c);
-	if (it)
-		str_addf(&left, _("it %lld %s %s  try %lld/%lld  %s"), (long long)it->iteration,
-			 it->node ? it->node : "?", state_word(it->row.state),
-			 (long long)it->attempts, (long long)it->max_attempts,
-			 it->why ? it->why : "");
-	draw_title(c, r, false, 3, _(pane_iterations.title), str_text(&left), NULL);
-}
-
-/* A node that is a sub-workflow has no log of its own: it leads to its run. */
-static void iterations_enter(struct console *c)
-{
-	const struct iteration_row *it = console_iteration(c);
-	const struct node_row *node =
-		it ? (const struct node_row *)rows_find(&c->model.nodes, it->node) : NULL;
-	if (node && node->child) {
-		console_go_run(c, node->child, false);
-		return;
-	}
-	console_selected(c, PANE_ITERATIONS);
-	console_focus(c, PANE_LOG);
-}
-
-static void iterations_leave(struct console *c)
-{
-	console_focus(c, PANE_RUNS);
-}
-
-const struct pane_ops pane_iterations = {
-	.name = "iterations",
-	.title = N_("ITERATIONS"),
-	.draw = iterations_draw,
-	.summary = iterations_summary,
-	.enter = iterations_enter,
-	.leave = iterations_leave,
-	.parent = PANE_RUNS,
 };

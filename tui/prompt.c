@@ -24,7 +24,9 @@ static const char *const labels[] = {
 	[PROMPT_MARK]       = N_("it is done, because: "),
 	[PROMPT_BREAK]      = N_("stop at NODE or NODE:CONDITION: "),
 	[PROMPT_EDIT]       = N_("from now on, NAME=VALUE: "),
-	[PROMPT_DECIDE]     = N_("continue, retry, skip, redirect NODE or abort: "),
+	[PROMPT_DECIDE]     = N_("answer (Tab: choices), then a reason: "),
+	[PROMPT_OPEN]       = N_("force it open, because: "),
+	[PROMPT_CLOSE]      = N_("force it closed, because: "),
 };
 /* clang-format on */
 static_assert(COUNT(labels) == PROMPT_KIND_COUNT, "every prompt has a label");

@@ -24,6 +24,8 @@ enum prompt_kind {
 	PROMPT_BREAK,    /* NODE[:CONDITION] */
 	PROMPT_EDIT,     /* NAME=VALUE */
 	PROMPT_DECIDE,   /* choice, node for redirect, reason */
+	PROMPT_OPEN,     /* reason */
+	PROMPT_CLOSE,    /* reason */
 	PROMPT_KIND_COUNT
 };
 

@@ -95,6 +95,23 @@ static struct row *read_run(const struct json *o)
 	return &r->row;
 }
 
+static void read_round(struct iteration_row *r, const struct json *o)
+{
+	r->tokens = r->cost_micro_usd = -1;
+	if (json_type(o) != JSON_OBJECT)
+		return;
+	r->round = true;
+	r->verified = json_get_bool(o, "verified", false);
+	r->round_state = get(o, "state");
+	r->decision = get(o, "decision");
+	r->final = get(o, "final");
+	r->problems = json_get_int(o, "problems", 0);
+	r->tokens = json_get_int(o, "tokens", -1);
+	r->cost_micro_usd = json_get_int(o, "cost_micro_usd", -1);
+	r->round_started_ms = json_get_int(o, "started_at_ms", 0);
+	r->round_ended_ms = json_get_int(o, "ended_at_ms", 0);
+}
+
 static struct row *read_iteration(const struct json *o)
 {
 	struct iteration_row *r = xcalloc(1, sizeof(*r));
@@ -117,6 +134,8 @@ static struct row *read_iteration(const struct json *o)
 	r->log_bytes = json_get_int(log, "bytes", 0);
 	r->log_lines = json_get_int(log, "lines", 0);
 	r->superseded = json_get_bool(o, "superseded", false);
+	r->phase = get(o, "phase");
+	read_round(r, json_get(o, "round"));
 	r->row.id = xasprintf("%s/%lld/%lld", r->node ? r->node : "?", (long long)r->generation,
 			      (long long)r->iteration);
 	return &r->row;
@@ -201,10 +220,74 @@ static struct row *read_checkpoint(const struct json *o)
 	return &r->row;
 }
 
+static void join(const struct json *list, struct str *s)
+{
+	for (const struct json *e = json_first(list); e; e = json_next(e)) {
+		auto_free char *word = safe_text(e);
+		str_addf(s, "%s%s", s->len ? " " : "", word ? word : "?");
+	}
+}
+
+static struct row *read_approval(const struct json *o)
+{
+	struct approval_row *r = xcalloc(1, sizeof(*r));
+	auto_str choices = STR_INIT, targets = STR_INIT;
+	join(json_get(o, "choices"), &choices);
+	join(json_get(o, "to"), &targets);
+	r->run = get(o, "run");
+	r->node = get(o, "node");
+	r->question = get(o, "question");
+	r->on_timeout = get(o, "on_timeout");
+	r->choices = str_take(&choices);
+	r->targets = str_take(&targets);
+	r->generation = json_get_int(o, "generation", 1);
+	r->iteration = json_get_int(o, "iteration", 1);
+	r->asked_at_ms = json_get_int(o, "asked_at_ms", 0);
+	r->deadline_at_ms = json_get_int(o, "deadline_at_ms", 0);
+	r->row.id = xasprintf("%s/%s/%lld/%lld", r->run ? r->run : "?", r->node ? r->node : "?",
+			      (long long)r->generation, (long long)r->iteration);
+	return &r->row;
+}
+
+static struct row *read_breaker(const struct json *o)
+{
+	struct breaker_row *r = xcalloc(1, sizeof(*r));
+	r->row.id = get(o, "name");
+	r->word = get(o, "state");
+	r->reason = get(o, "reason");
+	r->who = get(o, "who");
+	r->failures = json_get_int(o, "failures", 0);
+	r->until_ms = json_get_int(o, "until_ms", 0);
+	r->waiting = json_get_int(o, "waiting", 0);
+	r->changed_at_ms = json_get_int(o, "changed_at_ms", 0);
+	return &r->row;
+}
+
+/* Between two attempts of an iteration the last one has ended, but the iteration has not. */
+static enum state iteration_state(const struct iteration_row *r, enum state attempt)
+{
+	if (!r->round || r->round_ended_ms || attempt != STATE_SUCCEEDED || !r->round_state)
+		return attempt;
+	return str_eq(r->round_state, "waiting") ? STATE_WAITING : STATE_VALIDATING;
+}
+
+static enum state breaker_state(const char *word)
+{
+	static const struct { const char *word; enum state state; } words[] = {
+		{ "closed", STATE_SUCCEEDED }, { "open", STATE_FAILED }, { "half_open", STATE_RETRYING },
+		{ "forced_open", STATE_HELD }, { "forced_closed", STATE_PAUSED },
+	};
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (word && str_eq(words[i].word, word))
+			return words[i].state;
+	return STATE_UNKNOWN;
+}
+
 static struct row *(*const readers[])(const struct json *) = {
 	[ROWS_ORDERS] = read_order, [ROWS_RUNS] = read_run,     [ROWS_ITERATIONS] = read_iteration,
 	[ROWS_NODES] = read_node,   [ROWS_EVENTS] = read_event, [ROWS_HELP] = NULL,
 	[ROWS_BREAKPOINTS] = read_break, [ROWS_CHECKPOINTS] = read_checkpoint,
+	[ROWS_APPROVALS] = read_approval, [ROWS_BREAKERS] = read_breaker,
 };
 static_assert(COUNT(readers) == ROW_KIND_COUNT, "every kind is read");
 
@@ -217,6 +300,12 @@ struct row *row_read(enum row_kind kind, const struct json *object)
 		row->id = get(object, "id");
 	const char *state = kind == ROWS_EVENTS ? "to" : "state";
 	row->state = ui_state_from_name(json_get_str(object, state, ""));
+	if (kind == ROWS_ITERATIONS)
+		row->state = iteration_state((struct iteration_row *)row, row->state);
+	else if (kind == ROWS_APPROVALS)
+		row->state = STATE_WAITING;
+	else if (kind == ROWS_BREAKERS)
+		row->state = breaker_state(((struct breaker_row *)row)->word);
 	if (row->id)
 		return row;
 	row_free(kind, row);
@@ -239,6 +328,14 @@ void row_free(enum row_kind kind, struct row *row)
 	} else if (kind == ROWS_ITERATIONS) {
 		struct iteration_row *r = (struct iteration_row *)row;
 		free(r->run), free(r->node), free(r->why), free(r->class);
+		free(r->phase), free(r->round_state), free(r->decision), free(r->final);
+	} else if (kind == ROWS_APPROVALS) {
+		struct approval_row *r = (struct approval_row *)row;
+		free(r->run), free(r->node), free(r->question), free(r->choices);
+		free(r->targets), free(r->on_timeout);
+	} else if (kind == ROWS_BREAKERS) {
+		struct breaker_row *r = (struct breaker_row *)row;
+		free(r->word), free(r->reason), free(r->who);
 	} else if (kind == ROWS_NODES) {
 		struct node_row *r = (struct node_row *)row;
 		free(r->kind), free(r->reason), free(r->child), free(r->group);
@@ -384,6 +481,28 @@ void rows_done(struct rows *rows)
 	rows_clear(rows);
 	free(rows->v);
 	*rows = (struct rows){ .kind = rows->kind, .total = -1 };
+}
+
+void add_count(struct str *s, int64_t n)
+{
+	if (n < 0)
+		str_add_char(s, '-');
+	else if (n < 1000)
+		str_add_i64(s, n);
+	else if (n < 1000000)
+		str_addf(s, "%lld.%lldk", (long long)(n / 1000), (long long)(n % 1000 / 100));
+	else
+		str_addf(s, "%lld.%lldM", (long long)(n / 1000000), (long long)(n % 1000000 / 100000));
+}
+
+void add_cost(struct str *s, int64_t micro_usd)
+{
+	if (micro_usd < 0)
+		str_add_char(s, '-');
+	else if (micro_usd < 100000000)
+		str_addf(s, "$%lld.%04lld", (long long)(micro_usd / 1000000), (long long)(micro_usd % 1000000 / 100));
+	else
+		str_addf(s, "$%lld.%02lld", (long long)(micro_usd / 1000000), (long long)(micro_usd % 1000000 / 10000));
 }
 
 void add_took(struct str *s, int64_t ms)

@@ -39,6 +39,10 @@ struct iteration_row {
 	int64_t started_at_ms, ended_at_ms, duration_ms, exit_code, signal, next_at_ms;
 	int64_t log_bytes, log_lines;
 	bool superseded;
+	/* of nodes whose work is checked, or done by an agent or a model */
+	bool round, verified;
+	char *phase, *round_state, *decision, *final;
+	int64_t problems, tokens, cost_micro_usd, round_started_ms, round_ended_ms; /* -1, 0: not known */
 };
 
 struct node_row {
@@ -63,6 +67,18 @@ struct checkpoint_row { /* id is the number as text */
 	bool stands; /* false: its node ran again since */
 };
 
+struct approval_row { /* id is "run/node/generation/iteration" */
+	struct row row;
+	char *run, *node, *question, *choices, *targets, *on_timeout; /* choices: "continue retry", with blanks */
+	int64_t generation, iteration, asked_at_ms, deadline_at_ms;
+};
+
+struct breaker_row { /* id is its name */
+	struct row row;
+	char *word, *reason, *who; /* word: "half_open" */
+	int64_t failures, until_ms, waiting, changed_at_ms;
+};
+
 struct event_row {
 	struct row row; /* id is the number as text */
 	int64_t seq, at_ms;
@@ -77,7 +93,7 @@ struct help_row { /* not of the API: what the help lists */
 };
 
 enum row_kind { ROWS_ORDERS, ROWS_RUNS, ROWS_ITERATIONS, ROWS_NODES, ROWS_EVENTS, ROWS_HELP,
-		ROWS_BREAKPOINTS, ROWS_CHECKPOINTS,
+		ROWS_BREAKPOINTS, ROWS_CHECKPOINTS, ROWS_APPROVALS, ROWS_BREAKERS,
 		ROW_KIND_COUNT };
 
 /* A list of rows of one kind, in the order in which the engine gave them. */
@@ -111,6 +127,9 @@ void failure_read(struct failure *f, const struct json *v);
 void failure_done(struct failure *f);
 
 /* Durations and times as the lists show them: "28ms", "1.4s", "00:42", "3h05", "3d04h"; "14:06:58", "Thu 21", "-". */
+/* "950", "12.3k", "1.2M"; "$0.0123"; "-" when it is not known. */
+void add_count(struct str *s, int64_t n);
+void add_cost(struct str *s, int64_t micro_usd);
 void add_took(struct str *s, int64_t ms);
 void add_when(struct str *s, int64_t at_ms, int64_t now_ms);
 

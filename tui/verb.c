@@ -50,6 +50,9 @@ const struct verb_row verb_rows[] = {
 	{ "back",    OF_ORDER, "/v1/orders/%s/back",    STATE_BIT(STATE_QUEUED), NULL, "pawl back", N_("%s is at the end"), .cannot = N_("cannot move") },
 	{ "cancel",  OF_ORDER, "/v1/orders/%s/cancel",  WAITS | STATE_BIT(STATE_RUNNING), N_("cancel %s"), "pawl cancel", N_("canceled %s"), .cannot = N_("cannot cancel") },
 	{ "priority", OF_ORDER, "/v1/orders/%s/priority", WAITS, NULL, "pawl priority", N_("priority of %s set"), "priority", .with_argument = true, .cannot = N_("cannot change the priority") },
+	{ "breaker_open",  OF_BREAKER, "/v1/breakers/%s", 0, N_("force %s open: nothing is called"), "pawl breaker", N_("%s is forced open"), "breaker_auto", .with_reason = true, .flag = "--open", .field = "open" },
+	{ "breaker_close", OF_BREAKER, "/v1/breakers/%s", 0, N_("force %s closed: it is called whatever happens"), "pawl breaker", N_("%s is forced closed"), "breaker_auto", .with_reason = true, .flag = "--close", .field = "closed" },
+	{ "breaker_auto",  OF_BREAKER, "/v1/breakers/%s", 0, N_("let %s work by itself again"), "pawl breaker", N_("%s works by itself"), .flag = "--auto", .field = "auto" },
 	{ "queue_pause",  OF_QUEUE, "/v1/queue/pause",  0, N_("pause the whole queue: no order starts"), "pawl queue pause", N_("the queue is paused"), "queue_resume" },
 	{ "queue_resume", OF_QUEUE, "/v1/queue/resume", 0, N_("let the queue go on"), "pawl queue resume", N_("the queue goes on"), "queue_pause" },
 	{ "engine_stop",  OF_ENGINE, "/v1/engine/stop", 0, N_("stop the engine; steps that run go on"), "pawl engine stop", N_("the engine stops") },
@@ -143,8 +146,10 @@ void verb_add_command(const struct verb_row *v, const char *id, const struct ver
 {
 	bool of_node = strstr(v->path, "/nodes/{arg}") != NULL;
 	str_add(s, v->command);
-	if (v->of == OF_RUN || v->of == OF_ORDER)
+	if (v->of == OF_RUN || v->of == OF_ORDER || v->of == OF_BREAKER)
 		str_addf(s, " %s", id);
+	if (v->of == OF_BREAKER)
+		str_addf(s, " %s", v->flag);
 	if (str_eq(v->name, "priority"))
 		str_addf(s, " %lld", (long long)with->value);
 	if (with->argument) {
@@ -197,7 +202,7 @@ static void say_outcome(struct console *c, const struct change *ch)
 		console_say(c, ROLE_ALARM, "%s", c->refusal);
 	else if (c->sent > 1)
 		console_say(c, ROLE_OK, _("%s: %zu done"), ch->verb->name, c->sent);
-	else if (ch->verb->of == OF_RUN || ch->verb->of == OF_ORDER)
+	else if (ch->verb->of == OF_RUN || ch->verb->of == OF_ORDER || ch->verb->of == OF_BREAKER)
 		console_say(c, ROLE_OK, "%s", c->sent_what);
 	else
 		console_say(c, ROLE_OK, "%s", _(ch->verb->done));
@@ -228,6 +233,10 @@ static void take_answer(struct console *c, const struct change *ch, const struct
 	model_stale(&c->model, TOPIC_BIT(TOPIC_ENGINE));
 	if (ch->verb->of == OF_ORDER || ch->verb->of == OF_QUEUE)
 		model_ask_anew(&c->model, TOPIC_ORDERS);
+	if (ch->verb->of == OF_BREAKER)
+		model_ask_anew(&c->model, TOPIC_BREAKERS);
+	if (str_eq(ch->verb->name, "decide"))
+		model_ask_anew(&c->model, TOPIC_APPROVALS);
 	if (str_eq(ch->verb->name, "acknowledge")) {
 		rows_remove(&c->model.failures, ch->id);
 		model_ask_anew(&c->model, TOPIC_FAILURES);
@@ -289,7 +298,9 @@ static void write_body(const struct verb_row *v, const struct verb_with *with, s
 	}
 	if (str_eq(v->name, "until_failure"))
 		jw_bool(&w, "failure", true);
-	if (v->field && with->argument)
+	if (v->of == OF_BREAKER)
+		jw_str(&w, "force", v->field);
+	else if (v->field && with->argument)
 		jw_str(&w, v->field, with->argument);
 	if (str_eq(v->name, "decide")) {
 		struct choice choice = read_choice(with->reason ? with->reason : "");
@@ -357,7 +368,10 @@ static char *describe(struct console *c, const struct verb_row *v, const char **
 {
 	auto_str what = STR_INIT;
 	const struct row *row = find(c, v, ids[0]);
-	if (v->of != OF_RUN && v->of != OF_ORDER) {
+	if (v->of == OF_BREAKER) {
+		auto_free char *text = with_id(_(v->question), ids[0]);
+		str_add(&what, text);
+	} else if (v->of != OF_RUN && v->of != OF_ORDER) {
 		str_add(&what, _(v->question));
 	} else if (n > 1) {
 		auto_free char *many = xasprintf(v->of == OF_RUN ? _("%zu runs") : _("%zu orders"), n);
@@ -634,6 +648,17 @@ const struct verb_row *verb_of_selection(struct console *c, const char *name, co
 	}
 	if (c->view == PANE_RUNS) {
 		*ret_ids = list_targets(&c->list[PANE_RUNS], ret_n);
+		return verb_find(OF_RUN, name);
+	}
+	if ((v = verb_find(OF_BREAKER, name))) {
+		*ret_ids = list_targets(&c->list[PANE_BREAKERS], ret_n);
+		return v;
+	}
+	if (c->view == PANE_APPROVALS) {
+		const struct approval_row *asked = (const struct approval_row *)list_selected(&c->list[PANE_APPROVALS]);
+		*ret_ids = xcalloc(2, sizeof(**ret_ids));
+		if (asked && asked->run)
+			(*ret_ids)[(*ret_n)++] = asked->run;
 		return verb_find(OF_RUN, name);
 	}
 	*ret_ids = xcalloc(2, sizeof(**ret_ids));

@@ -6,7 +6,7 @@
 
 #include "tui/console.h"
 
-enum verb_of { OF_RUN, OF_ORDER, OF_QUEUE, OF_ENGINE };
+enum verb_of { OF_RUN, OF_ORDER, OF_QUEUE, OF_ENGINE, OF_BREAKER };
 
 struct verb_row {
 	const char *name;      /* "pause" */

@@ -145,6 +145,8 @@ void show_attempt(struct api *a, struct jw *w, const char *key, const struct att
 void show_iteration_row(struct api *a, struct jw *w, const struct iteration_row *i);
 /* Of a failure: "files", "trail" (what was decided), "diagnostics". */
 void show_failure_trail(struct api *a, struct jw *w, id_t64 run, int idx, int generation);
+/* "budget": the limits of a node and of its run, and what is used of them. */
+void show_budget(struct api *a, struct jw *w, id_t64 run, int idx);
 void show_sum(struct jw *w, const char *key, const struct usage_sum *u);
 void breaker_answer(struct request *r, const char *name); /* into the request's answer */
 void show_approval(struct api *a, struct jw *w, const char *key, const struct approval_row *row);

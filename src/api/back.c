@@ -485,11 +485,47 @@ static void take_space(void *ctx, const struct workspace_info *w)
 	f->include_ignored = w->include_ignored;
 }
 
+static void take_generation(void *ctx, const struct node_row *n)
+{
+	*(int *)ctx = n->generation;
+}
+
+static int newest_generation(struct api *a, id_t64 run, int idx)
+{
+	int generation = 1;
+	return read_nodes(a->store, run, idx, idx + 1, take_generation, &generation, NULL) ? 1 : generation;
+}
+
+/* "NODE@ITERATION" or "NODE@GENERATION.ITERATION": the files after the work of an iteration, before it was checked. */
+static enum err_code find_iteration(struct api *a, id_t64 run, const char *name, const char *at, struct side *ret,
+				    struct err *err)
+{
+	auto_free char *node = xstrndup(name, (size_t)(at - name));
+	struct iteration_row i;
+	int v[3], idx;
+	enum err_code code = attempt_numbers(at + 1, v, err);
+	if (!code && v[0] >= 0)
+		code = err_set(err, ERR_USAGE, _("\"%.40s\" is no iteration: expected NODE@I or NODE@G.I"), name);
+	if (!code)
+		code = node_find(a, run, node, &idx, err);
+	int generation = v[1] >= 0 || code ? v[1] : newest_generation(a, run, idx);
+	if (!code)
+		code = store_iteration_get(a->store, run, idx, generation, v[2], &i, err);
+	if (!code && !i.tree)
+		code = err_set(err, ERR_CONFLICT, _("the files of %.80s were not kept"), name);
+	if (!code)
+		ret->tree = xstrdup(i.tree);
+	return code;
+}
+
 static enum err_code find_side(struct api *a, id_t64 run, const char *name, const struct found_space *space,
 			       struct side *ret, struct err *err)
 {
 	struct checkpoint_row c;
+	const char *at = strrchr(name, '@');
 	ret->name = xstrdup(name);
+	if (at)
+		return find_iteration(a, run, name, at, ret, err);
 	if (str_eq(name, "now")) {
 		if (space->gone && !space->tree)
 			return err_set(err, ERR_CONFLICT, _("the workspace was given back, and no snapshot of it was kept"));

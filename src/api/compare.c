@@ -96,6 +96,8 @@ struct search {
 	struct attempt_row found;
 	int64_t below;  /* older than this one; 0: any */
 	bool good, bad; /* one that succeeded, or one that failed */
+	bool alike;     /* done for the same: work, checks, or a strategy's command */
+	enum attempt_phase phase;
 };
 
 static void look_at(void *ctx, const struct attempt_row *at, int newest UNUSED)
@@ -103,7 +105,8 @@ static void look_at(void *ctx, const struct attempt_row *at, int newest UNUSED)
 	struct search *s = ctx;
 	bool failed = at->state == ATTEMPT_FAILED || at->state == ATTEMPT_TIMED_OUT;
 	if (s->found.token || at->state == ATTEMPT_RUNNING || (s->below && at->token >= s->below) ||
-	    (s->good && at->state != ATTEMPT_SUCCEEDED) || (s->bad && !failed))
+	    (s->good && at->state != ATTEMPT_SUCCEEDED) || (s->bad && !failed) ||
+	    (s->alike && (enum attempt_phase)at->phase != s->phase))
 		return;
 	s->found = *at;
 }
@@ -139,7 +142,7 @@ static enum err_code good_earlier(struct api *a, const struct side *b, const cha
 	struct read_page page = { .before = b->run, .limit = EARLIER_RUNS };
 	enum err_code code = read_runs(a->store, &f, &page, note_run, &e, err);
 	for (size_t i = 0; i < e.n && !code; i++) {
-		struct search s = { .good = true };
+		struct search s = { .good = true, .alike = true, .phase = (enum attempt_phase)b->at.phase };
 		int idx;
 		if (node_find(a, e.runs[i], node, &idx, NULL))
 			continue;
@@ -179,7 +182,7 @@ static enum err_code choose_a(struct request *r, struct compare *c, struct err *
 {
 	int v[3];
 	const char *text = request_query(r, "a", NULL);
-	struct search s = { .good = true, .below = c->b.at.token };
+	struct search s = { .good = true, .below = c->b.at.token, .alike = true, .phase = (enum attempt_phase)c->b.at.phase };
 	enum err_code code;
 	c->a.run = c->b.run;
 	c->a.idx = c->b.idx;

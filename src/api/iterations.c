@@ -235,13 +235,19 @@ enum err_code api_node_iterations(struct request *r, struct err *err)
 	id_t64 run;
 	int idx;
 	size_t limit = 0;
-	int64_t after = 0;
+	int64_t after = 0, generation = 0, iteration = 0; /* 0: from the first on */
 	enum err_code code = node_of(r, &run, &idx, err);
 	if (!code)
 		code = request_limit(r, &limit, err);
 	if (!code)
 		code = request_cursor(r, &after, err);
+	if (!code)
+		code = request_number(r, "generation", 0, 0, 1000000, &generation, err);
+	if (!code)
+		code = request_number(r, "iteration", 0, 0, 1000000, &iteration, err);
 	/* The cursor is generation and iteration, as one number. */
+	if (!after && generation)
+		after = generation << 24 | (iteration ? iteration - 1 : 0);
 	if (!code)
 		code = store_iterations_of(r->api->store, run, idx, (int)(after >> 24), (int)(after & 0xffffff),
 		                           (int64_t)limit + 1, keep, &k, err);
@@ -256,6 +262,7 @@ enum err_code api_node_iterations(struct request *r, struct err *err)
 	const struct iteration_row *last = k.n > limit ? &k.v[limit - 1] : NULL;
 	jw_cursor(&w, last ? (int64_t)last->generation << 24 | last->iteration : 0);
 	jw_null(&w, "total");
+	show_budget(r->api, &w, run, idx);
 	jw_end_obj(&w);
 	return ERR_OK;
 }

@@ -43,7 +43,7 @@ const struct route routes[] = {
 	{ "GET", "/v1/runs/{run}/diff", PERM_READ, api_diff, N_("how its files differ between two checkpoints, or now"),
 	  .query = "from to path text workstream" },
 	{ "GET", "/v1/runs/{run}/nodes/{node}/iterations", PERM_READ, api_node_iterations,
-	  N_("what was done, checked and decided in each"), .query = PAGE },
+	  N_("what was done, checked and decided in each"), .query = "generation iteration " PAGE },
 	{ "GET", "/v1/runs/{run}/nodes/{node}/report", PERM_READ, api_node_report,
 	  N_("what the program of an attempt wrote about its work"), .query = "token iteration" },
 	{ "GET", "/v1/usage", PERM_READ, api_usage, N_("what calls of models took"), .query = "run " PAGE },

@@ -245,6 +245,7 @@ static void show_common(struct api *a, struct jw *w, const struct attempt_row *a
 	jw_int(w, "attempt", at->attempt);
 	jw_int(w, "attempts", at->attempt);
 	jw_int(w, "max_attempts", max_attempts(a, at->run, at->idx));
+	jw_str(w, "phase", attempt_phase_name((enum attempt_phase)at->phase));
 	jw_str(w, "state", state_name(ENTITY_ATTEMPT, (int)at->state));
 	jw_str(w, "class", at->class ? error_class_name(at->class) : NULL);
 	show_why(w, at);
@@ -268,6 +269,31 @@ static void log_size(struct api *a, const struct attempt_row *at, int64_t *ret_b
 	*ret_lines = at->log_lines;
 }
 
+/* What the iteration came to, when its node has checks, a loop or a budget, or calls an agent or a model. */
+static void show_round(struct api *a, struct jw *w, const struct attempt_row *at)
+{
+	struct iteration_row i;
+	struct usage_sum u = { 0 };
+	if (store_iteration_get(a->store, at->run, at->idx, at->generation, at->iteration, &i, NULL)) {
+		jw_null(w, "round");
+		return;
+	}
+	jw_obj(w, "round");
+	jw_str(w, "state", iteration_state_name(i.state));
+	jw_str(w, "decision", i.ended_ms ? loop_action_name((enum loop_action)i.action) : NULL);
+	jw_str(w, "final", i.ended_ms && i.final ? loop_final_name((enum loop_final)i.final) : NULL);
+	jw_str(w, "reason", i.reason);
+	jw_int(w, "problems", i.problems);
+	jw_bool(w, "verified", i.verify != 0);
+	jw_time(w, "started_at_ms", i.started_ms);
+	jw_time(w, "ended_at_ms", i.ended_ms);
+	if (store_usage_sum(a->store, at->run, at->idx, at->generation, at->iteration, &u, NULL))
+		u = (struct usage_sum){ 0 };
+	jw_above(w, "tokens", u.calls > u.no_total ? u.total : -1);
+	jw_above(w, "cost_micro_usd", u.calls > u.no_cost ? u.cost_micro_usd : -1);
+	jw_end_obj(w);
+}
+
 void show_iteration(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
                     int newest)
 {
@@ -275,6 +301,7 @@ void show_iteration(struct api *a, struct jw *w, const char *key, const struct a
 	log_size(a, at, &bytes, &lines);
 	jw_obj(w, key);
 	show_common(a, w, at, newest);
+	show_round(a, w, at);
 	jw_obj(w, "log");
 	jw_int(w, "bytes", bytes);
 	jw_int(w, "lines", lines);

@@ -204,7 +204,7 @@ START_TEST(verbs_are_complete)
 {
 	for (size_t i = 0; i < nverb_rows; i++) {
 		const struct verb_row *v = &verb_rows[i];
-		bool with_id = v->of == OF_RUN || v->of == OF_ORDER;
+		bool with_id = v->of == OF_RUN || v->of == OF_ORDER || v->of == OF_BREAKER;
 		ck_assert_ptr_eq(verb_find(v->of, v->name), v);
 		ck_assert_uint_eq(count_ids(v->path), with_id ? 1 : 0);
 		ck_assert_uint_eq(count_ids(v->done), with_id ? 1 : 0);
