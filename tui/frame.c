@@ -324,11 +324,7 @@ static void add_iteration(const struct console *c, const struct iteration_row *i
 
 static void add_question(const struct approval_row *a, struct str *s)
 {
-	str_addf(s, "%s  [%s]", a->question ? a->question : "?", a->choices);
-	if (*a->targets)
-		str_addf(s, _("  redirect to: %s"), a->targets);
-	if (a->on_timeout)
-		str_addf(s, _("  nobody answers: %s"), a->on_timeout);
+	str_addf(s, "[%s]  %s", a->choices, a->question ? a->question : "?");
 }
 
 static void add_checkpoint(const struct row *row, struct str *s)
@@ -406,7 +402,7 @@ static int draw_key(struct console *c, int row, int at, int end, const char *nam
 	auto_str key = STR_INIT;
 	if (!a || !(a->where & IN(c->view)) || (a->changes && c->read_only))
 		return 0;
-	if ((a->run == act_round && round_why_not(c)) || (a->run == act_answer && !c->model.approvals.n))
+	if ((a->run == act_round && round_why_not(c)) || (a->run == act_answer && !approval_selected(c)))
 		return 0; /* most runs have no such thing: no room for it */
 	keymap_add_keys(c->keymap, a, c->view, &key);
 	char *blank = key.p ? strchr(key.p, ' ') : NULL;

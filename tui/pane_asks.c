@@ -2,6 +2,7 @@
 /* What waits for a person: questions of approval nodes and loops, and the circuit breakers that hold nodes back. */
 #include "tui/panes.h"
 
+#include "base/utf8.h"
 #include "tui/action.h"
 #include "tui/verb.h"
 
@@ -66,7 +67,25 @@ const struct list_ops approvals_list = { approval_columns, COUNT(approval_column
 
 static void approvals_draw(struct console *c, struct rect r, bool focused)
 {
+	/* Below the list: the whole of the question, and what can be answered. */
+	const struct approval_row *asked = ASKS(list_selected(&c->list[PANE_APPROVALS]));
+	int below = asked && r.rows >= 12 ? 8 : 0, row = r.row + r.rows - below;
+	r.rows -= below;
 	draw_list(c, PANE_APPROVALS, r, focused, TOPIC_APPROVALS, "", _("nothing waits for a person"));
+	const char *text = asked && asked->question ? asked->question : "";
+	for (int i = 0; below && *text && i < 4; i++) {
+		size_t n = text_fit(text, strlen(text), (size_t)MAX(r.columns - 2, 8));
+		(void)cells_put(c->cells, row++, r.column + 1, r.columns - 1, ROLE_TEXT, text, MAX(n, (size_t)1));
+		text += MAX(n, (size_t)1);
+	}
+	if (!below)
+		return;
+	(void)cells_putf(c->cells, row++, r.column + 1, r.columns - 1, ROLE_DIM, _("choices: %s"), asked->choices);
+	if (*asked->targets)
+		(void)cells_putf(c->cells, row++, r.column + 1, r.columns - 1, ROLE_DIM, _("redirect to: %s"), asked->targets);
+	if (asked->on_timeout)
+		(void)cells_putf(c->cells, row, r.column + 1, r.columns - 1, ROLE_DIM, _("when nobody answers: %s"),
+				 asked->on_timeout);
 }
 
 const struct approval_row *approval_selected(const struct console *c)

@@ -162,7 +162,7 @@ static void it_decision(const struct row *row, const struct list_context *c, str
 	if (!r->round)
 		return;
 	if (!r->decision) {
-		str_addf(out, "%s ...", phase_word(r));
+		str_add(out, phase_word(r));
 		*role = ROLE_RUNNING;
 		return;
 	}
@@ -226,12 +226,12 @@ static const struct column round_columns[] = {
 	{ N_("node"),    8, .share = 2, .text = it_node, .compare = it_by_node },
 	{ N_("state"),   6, .text = state_text, .compare = state_compare },
 	{ N_("phase"),   6, .from_width = 104, .text = it_phase },
-	{ N_("then"),   10, .text = it_decision },
+	{ N_("then"),    8, .text = it_decision },
 	{ N_("took"),    6, .right = true, .text = it_took, .compare = it_by_took },
 	{ N_("tokens"),  6, .right = true, .from_width = 56, .text = it_tokens, .compare = it_by_tokens },
 	{ N_("cost"),    8, .right = true, .from_width = 66, .text = it_cost, .compare = it_by_cost },
 	{ N_("ended"),   9, .right = true, .from_width = 112, .text = it_ended },
-	{ N_("class"),  15, .from_width = 90, .text = it_class, .compare = it_by_class },
+	{ N_("class"),  16, .from_width = 90, .text = it_class, .compare = it_by_class },
 	{ N_("why"),     4, .share = 5, .text = it_why },
 };
 /* clang-format on */

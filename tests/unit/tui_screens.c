@@ -210,7 +210,42 @@ static const struct { const char *name; int rows, columns; const char *env, *key
 	{ "why-80x24",          24,  80, utf8,  "W" },
 	{ "diff-80x24",         24,  80, utf8,  "d" },
 	{ "diff-next-80x24",    24,  80, utf8,  "d n n" },
-	{ "decide-80x24",       24,  80, utf8,  "Y perhaps <Enter>" },
+	{ "decide-80x24",       24,  80, utf8,  "2 j j j j j 3 Y perhaps <Enter>" },
+	{ "rounds-80x24", 24, 80, utf8, "2 j j j j j 3" },
+	{ "rounds-120x40", 40, 120, utf8, "2 j j j j j 3" },
+	{ "rounds-200x60", 60, 200, utf8, "2 j j j j j 3" },
+	{ "rounds-zoom-120x40", 40, 120, utf8, "2 j j j j j 3 z" },
+	{ "rounds-80x24-ascii", 24, 80, ascii, "2 j j j j j 3" },
+	{ "rounds-120x40-ascii", 40, 120, ascii, "2 j j j j j 3" },
+	{ "checks-80x24", 24, 80, utf8, "2 j j j j j 3 E" },
+	{ "checks-120x40", 40, 120, utf8, "2 j j j j j 3 E" },
+	{ "checks-80x24-ascii", 24, 80, ascii, "2 j j j j j 3 E" },
+	{ "checks-120x40-ascii", 40, 120, ascii, "2 j j j j j 3 E" },
+	{ "transcript-80x24", 24, 80, utf8, "2 j j j j j 3 t" },
+	{ "transcript-120x40", 40, 120, utf8, "2 j j j j j 3 t" },
+	{ "transcript-80x24-ascii", 24, 80, ascii, "2 j j j j j 3 t" },
+	{ "transcript-120x40-ascii", 40, 120, ascii, "2 j j j j j 3 t" },
+	{ "prompt-80x24", 24, 80, utf8, "2 j j j j j 3 I" },
+	{ "prompt-120x40", 40, 120, utf8, "2 j j j j j 3 I" },
+	{ "prompt-80x24-ascii", 24, 80, ascii, "2 j j j j j 3 I" },
+	{ "prompt-120x40-ascii", 40, 120, ascii, "2 j j j j j 3 I" },
+	{ "decisions-80x24", 24, 80, utf8, "2 j j j j j 3 J" },
+	{ "decisions-120x40", 40, 120, utf8, "2 j j j j j 3 J" },
+	{ "decisions-80x24-ascii", 24, 80, ascii, "2 j j j j j 3 J" },
+	{ "decisions-120x40-ascii", 40, 120, ascii, "2 j j j j j 3 J" },
+	{ "checks-outside-80x24", 24, 80, utf8, "2 j j j j j 3 E n <Enter>" },
+	{ "transcript-open-80x24", 24, 80, utf8, "2 j j j j j 3 t - n n n" },
+	{ "prompt-first-80x24", 24, 80, utf8, "2 j j j j j 3 I { {" },
+	{ "questions-80x24", 24, 80, utf8, "Y" },
+	{ "questions-120x40", 40, 120, utf8, "Y" },
+	{ "questions-80x24-ascii", 24, 80, ascii, "Y" },
+	{ "questions-120x40-ascii", 40, 120, ascii, "Y" },
+	{ "answer-tab-80x24", 24, 80, utf8, "2 j j j j j 3 Y red <Tab>" },
+	{ "breakers-80x24", 24, 80, utf8, "O" },
+	{ "breakers-120x40", 40, 120, utf8, "O" },
+	{ "breakers-80x24-ascii", 24, 80, ascii, "O" },
+	{ "breakers-120x40-ascii", 40, 120, ascii, "O" },
+	{ "breaker-open-80x24", 24, 80, utf8, "O j o bill <Enter>" },
 	{ "palette-outside-80x24", 24, 80, utf8, ": pawl" },
 	{ "skip-80x24",         24,  80, utf8,  "x not needed" },
 	{ "checkpoints-80x24",  24,  80, utf8,  "B j" },
@@ -495,7 +530,7 @@ START_TEST(every_key_in_every_state)
 	static const char *const keys =
 		"j k <C-f> <C-b> <C-d> <C-u> <Space> g G l h z z < > f [ ] e E p Z . U <Esc> X <Esc> a P <Esc> H "
 		"K J + - = <Esc> u / <Esc> * <Esc> s S C V <Esc> n N & <Esc> F w t { } m a ' a x o v y l y i y c "
-		"b ! e <Esc> x <Esc> c <Esc> Y <Esc> d n N <Esc> W n N [ ] h l <Esc> B j k d n <Esc> B <Enter> <Esc> F <Esc> <Esc> D D D i <Esc> L <Esc> ? <Esc> : <Esc> A <Esc> M M T <C-l> <C-r> <Tab> <S-Tab>";
+		"b ! e <Esc> x <Esc> c <Esc> Y <Esc> d n N <Esc> W n N [ ] h l <Esc> t n N - E n <Enter> I J { } <Enter> <Esc> O o <Esc> c <Esc> = <Esc> <Esc> B j k d n <Esc> B <Enter> <Esc> F <Esc> <Esc> D D D i <Esc> L <Esc> ? <Esc> : <Esc> A <Esc> M M T <C-l> <C-r> <Tab> <S-Tab>";
 	struct scene *s = scene_open(24, 80, utf8, NULL, "20", "18214");
 	expect(term_settle(s->term), s);
 	auto_str go = STR_INIT;
