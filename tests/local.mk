@@ -28,7 +28,8 @@ tests_sim_libworld_a_SOURCES = tests/sim/world.c tests/sim/world.h tests/sim/wor
 	tests/sim/files.c
 check_PROGRAMS += tests/sim/simulate
 TESTS += tests/sim/simulate
-tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/simulate.h tests/sim/check.c tests/sim/plan.c
+tests_sim_simulate_SOURCES = tests/sim/simulate.c tests/sim/simulate.h tests/sim/check.c tests/sim/plan.c \
+	tests/sim/judge.c tests/sim/judge.h tests/sim/ways.c tests/sim/ways.h
 tests_sim_simulate_LDADD = $(LIB_WORLD)
 check_PROGRAMS += tests/sim/scale
 TESTS += tests/sim/scale

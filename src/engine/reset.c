@@ -57,11 +57,14 @@ static void add_end(void *ctx, const struct checkpoint_row *c)
 	if (c->idx < 0 || (size_t)c->idx >= f->r->graph->nnodes)
 		return;
 	const struct node *n = f->r->nodes[c->idx];
-	if (c->generation != n->generation || n->state != NODE_SUCCEEDED)
+	struct reset_node *v = &f->v[c->idx];
+	/* The first one since it began: later ones tell that it came back. */
+	if (n->state != NODE_SUCCEEDED || c->iteration != n->iteration || c->seq < n->began || v->ended)
 		return;
-	f->v[c->idx].ended = c->seq;
-	bool works = n->def->kind != NODE_HTTP && n->def->kind != NODE_LLM;
-	f->v[c->idx].wrote = works && (!n->before || !c->tree || !str_eq(n->before, c->tree));
+	v->ended = c->seq;
+	/* What never began wrote nothing; a question and a call do not work in a folder. */
+	bool works = n->began && n->def->kind != NODE_HTTP && n->def->kind != NODE_LLM && n->def->kind != NODE_APPROVAL;
+	v->wrote = works && (!n->before || !c->tree || !str_eq(n->before, c->tree));
 }
 
 static void take_move(void *ctx, const struct node_move *m)

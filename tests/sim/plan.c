@@ -148,6 +148,8 @@ static void add_node(struct making *m, int node)
 		add_when(m, strstr(out->p + before, "n0:") ? 0 : -1);
 	if (chance(m, 20))
 		str_add(out, "    critical: false\n");
+	if (m->p->streams && chance(m, 40))
+		str_addf(out, "    workstream: %s\n", chance(m, 50) ? "docs" : "web");
 	if (chance(m, 10))
 		str_add(out, "    allow_skipped: false\n");
 	if (m->p->nchildren > 0 && !m->child && chance(m, 12)) {
@@ -204,6 +206,8 @@ static char *make_flow(struct making *m, bool child)
 	/* Each takes up to two units; capacities are the same in all workflows of a seed, unless it is uneven. */
 	if (!child && chance(m, m->p->files))
 		str_addf(&m->out, "workspace: %s\n", chance(m, 60) ? "{folder: one}" : "{folder: two, shared: true}");
+	if (m->p->streams)
+		str_add(&m->out, "workstreams: {docs: {}, web: {}}\n");
 	bool narrow = m->p->uneven && chance(m, 50);
 	str_addf(&m->out, "resources: {db: %d, net: 3}\nnodes:\n", narrow ? 2 : 4);
 	for (int i = 0; i < m->nnodes; i++)
@@ -262,6 +266,10 @@ void plan_make(uint64_t seed, struct sim_plan *p)
 	p->lossy = chance(&m, 30);
 	p->uneven = chance(&m, 10);
 	p->files = chance(&m, 50) ? 10 + below(&m, 50) : 0;
+	p->backs = chance(&m, 40);
+	p->streams = p->backs && chance(&m, 40);
+	if (p->backs)
+		p->files = 30 + below(&m, 60);
 	p->idle_ms = chance(&m, 30) ? 1 + below(&m, 2000) : 60000;
 	p->drains = chance(&m, 20);
 	int nchildren = below(&m, CHILDREN_MAX + 1);

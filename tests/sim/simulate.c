@@ -2,6 +2,7 @@
 /* simulate --seeds N [--from M] | --seed N [--trace]: see simulate.h. Exit status 1 when a seed shows a
  * violation; the seed is printed, and --seed shows it again, exactly. */
 #include "tests/sim/simulate.h"
+#include "tests/sim/ways.h"
 #include "engine/engine_internal.h"
 
 #include <inttypes.h>
@@ -98,7 +99,7 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 	static const enum verb verbs[] = { VERB_PAUSE,  VERB_PAUSE, VERB_RESUME, VERB_RESUME, VERB_RESUME, VERB_FREEZE,
 					   VERB_FREEZE, VERB_STEP,  VERB_STEP,   VERB_UNTIL,  VERB_RUN_PRIORITY,
 					   VERB_CANCEL, VERB_ACKNOWLEDGE, VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM, VERB_DECIDE, VERB_DECIDE,
-					   VERB_RESUME_FROM, VERB_ROLLBACK, VERB_ROLLBACK,
+					   VERB_RESUME_FROM, VERB_ROLLBACK, VERB_ROLLBACK, VERB_FORK,
 					   VERB_SKIP, VERB_MARK, VERB_BREAK, VERB_BREAK, VERB_UNBREAK, VERB_UNDO };
 	static const char *const names[] = { "n0", "n1", "n2", "n3", "nope" };
 	static const char *const points[] = { "start", "1", "2", "n0", "n1", "n2", "3" };
@@ -119,8 +120,46 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && either, .only = v == VERB_RESUME_FROM && either,
 			     .choice = (int)rng_below(&s->rng, APPROVAL_CHOICE_COUNT),
 			     .checkpoint = points[rng_below(&s->rng, COUNT(points))],
-			     .keep_files = v == VERB_ROLLBACK && rng_below(&s->rng, 4) == 0, .restore = rng_below(&s->rng, 2) == 1 };
-	struct answer a = world_ask(s->w, &c);
+			     .paused = either,
+			     .keep_files = (v == VERB_ROLLBACK || v == VERB_RESUME_FROM) && rng_below(&s->rng, 4) == 0, .restore = rng_below(&s->rng, 2) == 1 };
+	bool back = v == VERB_RETRY || v == VERB_RESUME_FROM || v == VERB_ROLLBACK || v == VERB_FORK;
+	struct answer a = back ? ways_ask(s, &c) : world_ask(s->w, &c);
+	s->refused += a.code != ERR_OK;
+	if (a.times > 1)
+		violation(s, "%s was answered %d times", verb_name(v), a.times);
+}
+
+/* Goes back, where it can: a run that goes on is paused for it. */
+static void do_way(struct simulation *s, id_t64 order)
+{
+	static const enum verb verbs[] = { VERB_RETRY, VERB_RETRY, VERB_RESUME_FROM, VERB_RESUME_FROM, VERB_RESUME_FROM,
+					   VERB_ROLLBACK, VERB_ROLLBACK, VERB_FORK };
+	struct run_row row = world_run(s->w, world_run_of(s->w, order));
+	if (row.state == RUN_STATE_COUNT)
+		return;
+	disturb(s, order);
+	bool goes_on = row.state == RUN_RUNNING || row.state == RUN_WAITING;
+	if (goes_on && rng_below(&s->rng, 4)) {
+		(void)world_verb(s->w, rng_below(&s->rng, 4) ? VERB_PAUSE : VERB_FREEZE, row.id, NULL);
+		return;
+	}
+	if (row.state == RUN_PAUSED && rng_below(&s->rng, 4) == 0) {
+		(void)world_verb(s->w, rng_below(&s->rng, 2) ? VERB_RESUME : VERB_STEP, row.id, NULL);
+		return;
+	}
+	char names[2][8], point[8];
+	const char *nodes[] = { names[0], names[1] };
+	for (size_t i = 0; i < COUNT(names); i++)
+		(void)snprintf(names[i], sizeof(names[i]), "n%d", (int)rng_below(&s->rng, 6));
+	(void)snprintf(point, sizeof(point), rng_below(&s->rng, 2) ? "%d" : "n%d", (int)rng_below(&s->rng, 6));
+	enum verb v = verbs[rng_below(&s->rng, COUNT(verbs))];
+	size_t named = v == VERB_RETRY ? rng_below(&s->rng, 3) : 1 + rng_below(&s->rng, 2);
+	struct command c = { .verb = v, .id = row.id, .nodes = nodes, .nnodes = v == VERB_RETRY || v == VERB_RESUME_FROM ? named : 0,
+			     .who = "operator", .only = v == VERB_RESUME_FROM && rng_below(&s->rng, 4) == 0,
+			     .keep_files = v != VERB_RETRY && rng_below(&s->rng, 5) == 0, .restore = rng_below(&s->rng, 2) == 1,
+			     .stay = v == VERB_RETRY && rng_below(&s->rng, 4) == 0, .paused = rng_below(&s->rng, 2) == 1,
+			     .checkpoint = point };
+	struct answer a = ways_ask(s, &c);
 	s->refused += a.code != ERR_OK;
 	if (a.times > 1)
 		violation(s, "%s was answered %d times", verb_name(v), a.times);
@@ -175,7 +214,9 @@ static void do_deed(struct world *w, void *ctx)
 			world_crash(w, (int64_t)rng_below(&s->rng, 30000));
 		return;
 	}
-	if (rng_below(&s->rng, 3))
+	if (s->plan->backs && rng_below(&s->rng, 3))
+		do_way(s, order);
+	else if (rng_below(&s->rng, 3))
 		do_run_verb(s, order);
 	else
 		do_order_verb(s, order);
@@ -187,6 +228,7 @@ static void after_turn(struct world *w, void *ctx)
 {
 	struct simulation *s = sim_of(ctx);
 	check_turn(s);
+	ways_check(s);
 	if (w->ncrashes > s->ncrashes_checked) {
 		s->ncrashes_checked = w->ncrashes;
 		check_store(s);
@@ -409,7 +451,7 @@ static void compare(struct simulation *s, struct simulation *quiet)
 /* ---- seeds ---- */
 
 struct totals {
-	int64_t seeds, turns, crashes, full, deeds, refused, steps, compared;
+	int64_t seeds, turns, crashes, full, deeds, refused, steps, compared, judged, went_back;
 };
 
 static volatile uint64_t now_seed;
@@ -456,21 +498,29 @@ static bool simulate(uint64_t seed, bool trace, struct totals *t)
 	t->full += s.w->nfull;
 	t->deeds += s.deeds;
 	t->refused += s.refused;
+	t->judged += s.judged;
+	t->went_back += s.went_back;
 	t->steps += (int64_t)s.w->nstarts;
 	if (s.problem[0])
 		(void)printf("seed %" PRIu64 ": %s\n  again: tests/sim/simulate --seed %" PRIu64 " --trace\n", seed, s.problem,
 			     seed);
+	ways_free(&s);
 	world_free(s.w);
 	plan_done(&plan);
 	return !s.problem[0];
 }
 
+/* Seeds that found something; what they make changes with the plans, so new ones are only added. */
+static const uint64_t once_bad[] = { 2432, 2518 };
+
 int main(int argc, char **argv)
 {
-	uint64_t first = 1, n = SIM_SLOW ? 300 : 2000;
-	const char *wanted = getenv("PAWL_SIM_SEEDS");
+	uint64_t first = 1, n = SIM_SLOW ? 60 : 400;
+	const char *wanted = getenv("PAWL_SIM_SEEDS"), *scale = getenv("PAWL_TEST_SCALE");
+	bool regressions = true;
 	bool trace = false;
 	struct totals t = { 0 };
+	n *= scale ? MAX(strtoull(scale, NULL, 10), 1ULL) : 1;
 	if (wanted && *wanted)
 		n = strtoull(wanted, NULL, 10);
 	for (int i = 1; i < argc; i++) {
@@ -479,6 +529,7 @@ int main(int argc, char **argv)
 		} else if (i + 1 < argc && str_eq(argv[i], "--seed")) {
 			first = strtoull(argv[++i], NULL, 10);
 			n = 1;
+			regressions = false;
 		} else if (i + 1 < argc && str_eq(argv[i], "--seeds")) {
 			n = strtoull(argv[++i], NULL, 10);
 		} else if (i + 1 < argc && str_eq(argv[i], "--from")) {
@@ -491,10 +542,13 @@ int main(int argc, char **argv)
 	(void)signal(SIGABRT, tell_seed);
 	(void)signal(SIGSEGV, tell_seed);
 	int bad = 0;
+	for (size_t i = 0; i < COUNT(once_bad) && regressions && bad < 10; i++)
+		bad += !simulate(once_bad[i], trace, &t);
 	for (uint64_t i = 0; i < n && bad < 10; i++)
 		bad += !simulate(first + i, trace, &t);
 	(void)printf("%" PRId64 " seeds: %" PRId64 " turns, %" PRId64 " steps, %" PRId64 " crashes, %" PRId64
-		     " times no room, %" PRId64 " verbs (%" PRId64 " refused), %" PRId64 " outcomes compared; %d bad\n",
-		     t.seeds, t.turns, t.steps, t.crashes, t.full, t.deeds, t.refused, t.compared, bad);
+		     " times no room, %" PRId64 " verbs (%" PRId64 " refused), %" PRId64 " ways back judged, %" PRId64
+		     " gone, %" PRId64 " outcomes compared; %d bad\n",
+		     t.seeds, t.turns, t.steps, t.crashes, t.full, t.deeds, t.refused, t.judged, t.went_back, t.compared, bad);
 	return bad ? 1 : 0;
 }

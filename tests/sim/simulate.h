@@ -32,6 +32,8 @@ struct sim_plan {
 	bool drains;  /* the engine is stopped in order, too */
 	bool lossy;   /* faults that may change an outcome: no comparison with the quiet world */
 	int files;    /* how many in 100 steps write files, or workflows have workspaces other than scratch */
+	bool streams; /* workflows have workstreams */
+	bool backs;   /* the operator goes back often */
 	bool uneven;  /* workflows declare different capacities of a resource */
 };
 
@@ -47,7 +49,8 @@ struct simulation {
 	id_t64 orders[ORDERS_MAX]; /* 0: not submitted yet */
 	bool disturbed[ORDERS_MAX]; /* canceled, or ended by a wait: not compared */
 	int ncrashes_checked;
-	int64_t turns, deeds, refused;
+	struct ways *ways; /* back, under way; ways.c */
+	int64_t turns, deeds, refused, judged, went_back;
 	char problem[1024]; /* the first violation; "": none */
 };
 
