@@ -502,7 +502,7 @@ static enum err_code find_iteration(struct api *a, id_t64 run, const char *name,
 {
 	auto_free char *node = xstrndup(name, (size_t)(at - name));
 	struct iteration_row i;
-	int v[3], idx;
+	int v[3], idx = -1;
 	enum err_code code = attempt_numbers(at + 1, v, err);
 	if (!code && v[0] >= 0)
 		code = err_set(err, ERR_USAGE, _("\"%.40s\" is no iteration: expected NODE@I or NODE@G.I"), name);

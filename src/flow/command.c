@@ -84,6 +84,8 @@ static void load_plain_words(struct load *l, const struct tree *v, struct graph_
 
 void load_command(struct load *l, const struct tree *v, struct graph_command *c)
 {
+	if (c->script || c->argv)
+		return; /* of run: and fixture: in one check, which is told as a mistake of its own */
 	if (v->kind == TREE_LIST)
 		load_plain_words(l, v, c);
 	else

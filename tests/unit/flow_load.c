@@ -131,6 +131,8 @@ static const struct { const char *text, *says; } rows[] = {
 	{ "nodes: {a: }", "1:9: nodes.a: nothing follows; a node is written a: {run: COMMAND}" }, { "nodes: {a: x}", "1:12: nodes.a: a map" },
 	{ "nodes: {a: {}}", "1:12: nodes.a: what does it do?" }, { "nodes: {a: {needs: []}}", "what does it do?" },
 	{ "nodes: {a: {run: x, http: 'http://h'}}", "1:21: nodes.a: a node does one thing, and this one has run: already" },
+	{ "nodes: {a: {run: x, verify: [{run: y, fixture: {run: z}}]}}", "a check looks at one thing, and this one has run: already" },
+	{ "nodes: {a: {run: x, verify: [{run: [y], fixture: {run: [z]}}]}}", "a check looks at one thing, and this one has run: already" },
 	{ "nodes: {a: {rum: x}}", "1:13: nodes.a.rum: a node has no key 'rum'; did you mean 'run'?" }, { "nodes: {a b: {run: x}}", "1:9: nodes.a b: 'a b' is no name" },
 	{ "nodes: {on_exit: {run: x}}", "on_exit is a handler: it stands beside nodes:" },
 	{ "nodes: {a: {patch: {}}}", "nodes.a.patch: this version of pawl does not have patches (patch:)" },
