@@ -53,7 +53,7 @@ struct api {
 	int closing;                 /* handles whose close is under way */
 	int jobs;                    /* in the thread pool */
 	int streams;
-	bool importing;
+	bool importing, collecting; /* one or the other, one at a time */
 
 	struct events *events;
 	struct follows *follows;

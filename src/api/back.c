@@ -584,11 +584,12 @@ enum err_code api_diff(struct request *r, struct err *err)
 
 /* ---- gc ---- */
 
-static const char *const gc_kinds[GC_KINDS] = { "workspace", "worktree", "folder", "orphan" };
+static const char *const gc_kinds[GC_KINDS] = { "workspace", "worktree", "folder", "orphan", "temporary" };
 
 static void gc_done(void *ctx, enum err_code code, const struct err *err, const struct gc *gc)
 {
 	struct request *r = ctx;
+	r->api->collecting = false;
 	if (code) {
 		request_finish(r, code, err);
 		return;
@@ -610,6 +611,7 @@ static void gc_done(void *ctx, enum err_code code, const struct err *err, const 
 		jw_str(&w, "repository", v->repository);
 		jw_str(&w, "branch", v->branch);
 		jw_int(&w, "bytes", (int64_t)v->bytes);
+		jw_bool(&w, "kept", v->kept);
 		jw_str(&w, "error", v->failed ? v->err.message : NULL);
 		jw_end_obj(&w);
 	}
@@ -628,12 +630,20 @@ enum err_code api_gc(struct request *r, struct err *err)
 	enum err_code code = body_number(r->json, "older_ms", 0, 0, INT64_MAX / 4, &older_ms, err);
 	if (!code && json_get(r->json, "dry_run"))
 		code = body_flag(r->json, "dry_run", &dry_run, err);
+	/* What an import has brought belongs to no run before its commit. */
+	if (!code && (r->api->importing || r->api->collecting)) {
+		code = err_set(err, ERR_CONFLICT, _("an import or another gc is under way"));
+		err_hint(err, _("ask again when it is done"));
+	}
 	if (code)
 		return code;
 	engine_settle(r->api->engine);
 	request_wait(r);
+	r->api->collecting = true;
 	code = engine_gc(r->api->engine, older_ms, dry_run, gc_done, r, err);
-	if (code)
+	if (code) {
+		r->api->collecting = false;
 		request_finish(r, code, err);
+	}
 	return ERR_OK;
 }

@@ -145,8 +145,8 @@ enum err_code api_import(struct request *r, struct err *err)
 	struct import_limits limits = { .bytes = a->config->import_max, .files = FILES_MAX };
 	if (!upload_bytes(r->upload))
 		return err_set(err, ERR_USAGE, _("the body is empty: it has to be what an export gave"));
-	if (a->importing) {
-		enum err_code code = err_set(err, ERR_CONFLICT, _("something else is being imported just now"));
+	if (a->importing || a->collecting) {
+		enum err_code code = err_set(err, ERR_CONFLICT, _("another import or a gc is under way"));
 		err_hint(err, _("ask again when it is done"));
 		return code;
 	}

@@ -49,6 +49,7 @@ PAWL_API_TESTS = \
 	tests/api/back.py \
 	tests/api/carry.py \
 	tests/api/change.py \
+	tests/api/gc.py \
 	tests/api/hostile.py \
 	tests/api/lists.py \
 	tests/api/logs.py \

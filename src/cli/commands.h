@@ -31,6 +31,7 @@ extern const struct command cmd_skip, cmd_mark;    /* decide.c */
 extern const struct command cmd_validate, cmd_graph;                            /* files.c */
 extern const struct command cmd_engine, cmd_fsck;                               /* engine.c */
 extern const struct command cmd_export, cmd_import; /* carry.c */
+extern const struct command cmd_gc;                /* gc.c */
 extern const struct command cmd_doctor;                                         /* doctor.c */
 extern const struct command cmd_console;                                /* console.c */
 extern const struct command cmd_help, cmd_version, cmd_exit_codes; /* help.c */

@@ -21,6 +21,7 @@ libcli_a_SOURCES = \
 	src/cli/files.c \
 	src/cli/follow.c \
 	src/cli/follow_command.c \
+	src/cli/gc.c \
 	src/cli/help.c \
 	src/cli/iterations.c \
 	src/cli/usage.c \

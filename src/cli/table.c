@@ -14,7 +14,7 @@ const struct command *const commands[] = {
 	&cmd_skip,     &cmd_mark,       &cmd_break,      &cmd_shell,    &cmd_exec,
 	&cmd_edit,     &cmd_undo,
 	&cmd_ack,      &cmd_hold,       &cmd_release,    &cmd_priority, &cmd_front,   &cmd_back,
-	&cmd_validate, &cmd_graph,      &cmd_engine,     &cmd_fsck, &cmd_export, &cmd_import,     &cmd_doctor,  &cmd_help,
+	&cmd_validate, &cmd_graph,      &cmd_engine,     &cmd_fsck, &cmd_gc, &cmd_export, &cmd_import,     &cmd_doctor,  &cmd_help,
 	&cmd_version,  &cmd_exit_codes, &cmd_completion, NULL,
 };
 

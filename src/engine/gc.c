@@ -255,6 +255,7 @@ enum err_code engine_gc(struct engine *e, int64_t older_ms, bool dry_run, gc_don
 	gc->done = fn;
 	gc->ctx = ctx;
 	gc->home = xstrdup(e->home);
+	gc->epoch = e->epoch;
 	enum err_code code = gather(&g, e->now.wall_ms - older_ms, err);
 	if (code) {
 		gc_free(gc);
@@ -296,6 +297,14 @@ static uint64_t size_below(const char *path, int depth)
 	return bytes;
 }
 
+static uint64_t size_of(const char *path)
+{
+	struct stat st;
+	if (!path[0] || lstat(path, &st))
+		return 0;
+	return (uint64_t)st.st_blocks * 512 + (S_ISDIR(st.st_mode) ? size_below(path, 0) : 0);
+}
+
 static bool run_is_known(void *with, const char *run)
 {
 	const struct gc *gc = with;
@@ -309,6 +318,50 @@ static bool run_is_known(void *with, const char *run)
 	return !is_run_id(name, &id) || map_get(&gc->known, (uint64_t)id) != NULL;
 }
 
+/* The repositories whose worktrees lie in folders of runs that are not there: no row names them. */
+static void find_repositories(struct gc *gc)
+{
+	size_t n = gc->n;
+	for (size_t k = 0; k < n; k++) {
+		DIR *d = gc->v[k].kind == GC_FOLDER ? opendir(gc->v[k].path) : NULL;
+		for (const struct dirent *i; d && (i = readdir(d));) {
+			auto_free char *work = xasprintf("%s/%s", gc->v[k].path, i->d_name);
+			auto_free char *inside = xasprintf("%s/.git", work), *repository = NULL;
+			if (!str_starts(i->d_name, "work") || !fs_exists(inside) ||
+			    worktree_repository(work, &repository, NULL))
+				continue;
+			GROW(gc->repositories, gc->nrepositories, gc->caprepositories);
+			gc->repositories[gc->nrepositories++] = TAKE(repository);
+		}
+		if (d)
+			(void)closedir(d);
+	}
+}
+
+/* "import-EPOCH-…": those of this engine may be in use. */
+static void find_temporary(struct gc *gc)
+{
+	auto_free char *folder = xasprintf("%s/tmp", gc->home);
+	DIR *d = opendir(folder);
+	for (const struct dirent *i; d && (i = readdir(d));) {
+		const char *dash = strchr(i->d_name, '-');
+		if (i->d_name[0] == '.' || (dash && strtoll(dash + 1, NULL, 10) == gc->epoch))
+			continue;
+		auto_free char *path = xasprintf("%s/%s", folder, i->d_name);
+		(void)add_item(gc, GC_TEMPORARY, 0, path);
+	}
+	if (d)
+		(void)closedir(d);
+}
+
+static bool is_named(const struct gc *gc, const char *branch)
+{
+	for (size_t i = 0; i < gc->n; i++)
+		if (gc->v[i].kind == GC_ORPHAN && str_eq(gc->v[i].branch, branch))
+			return true;
+	return false;
+}
+
 /* Branches and worktrees named as of a run that is not there. */
 static void find_orphans(struct gc *gc)
 {
@@ -318,6 +371,8 @@ static void find_orphans(struct gc *gc)
 		if (worktree_orphans(gc->repositories[i], run_is_known, gc, &v, &n, NULL))
 			continue; /* the repository is gone, and its worktrees with it */
 		for (size_t k = 0; k < n; k++) {
+			if (is_named(gc, v[k].branch))
+				continue;
 			struct gc_item *o = add_item(gc, GC_ORPHAN, 0, v[k].folder ? v[k].folder : "");
 			o->repository = xstrdup(gc->repositories[i]);
 			o->branch = xstrdup(v[k].branch);
@@ -326,14 +381,20 @@ static void find_orphans(struct gc *gc)
 	}
 }
 
-static enum err_code remove_item(const struct gc_item *i, struct err *err)
+static enum err_code remove_item(const struct gc *gc, struct gc_item *i, struct err *err)
 {
 	struct worktree t = { .repository = i->repository, .folder = i->path, .branch = i->branch };
-	if (i->kind == GC_WORKSPACE || i->kind == GC_FOLDER)
+	if (i->kind == GC_WORKSPACE || i->kind == GC_FOLDER || i->kind == GC_TEMPORARY)
 		return fs_rmtree(i->path, err);
+	/* A worktree that somebody else made, under a name like ours, is only named. */
+	auto_free char *ours = xasprintf("%s/runs/", gc->home);
+	if (i->kind == GC_ORPHAN && i->path[0] && !str_starts(i->path, ours)) {
+		i->kept = true;
+		return ERR_OK;
+	}
 	if (i->base && strlen(i->base) <= WORKTREE_OID_LEN)
 		memcpy(t.base, i->base, strlen(i->base) + 1);
-	return worktree_release(&t, NULL, err);
+	return worktree_release(&t, i->kind == GC_ORPHAN ? &i->kept : NULL, err);
 }
 
 enum err_code gc_run(struct gc *gc, struct err *err)
@@ -343,13 +404,14 @@ enum err_code gc_run(struct gc *gc, struct err *err)
 		*err = gc->err;
 		return gc->code;
 	}
+	find_repositories(gc);
 	find_orphans(gc);
+	find_temporary(gc);
 	for (size_t i = 0; i < gc->n; i++) {
 		struct gc_item *v = &gc->v[i];
-		v->bytes = v->path[0] ? size_below(v->path, 0) : 0;
+		v->bytes = size_of(v->path);
 		gc->bytes += v->bytes;
-		/* An orphan is only named: what is on its branch is nobody's to throw away unasked. */
-		v->failed = !gc->dry_run && v->kind != GC_ORPHAN && remove_item(v, &v->err);
+		v->failed = !gc->dry_run && remove_item(gc, v, &v->err);
 	}
 	gc->store_bytes = size_below(store, 0);
 	uint64_t after = gc->store_bytes;

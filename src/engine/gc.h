@@ -10,7 +10,9 @@ enum gc_kind {
 	GC_WORKSPACE, /* the scratch folder of a run that ended */
 	GC_WORKTREE,  /* the worktree of one that failed */
 	GC_FOLDER,    /* of a run that is not there */
-	GC_ORPHAN,    /* a branch, and perhaps its worktree, of such a run: named, never removed */
+	GC_ORPHAN,    /* a branch, and perhaps its worktree, of such a run; a branch that has commits stays, and so does
+	               * a worktree that is not beneath the home */
+	GC_TEMPORARY, /* what an export, an import or an upload of an engine that died left */
 	GC_KINDS
 };
 
@@ -21,6 +23,7 @@ struct gc_item {
 	char *path, *repository, *branch, *base;
 	uint64_t bytes;
 	bool failed; /* it could not be removed: err */
+	bool kept;   /* named only; with an orphan: its branch */
 	struct err err;
 };
 
@@ -40,6 +43,7 @@ struct gc {
 	size_t nrepositories, caprepositories;
 	struct map known; /* ids of all runs */
 	char *home;
+	int64_t epoch;
 	uint64_t bytes, store_bytes; /* that are, or would be, free; of the store of snapshots (afterwards) */
 	enum err_code code;
 	struct err err;

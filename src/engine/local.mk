@@ -87,3 +87,9 @@ check_PROGRAMS += $(LOOP_TESTS)
 TESTS += $(LOOP_TESTS)
 tests_unit_engine_approval_SOURCES = tests/unit/engine_approval.c tests/unit/engine_world.h
 tests_unit_engine_approval_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+
+GC_TESTS = tests/unit/engine_gc
+check_PROGRAMS += $(GC_TESTS)
+TESTS += $(GC_TESTS)
+tests_unit_engine_gc_SOURCES = tests/unit/engine_gc.c tests/unit/engine_world.h
+tests_unit_engine_gc_LDADD = $(LIB_WORLD) $(CHECK_LIBS)

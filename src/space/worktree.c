@@ -72,6 +72,11 @@ static enum err_code find_repository(const char *path, char **ret, struct err *e
 	return err_set(err, ERR_NOT_FOUND, _("%s is in no git repository"), path);
 }
 
+enum err_code worktree_repository(const char *path, char **ret, struct err *err)
+{
+	return find_repository(path, ret, err);
+}
+
 /* ---- acquiring ---- */
 
 static enum err_code resolve(const struct git *git, const char *base, char ret[WORKTREE_OID_LEN + 1],

@@ -38,6 +38,9 @@ enum err_code worktree_again(const char *repository, const char *folder, const c
 enum err_code worktree_release(const struct worktree *worktree, bool *ret_branch_kept,
 			       struct err *err) MUST_CHECK;
 
+/* The common git folder of the repository that `path` is in; yours. ERR_NOT_FOUND. */
+enum err_code worktree_repository(const char *path, char **ret, struct err *err) MUST_CHECK;
+
 struct worktree_orphan {
 	char *folder;     /* of a worktree on a branch of pawl; NULL if only the branch is there */
 	char *branch;     /* "pawl/RUN" */

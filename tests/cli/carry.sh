@@ -65,4 +65,18 @@ complains 'no plain file'
 run 2 --home "$second" import empty.pawl
 complains 'empty'
 run 2 import
+
+# ---- gc ----
+run 0 --home "$second" gc
+says '^0 runs ended long enough ago; .*would be free' 'nothing was changed'
+run 0 --home "$second" gc --older 0s
+says '3 runs ended' 'workspace of a run that ended' "$second/runs/$id/work"
+[ -e "$second/runs/$id/work/file" ] || fail "a dry run removes something"
+run 0 --home "$second" gc --older 0s --yes --json
+says '"dry_run":false' '"runs":3' '"kind":"workspace"'
+[ ! -e "$second/runs/$id/work" ] || fail "gc leaves the workspace"
+run 0 --home "$second" logs "$id/breaks"
+says 'about to break'
+run 0 --home "$second" fsck
+run 2 --home "$second" gc --older soon
 echo "$count calls"
