@@ -50,6 +50,7 @@ struct confirm {
 	int64_t value;            /* priority */
 	char *argument;           /* node or checkpoint; NULL: none */
 	char *reason;             /* NULL: none */
+	unsigned int options;     /* bits of enum verb_option that are on */
 	char typed[48];           /* what was typed of the run's id */
 	/* what exactly it would do, for verbs that can tell */
 	unsigned int preview_request;

@@ -288,7 +288,7 @@ static void add_failure(struct console *c, const struct run_row *run, struct str
 	str_addf(s, _("%s it %lld failed "), f->node, (long long)f->iteration);
 	const struct iteration_row *it = console_iteration(c);
 	if (it && it->node && str_eq(it->node, f->node) && it->max_attempts > 1)
-		str_addf(s, _("(try %lld/%lld) "), (long long)it->attempts,
+		str_addf(s, _("(try %lld/%lld) "), (long long)it->tries,
 			 (long long)it->max_attempts);
 	if (run->ended_at_ms) {
 		add_took(s, MAX(c->wall_ms - run->ended_at_ms, (int64_t)0) / 5000 * 5000);
@@ -311,7 +311,7 @@ static void add_iteration(const struct console *c, const struct iteration_row *i
 			 it->decision ? it->decision : it->phase ? it->phase : "");
 	else
 		str_addf(s, _("node %s  it %lld  try %lld/%lld"), it->node ? it->node : "?",
-			 (long long)it->iteration, (long long)it->attempts, (long long)it->max_attempts);
+			 (long long)it->iteration, (long long)it->tries, (long long)it->max_attempts);
 	if (it->exit_code >= 0 && !it->round)
 		str_addf(s, _("  exit %lld"), (long long)it->exit_code);
 	if (it->signal > 0)
@@ -465,6 +465,28 @@ static void draw_prefix(struct console *c, int row)
 	}
 }
 
+/* What can be switched, above the question; returns the rows that it took. */
+static int draw_options(struct console *c, int row)
+{
+	const struct confirm *f = &c->confirm;
+	int columns = c->cells->columns, at = 1;
+	if (!f->verb->options && !f->verb->typed)
+		return 0;
+	cells_clear(c->cells, (struct rect){ row - 1, 0, 1, columns }, ROLE_TEXT);
+	for (int i = 0; i < VERB_OPTION_COUNT; i++) {
+		const struct verb_option_row *o = &verb_option_rows[i];
+		bool on = f->options & OPTION_BIT(i);
+		if (!(f->verb->options & OPTION_BIT(i)))
+			continue;
+		at += 1 + cells_putf(c->cells, row - 1, at, columns - at, ROLE_KEY, "%c", o->key);
+		at += 3 + cells_putf(c->cells, row - 1, at, columns - at, on ? ROLE_TITLE : ROLE_TEXT, "[%c] %s",
+				     on ? 'x' : ' ', _(o->label));
+	}
+	if (f->verb->typed)
+		(void)cells_puts(c->cells, row - 1, at, columns - at, ROLE_TEXT, _("C copy command"));
+	return 1;
+}
+
 /* What the verb would do, above the question. */
 static void draw_preview(struct console *c, int row)
 {
@@ -497,7 +519,7 @@ static void draw_typed(struct console *c, int row)
 
 static void draw_confirm(struct console *c, int row)
 {
-	draw_preview(c, row);
+	draw_preview(c, row - draw_options(c, row));
 	cells_clear(c->cells, (struct rect){ row, 0, 1, c->cells->columns }, ROLE_CONFIRM);
 	if (c->confirm.verb->typed) {
 		draw_typed(c, row);

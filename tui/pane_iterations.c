@@ -52,7 +52,7 @@ static void it_tries(const struct row *row, const struct list_context *c, struct
 		     enum role *role)
 {
 	(void)c, (void)role;
-	str_addf(out, "%lld/%lld", (long long)IT(row)->attempts, (long long)IT(row)->max_attempts);
+	str_addf(out, "%lld/%lld", (long long)IT(row)->tries, (long long)IT(row)->max_attempts);
 }
 
 static void it_took(const struct row *row, const struct list_context *c, struct str *out,
@@ -271,7 +271,7 @@ static void add_summary(const struct iteration_row *it, struct str *s)
 	else if (it->round)
 		str_addf(s, "  %s", phase_word(it));
 	else
-		str_addf(s, _("  try %lld/%lld"), (long long)it->attempts, (long long)it->max_attempts);
+		str_addf(s, _("  try %lld/%lld"), (long long)it->tries, (long long)it->max_attempts);
 	str_addf(s, "  %s", it->why ? it->why : "");
 }
 

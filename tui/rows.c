@@ -124,6 +124,7 @@ static struct row *read_iteration(const struct json *o)
 	r->iteration = json_get_int(o, "iteration", 1);
 	r->attempt = json_get_int(o, "attempt", 1);
 	r->attempts = json_get_int(o, "attempts", r->attempt);
+	r->tries = json_get_int(o, "tries", r->attempts);
 	r->max_attempts = json_get_int(o, "max_attempts", 1);
 	r->started_at_ms = json_get_int(o, "started_at_ms", 0);
 	r->ended_at_ms = json_get_int(o, "ended_at_ms", 0);
@@ -306,6 +307,8 @@ struct row *row_read(enum row_kind kind, const struct json *object)
 		row->state = STATE_WAITING;
 	else if (kind == ROWS_BREAKERS)
 		row->state = breaker_state(((struct breaker_row *)row)->word);
+	if (row->state == STATE_SUCCEEDED && json_get_bool(object, "stale", false))
+		row->state = STATE_STALE;
 	if (row->id)
 		return row;
 	row_free(kind, row);

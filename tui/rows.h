@@ -36,6 +36,7 @@ struct iteration_row {
 	struct row row;
 	char *run, *node, *why, *class;
 	int64_t generation, iteration, attempt, attempts, max_attempts;
+	int64_t tries; /* of the work; its checks are attempts, too */
 	int64_t started_at_ms, ended_at_ms, duration_ms, exit_code, signal, next_at_ms;
 	int64_t log_bytes, log_lines;
 	bool superseded;

@@ -31,6 +31,7 @@ static const struct {
 	[STATE_SKIPPED]      = { "skipped",      N_("skip"),   "-",            "-", ROLE_DIM     },
 	[STATE_CANCELED]     = { "canceled",     N_("stop"),   "\xe2\x8a\x98", "c", ROLE_DIM     },
 	[STATE_INTERRUPTED]  = { "interrupted",  N_("lost"),   "!",            "!", ROLE_FAILED  },
+	[STATE_STALE]        = { "stale",        N_("stale"),  "~",            "~", ROLE_RETRY   },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == STATE_COUNT, "every state has a row");

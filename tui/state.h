@@ -29,13 +29,15 @@ enum state {
 	STATE_SKIPPED,
 	STATE_CANCELED,
 	STATE_INTERRUPTED,
+	STATE_STALE, /* of the console alone: succeeded, but what it was made from was made anew since */
 	STATE_COUNT
 };
 #define STATE_BIT(s) (1U << (s))
 /* States after which nothing more happens by itself. */
 #define STATES_FINAL                                                                               \
 	(STATE_BIT(STATE_SUCCEEDED) | STATE_BIT(STATE_FAILED) | STATE_BIT(STATE_TIMED_OUT) |       \
-	 STATE_BIT(STATE_SKIPPED) | STATE_BIT(STATE_CANCELED) | STATE_BIT(STATE_INTERRUPTED))
+	 STATE_BIT(STATE_SKIPPED) | STATE_BIT(STATE_CANCELED) | STATE_BIT(STATE_INTERRUPTED) |     \
+	 STATE_BIT(STATE_STALE))
 
 enum state ui_state_from_name(const char *name);
 const char *ui_state_name(enum state s);  /* the API's word */

@@ -3,6 +3,7 @@
 
 #include "tui/action.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define NAMES_SHOWN 4 /* files that are named, of those that change */
@@ -31,14 +32,14 @@ const struct verb_row verb_rows[] = {
 	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .field = "node", .cannot = N_("cannot step") },
 	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true, .cannot = N_("cannot run until a node") },
 	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure"), .cannot = N_("cannot run until a failure") },
-	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  ENDED_BADLY, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry") },
-	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .field = "node", .preview = true, .cannot = N_("cannot resume from a node") },
+	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  ENDED_BADLY, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry"), .options = OPTION_BIT(OPTION_RESTORE) },
+	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .field = "node", .preview = true, .cannot = N_("cannot resume from a node"), .options = OPTION_BIT(OPTION_KEEP_FILES) | OPTION_BIT(OPTION_ONLY) },
 	{ "skip",    OF_RUN, "/v1/runs/%s/nodes/{arg}/skip", LIVE | ENDED_BADLY, NULL, "pawl skip", N_("in %s it is done without"), .with_argument = true, .with_reason = true, .cannot = N_("cannot skip a node") },
 	{ "mark",    OF_RUN, "/v1/runs/%s/nodes/{arg}/mark", LIVE | ENDED_BADLY, NULL, "pawl mark", N_("in %s it counts as done"), .with_argument = true, .with_reason = true, .cannot = N_("cannot mark a node") },
 	{ "break",   OF_RUN, "/v1/runs/%s/breakpoints", 0, NULL, "pawl break", N_("%s stops there"), .with_argument = true, .field = "node" },
 	{ "unbreak", OF_RUN, "/v1/runs/%s/breakpoints/{arg}", 0, NULL, "pawl break", N_("%s does not stop there any more"), .with_argument = true, .flag = "-d", .method = "DELETE" },
-	{ "rollback", OF_RUN, "/v1/runs/%s/rollback", LIVE | ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("roll back %s"), "pawl rollback", N_("%s goes back"), .with_argument = true, .field = "checkpoint", .preview = true, .typed = true, .cannot = N_("cannot roll back") },
-	{ "fork",    OF_RUN, "/v1/runs/%s/fork", 0, N_("fork %s"), "pawl fork", N_("%s was forked"), .with_argument = true, .field = "checkpoint", .preview = true },
+	{ "rollback", OF_RUN, "/v1/runs/%s/rollback", LIVE | ENDED_BADLY | STATE_BIT(STATE_SUCCEEDED), N_("roll back %s"), "pawl rollback", N_("%s goes back"), .with_argument = true, .field = "checkpoint", .preview = true, .typed = true, .cannot = N_("cannot roll back"), .options = OPTION_BIT(OPTION_KEEP_FILES) },
+	{ "fork",    OF_RUN, "/v1/runs/%s/fork", 0, N_("fork %s"), "pawl fork", N_("%s was forked"), .with_argument = true, .field = "checkpoint", .preview = true, .options = OPTION_BIT(OPTION_KEEP_FILES) },
 	{ "undo",    OF_RUN, "/v1/runs/%s/undo", 0, N_("undo what was last done to %s"), "pawl undo", N_("%s: the last verb is undone") },
 	{ "decide",  OF_RUN, "/v1/runs/%s/nodes/{arg}/decide", LIVE, NULL, "pawl approve", N_("in %s it is decided"), .with_argument = true, .with_reason = true, .cannot = N_("there is nothing to decide") },
 	{ "cancel",  OF_RUN, "/v1/runs/%s/cancel", LIVE, N_("cancel %s"), "pawl cancel", N_("canceling %s"), .cannot = N_("cannot cancel") },
@@ -60,6 +61,13 @@ const struct verb_row verb_rows[] = {
 };
 /* clang-format on */
 const size_t nverb_rows = COUNT(verb_rows);
+
+const struct verb_option_row verb_option_rows[] = {
+	[OPTION_KEEP_FILES] = { 'K', "keep_files", "--keep-files", N_("keep the files") },
+	[OPTION_RESTORE] = { 'R', "restore", "--restore", N_("restore the files") },
+	[OPTION_ONLY] = { 'O', "only", "--only", N_("only this node") },
+};
+static_assert(COUNT(verb_option_rows) == VERB_OPTION_COUNT, "every option has a row");
 
 const struct verb_row *verb_find(enum verb_of of, const char *name)
 {
@@ -158,6 +166,9 @@ void verb_add_command(const struct verb_row *v, const char *id, const struct ver
 			str_addf(s, "%s ", v->flag);
 		add_word(s, with->argument);
 	}
+	for (int i = 0; i < VERB_OPTION_COUNT; i++)
+		if (with->options & OPTION_BIT(i))
+			str_addf(s, " %s", verb_option_rows[i].flag);
 	if (with->reason && str_eq(v->name, "decide")) {
 		struct choice choice = read_choice(with->reason);
 		str_addf(s, " --choice %.*s", choice.len, choice.word);
@@ -302,6 +313,9 @@ static void write_body(const struct verb_row *v, const struct verb_with *with, s
 		jw_str(&w, "force", v->field);
 	else if (v->field && with->argument)
 		jw_str(&w, v->field, with->argument);
+	for (int i = 0; i < VERB_OPTION_COUNT; i++)
+		if (with->options & OPTION_BIT(i))
+			jw_bool(&w, verb_option_rows[i].field, true);
 	if (str_eq(v->name, "decide")) {
 		struct choice choice = read_choice(with->reason ? with->reason : "");
 		jw_strn(&w, "choice", choice.word, (size_t)choice.len);
@@ -490,9 +504,24 @@ static void on_preview(void *ctx, const struct client_reply *r)
 		read_preview(f, r->body);
 }
 
-static void ask_preview(struct console *c, const struct verb_row *v, const char *id,
-			const char *argument)
+static void clear_preview(struct console *c)
 {
+	struct confirm *f = &c->confirm;
+	if (f->preview_request)
+		client_drop(c->client, f->preview_request);
+	for (size_t i = 0; i < f->npreview; i++)
+		free(f->preview[i]);
+	free(f->preview);
+	f->preview = NULL;
+	f->npreview = f->preview_request = 0;
+	f->preview_failed = false;
+}
+
+static void ask_preview(struct console *c)
+{
+	const struct confirm *f = &c->confirm;
+	const struct verb_row *v = f->verb;
+	const char *id = f->ids[0], *argument = f->argument;
 	auto_str path = STR_INIT;
 	str_add(&path, "/v1/runs/");
 	client_add_encoded(&path, id);
@@ -501,6 +530,9 @@ static void ask_preview(struct console *c, const struct verb_row *v, const char 
 		str_add(&path, v->field && str_eq(v->field, "checkpoint") ? "&checkpoint=" : "&node=");
 		client_add_encoded(&path, argument);
 	}
+	for (int i = 0; i < VERB_OPTION_COUNT; i++)
+		if (f->options & OPTION_BIT(i))
+			str_addf(&path, "&%s=1", verb_option_rows[i].field);
 	c->confirm.preview_request =
 		client_send(c->client, "GET", str_text(&path), NULL, on_preview, c);
 }
@@ -508,11 +540,7 @@ static void ask_preview(struct console *c, const struct verb_row *v, const char 
 void confirm_close(struct console *c)
 {
 	struct confirm *f = &c->confirm;
-	if (f->preview_request)
-		client_drop(c->client, f->preview_request);
-	for (size_t i = 0; i < f->npreview; i++)
-		free(f->preview[i]);
-	free(f->preview);
+	clear_preview(c);
 	for (size_t i = 0; i < f->nids; i++)
 		free(f->ids[i]);
 	free(f->ids);
@@ -524,27 +552,40 @@ void confirm_close(struct console *c)
 	c->dirty = true;
 }
 
+/* The command line and the preview, as the options are now. */
+static void look_ahead(struct console *c)
+{
+	struct confirm *f = &c->confirm;
+	const struct verb_with with = { f->value, f->argument, f->reason, f->options };
+	auto_str command = STR_INIT;
+	for (size_t i = 0; i < f->nids; i++) {
+		if (i)
+			str_add(&command, "; ");
+		verb_add_command(f->verb, f->ids[i], &with, &command);
+	}
+	free(f->command);
+	f->command = str_take(&command);
+	clear_preview(c);
+	if (f->verb->preview && f->nids == 1)
+		ask_preview(c);
+	c->dirty = true;
+}
+
 static void open_question(struct console *c, const struct verb_row *v, const char **ids, size_t n,
 			  const struct verb_with *with)
 {
 	struct confirm *f = &c->confirm;
-	auto_str command = STR_INIT;
 	f->open = true;
 	f->verb = v;
 	f->value = with->value;
 	f->argument = with->argument ? xstrdup(with->argument) : NULL;
 	f->reason = with->reason ? xstrdup(with->reason) : NULL;
 	f->ids = xcalloc(n + 1, sizeof(*f->ids));
-	for (size_t i = 0; i < n; i++) {
+	f->options = with->options;
+	for (size_t i = 0; i < n; i++)
 		f->ids[f->nids++] = xstrdup(ids[i]);
-		if (i)
-			str_add(&command, "; ");
-		verb_add_command(v, ids[i], with, &command);
-	}
 	f->text = describe(c, v, ids, n, with->argument);
-	f->command = str_take(&command);
-	if (v->preview && n == 1)
-		ask_preview(c, v, ids[0], with->argument);
+	look_ahead(c);
 	/* What was typed before the question was there is no answer to it. */
 	struct key_event ahead;
 	while (screen_read(c->screen, &ahead))
@@ -583,7 +624,7 @@ void verb_do(struct console *c, const char *name, const struct verb_with *with)
 static void confirm_yes(struct console *c)
 {
 	struct confirm *f = &c->confirm;
-	struct verb_with with = { f->value, f->argument, f->reason };
+	struct verb_with with = { f->value, f->argument, f->reason, f->options };
 	send_all(c, f->verb, (const char *const *)f->ids, f->nids, &with);
 	confirm_close(c);
 }
@@ -613,9 +654,29 @@ static void type_answer(struct console *c, int key)
 	}
 }
 
+/* An option that the key switches, or the command line that it copies. */
+static bool switch_option(struct console *c, int key)
+{
+	static const struct action copy = { .name = "copy-command", .value = 'C' };
+	struct confirm *f = &c->confirm;
+	for (int i = 0; i < VERB_OPTION_COUNT; i++) {
+		if (key != verb_option_rows[i].key || !(f->verb->options & OPTION_BIT(i)))
+			continue;
+		f->options ^= OPTION_BIT(i);
+		look_ahead(c);
+		return true;
+	}
+	if (key != (f->verb->typed ? 'C' : 'c'))
+		return false;
+	act_copy(c, &copy, 0);
+	return true;
+}
+
 void confirm_answer(struct console *c, int key)
 {
 	struct confirm *f = &c->confirm;
+	if (switch_option(c, key))
+		return;
 	if (key == K_ESCAPE || key == K_CTRL('c') || (!f->verb->typed && (key == 'n' || key == 'q'))) {
 		confirm_close(c);
 		console_say(c, ROLE_DIM, _("nothing was changed"));
@@ -623,9 +684,6 @@ void confirm_answer(struct console *c, int key)
 		type_answer(c, key);
 	} else if (key == 'y') {
 		confirm_yes(c);
-	} else if (key == 'c') {
-		static const struct action copy = { .name = "copy-command", .value = 'C' };
-		act_copy(c, &copy, 0);
 	}
 }
 

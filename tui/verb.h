@@ -8,6 +8,17 @@
 
 enum verb_of { OF_RUN, OF_ORDER, OF_QUEUE, OF_ENGINE, OF_BREAKER };
 
+/* What can be switched while the question is there; a capital, which no run's id has. */
+enum verb_option { OPTION_KEEP_FILES, OPTION_RESTORE, OPTION_ONLY, VERB_OPTION_COUNT };
+#define OPTION_BIT(o) (1U << (o))
+struct verb_option_row {
+	int key;
+	const char *field;     /* of the request */
+	const char *flag;      /* of the command line */
+	const char *label;     /* translate on use */
+};
+extern const struct verb_option_row verb_option_rows[VERB_OPTION_COUNT];
+
 struct verb_row {
 	const char *name;      /* "pause" */
 	enum verb_of of;
@@ -25,6 +36,7 @@ struct verb_row {
 	const char *method;    /* NULL: POST */
 	bool preview;          /* the engine tells what it would do */
 	const char *cannot;    /* "cannot cancel": when the state does not allow it */
+	unsigned int options;  /* bits of enum verb_option */
 };
 
 const struct verb_row *verb_find(enum verb_of of, const char *name);
@@ -38,6 +50,7 @@ struct verb_with {
 	int64_t value;        /* priority */
 	const char *argument; /* node, checkpoint, number of a breakpoint; NULL: none */
 	const char *reason;   /* NULL: none */
+	unsigned int options; /* bits of enum verb_option that are on */
 };
 /* Do it to the ids, after asking if the verb wants that. All is borrowed. */
 void verb_begin(struct console *c, const struct verb_row *v, const char **ids, size_t n,

@@ -111,6 +111,26 @@ void show_failure(struct api *a, struct jw *w, const char *key, id_t64 run, int 
 
 /* ---- nodes ---- */
 
+/* How often the work of an attempt's iteration was tried; looking at what it made is no try. */
+static int tries_by(struct api *a, const struct attempt_row *at)
+{
+	struct iteration_row i;
+	struct attempt_row work;
+	if (at->phase == PHASE_WORK ||
+	    store_iteration_get(a->store, at->run, at->idx, at->generation, at->iteration, &i, NULL) ||
+	    store_attempt_get(a->store, i.work, &work, NULL))
+		return at->attempt;
+	return work.attempt;
+}
+
+static int node_tries(struct api *a, const struct node_row *row)
+{
+	struct attempt_row at;
+	if (!row || row->attempt < 2 || !row->token || store_attempt_get(a->store, row->token, &at, NULL))
+		return row ? row->attempt : 0;
+	return at.generation == row->generation && at.iteration == row->iteration ? tries_by(a, &at) : row->attempt;
+}
+
 int node_state_now(struct api *a, id_t64 run, int idx, const struct node_row *row)
 {
 	int live = engine_node_state(a->engine, run, idx);
@@ -153,7 +173,7 @@ static void show_graph_part(struct jw *w, const struct graph *g, const struct no
 	jw_bool(w, "handler", gn && gn->handler != HANDLER_NONE);
 }
 
-static void show_row_part(struct jw *w, const struct node_row *row, int state)
+static void show_row_part(struct jw *w, const struct node_row *row, int state, int tries)
 {
 	static const struct node_row never = { .generation = 1 };
 	if (!row)
@@ -162,6 +182,8 @@ static void show_row_part(struct jw *w, const struct node_row *row, int state)
 	jw_int(w, "generation", row->generation);
 	jw_int(w, "iteration", row->iteration);
 	jw_int(w, "attempts", row->attempt);
+	jw_int(w, "tries", tries);
+	jw_bool(w, "stale", row->stale);
 	jw_time(w, "next_at_ms", state == NODE_RETRYING ? row->next_ms : 0);
 	jw_time(w, "started_at_ms", row->started_ms);
 	jw_time(w, "ended_at_ms", row->ended_ms);
@@ -186,7 +208,7 @@ void show_node(struct api *a, struct jw *w, const char *key, const struct node_s
 	jw_int(w, "index", n->idx);
 	jw_str(w, "state", state_name(ENTITY_NODE, state));
 	show_graph_part(w, g, n, gn);
-	show_row_part(w, n->row, state);
+	show_row_part(w, n->row, state, node_tries(a, n->row));
 	jw_str(w, "reason", reason && *reason ? reason : NULL);
 	struct approval_row asked;
 	if (state == NODE_WAITING && n->row &&
@@ -234,6 +256,26 @@ static int max_attempts(struct api *a, id_t64 run, int idx)
 	return MAX(gn->retry.max_attempts, 1);
 }
 
+struct whether_stale {
+	const struct attempt_row *at;
+	bool stale;
+};
+
+static void look_whether_stale(void *ctx, const struct node_row *n)
+{
+	struct whether_stale *s = ctx;
+	s->stale = n->stale && n->generation == s->at->generation && n->iteration == s->at->iteration;
+}
+
+/* Whether it made what its node still stands by, and what that was made from was made anew since. */
+static bool attempt_is_stale(struct api *a, const struct attempt_row *at)
+{
+	struct whether_stale s = { at, false };
+	if (read_nodes(a->store, at->run, at->idx, at->idx + 1, look_whether_stale, &s, NULL))
+		return false;
+	return s.stale;
+}
+
 static void show_common(struct api *a, struct jw *w, const struct attempt_row *at, int newest)
 {
 	int64_t end = at->ended_ms ? at->ended_ms : clock_wall_ms();
@@ -244,6 +286,7 @@ static void show_common(struct api *a, struct jw *w, const struct attempt_row *a
 	jw_int(w, "iteration", at->iteration);
 	jw_int(w, "attempt", at->attempt);
 	jw_int(w, "attempts", at->attempt);
+	jw_int(w, "tries", tries_by(a, at));
 	jw_int(w, "max_attempts", max_attempts(a, at->run, at->idx));
 	jw_str(w, "phase", attempt_phase_name((enum attempt_phase)at->phase));
 	jw_str(w, "state", state_name(ENTITY_ATTEMPT, (int)at->state));
@@ -255,6 +298,7 @@ static void show_common(struct api *a, struct jw *w, const struct attempt_row *a
 	jw_time(w, "ended_at_ms", at->ended_ms);
 	jw_above(w, "duration_ms", at->started_ms ? MAX(end - at->started_ms, (int64_t)0) : -1);
 	jw_bool(w, "superseded", newest > at->generation);
+	jw_bool(w, "stale", attempt_is_stale(a, at));
 	jw_time(w, "next_at_ms", again ? at->ended_ms + at->retry_in_ms : 0);
 }
 

@@ -338,6 +338,7 @@ static const struct cli_option rollback_options[] = {
 	{ NULL },
 };
 static const struct cli_option fork_options[] = {
+	{ "keep-files", 0,   NULL,       N_("begin without files, in an empty workspace") },
 	{ "priority",   'p', N_("N"),    N_("of the new order; higher goes first") },
 	{ "paused",     0,   NULL,       N_("the new run waits for pawl resume") },
 	{ "dry-run",    'n', NULL,       N_("only show what would be kept, and what would run") },

@@ -46,7 +46,8 @@ static void state_field(const struct cli *cli, const struct json *v)
 	const char *state = json_get_str(v, "state", "?"),
 		   *reason = json_get_str(v, "reason", NULL);
 	auto_str s = STR_INIT;
-	str_addf(&s, "%s%s%s", state, reason ? ": " : "", reason ? reason : "");
+	str_addf(&s, "%s%s%s%s", state, json_get_bool(v, "stale", false) ? _(", stale") : "", reason ? ": " : "",
+	         reason ? reason : "");
 	out_field(cli, _("state"), s.p);
 }
 
@@ -69,16 +70,24 @@ static void show_order(const struct cli *cli, const struct json *o)
 	duration_field(cli, _("max wait"), o, "max_wait_ms");
 }
 
+/* The state as a cell, with the mark of what was made from something that was made anew since. */
+static void add_state_cell(struct grid *g, const struct json *v)
+{
+	const char *state = json_get_str(v, "state", "?");
+	bool stale = json_get_bool(v, "stale", false);
+	auto_free char *text = xasprintf("%s%s", state, stale ? _(", stale") : "");
+	grid_add(g, stale ? STYLE_YELLOW : state_style(state), text);
+}
+
 /* ---- runs ---- */
 
 static enum err_code node_row(void *ctx, const struct json *n, struct err *err UNUSED)
 {
 	struct grid *g = ctx;
-	const char *state = json_get_str(n, "state", "?"),
-		   *reason = json_get_str(n, "reason", NULL);
+	const char *reason = json_get_str(n, "reason", NULL);
 	auto_str took = STR_INIT, tries = STR_INIT, note = STR_INIT;
 	add_duration(&took, n, "duration_ms");
-	int64_t attempts = json_get_int(n, "attempts", 0);
+	int64_t attempts = json_get_int(n, "tries", 0);
 	if (attempts > 1)
 		str_addf(&tries, "%lld/%lld", (long long)attempts,
 		         (long long)json_get_int(n, "max_attempts", attempts));
@@ -89,7 +98,7 @@ static enum err_code node_row(void *ctx, const struct json *n, struct err *err U
 	         json_first(json_get(n, "outputs")))
 		json_add(&note, json_get(n, "outputs"));
 	grid_add(g, STYLE_BOLD, json_get_str(n, "node", "?"));
-	grid_add(g, state_style(state), state);
+	add_state_cell(g, n);
 	grid_add(g, STYLE_DIM, json_get_str(n, "kind", ""));
 	grid_add(g, STYLE_NONE, str_text(&tries));
 	grid_add(g, STYLE_NONE, str_text(&took));
@@ -187,7 +196,6 @@ static void show_attempt(const struct cli *cli, const struct json *a)
 static enum err_code attempt_row(void *ctx, const struct json *a, struct err *err UNUSED)
 {
 	struct grid *g = ctx;
-	const char *state = json_get_str(a, "state", "?");
 	auto_str which = STR_INIT, took = STR_INIT, started = STR_INIT;
 	str_addf(&which, "%lld.%lld.%lld", (long long)json_get_int(a, "generation", 0),
 	         (long long)json_get_int(a, "iteration", 0),
@@ -195,7 +203,7 @@ static enum err_code attempt_row(void *ctx, const struct json *a, struct err *er
 	add_time(&started, a, "started_at_ms");
 	add_duration(&took, a, "duration_ms");
 	grid_add(g, STYLE_BOLD, which.p);
-	grid_add(g, state_style(state), state);
+	add_state_cell(g, a);
 	grid_add(g, STYLE_DIM, str_text(&started));
 	grid_add(g, STYLE_NONE, str_text(&took));
 	grid_add(g, STYLE_NONE, json_get_str(a, "why", ""));
@@ -372,14 +380,13 @@ static enum err_code iteration_row(void *ctx, const struct json *i, struct err *
 	struct grid *g = ctx;
 	auto_str which = STR_INIT;
 	str_addf(&which, "%s ", json_get_str(i, "node", ""));
-	const char *state = json_get_str(i, "state", "?");
 	auto_str took = STR_INIT, started = STR_INIT;
 	str_addf(&which, "%lld.%lld", (long long)json_get_int(i, "generation", 0),
 	         (long long)json_get_int(i, "iteration", 0));
 	add_time(&started, i, "started_at_ms");
 	add_duration(&took, i, "duration_ms");
 	grid_add(g, STYLE_BOLD, which.p);
-	grid_add(g, state_style(state), state);
+	add_state_cell(g, i);
 	grid_add(g, STYLE_DIM, str_text(&started));
 	grid_add(g, STYLE_NONE, str_text(&took));
 	grid_add(g, STYLE_NONE, json_get_str(i, "why", ""));

@@ -354,6 +354,10 @@ static void again(struct why *y)
 	if (!state_final(ENTITY_NODE, (int)n->state))
 		return;
 	begin(y, "again", SPEAKS_NOT);
+	if (n->def->handler == HANDLER_HEALTH) {
+		end(y, _("it runs after a rollback, never otherwise"));
+		return;
+	}
 	if (node_is_handler(n)) {
 		end(y, _("it runs again at the end of the next generation"));
 		return;

@@ -18,6 +18,7 @@ static const char *const whys[] = {
 	[WHY_LATER]      = N_("it ended after the checkpoint"),
 	[WHY_THEN]       = N_("it had ended by the checkpoint"),
 	[WHY_FILES]      = N_("it wrote files after the point to which they go back"),
+	[WHY_HEALTH]     = N_("it runs after a rollback, never otherwise"),
 };
 /* clang-format on */
 static_assert(COUNT(modes) == RESET_MODE_COUNT, "every mode has a name");
@@ -60,13 +61,22 @@ static void first_verdict(struct plan *p, int i)
 	struct reset_row *row = &p->rows[i];
 	bool final = state_final(ENTITY_NODE, (int)k->state);
 	*row = (struct reset_row){ VERDICT_KEPT, p->q->mode == RESET_BACK ? WHY_THEN : WHY_UNAFFECTED, -1 };
-	if (n->handler != HANDLER_NONE)
-		*row = (struct reset_row){ k->now == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN, WHY_HANDLER, -1 };
+	if (n->handler == HANDLER_HEALTH && p->q->mode != RESET_BACK && k->now != NODE_PENDING)
+		*row = (struct reset_row){ VERDICT_KEPT, WHY_HEALTH, -1 };
+	else if (n->handler != HANDLER_NONE)
+		*row = (struct reset_row){ k->now == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN,
+					   n->handler == HANDLER_HEALTH ? WHY_HEALTH : WHY_HANDLER, -1 };
 	else if (p->q->mode == RESET_BACK && !final)
 		*row = k->now != NODE_PENDING ? (struct reset_row){ VERDICT_RERUN, WHY_LATER, -1 } :
 						(struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
 	else if (!final && k->state != NODE_RETRYING && k->state != NODE_WAITING && k->state != NODE_VALIDATING)
 		*row = (struct reset_row){ VERDICT_OPEN, WHY_NOT_RUN, -1 };
+}
+
+/* Whether it stays because nothing has sent it back yet. */
+static bool is_kept(const struct plan *p, int i)
+{
+	return p->rows[i].verdict == VERDICT_KEPT && p->rows[i].why != WHY_HEALTH;
 }
 
 static void rerun(struct plan *p, int i, enum reset_verdict v, enum reset_why why)
@@ -105,7 +115,7 @@ static void begin(struct plan *p)
 {
 	const struct reset_question *q = p->q;
 	for (size_t i = 0; i < q->nnamed; i++)
-		if (p->rows[q->named[i]].verdict == VERDICT_KEPT)
+		if (is_kept(p, q->named[i]))
 			rerun(p, q->named[i], VERDICT_RERUN, WHY_CHOSEN);
 	follow(p); /* what failed after one that is named begins where that does */
 	for (size_t i = 0; i < p->g->nnodes && (q->nnamed == 0 || q->mode == RESET_FROM); i++) {
@@ -113,7 +123,7 @@ static void begin(struct plan *p)
 		/* A failure that the run got over is a result as others are. */
 		bool result = q->mode == RESET_BACK && !p->g->nodes[i].critical;
 		bool failed = s == NODE_CANCELED || (s == NODE_FAILED && !result);
-		if (p->rows[i].verdict == VERDICT_KEPT && failed)
+		if (is_kept(p, (int)i) && failed)
 			rerun(p, (int)i, VERDICT_RERUN, WHY_FAILED);
 	}
 }
@@ -140,7 +150,7 @@ static void go_back(struct plan *p, int64_t *points)
 		}
 		for (size_t i = 0; i < p->g->nnodes; i++) {
 			const struct reset_node *k = &p->q->nodes[i];
-			if (p->rows[i].verdict != VERDICT_KEPT || !k->wrote || k->ended <= points[k->space])
+			if (!is_kept(p, (int)i) || !k->wrote || k->ended <= points[k->space])
 				continue;
 			rerun(p, (int)i, VERDICT_INELIGIBLE, WHY_FILES);
 			more = true;

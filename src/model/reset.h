@@ -42,6 +42,7 @@ enum reset_why {
 	WHY_LATER,       /* it ended after the checkpoint */
 	WHY_THEN,        /* it had ended so by the checkpoint */
 	WHY_FILES,       /* it wrote into the workspace after the point that its files go back to */
+	WHY_HEALTH,      /* it runs after a rollback, never otherwise */
 	WHY_COUNT
 };
 const char *reset_why_text(enum reset_why w); /* "needs %s, which runs again"; translate on use */

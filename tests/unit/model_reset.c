@@ -155,6 +155,7 @@ static bool is_a_reason(const struct trial *t, const struct reset_row *rows, con
 		return row->verdict == VERDICT_KEPT && t->q.mode == RESET_BACK;
 	case WHY_FILES:
 		return row->verdict == VERDICT_INELIGIBLE && k->wrote && k->ended > points[k->space];
+	case WHY_HEALTH: /* see health_runs_after_a_rollback_alone */
 	case WHY_NOTHING:
 	case WHY_COUNT:
 		break;
@@ -207,12 +208,42 @@ START_TEST(the_plan_is_what_the_manual_says)
 }
 END_TEST
 
+/* It is no part of a generation: a failure of it stays, and nobody who is sent back takes it along. */
+START_TEST(health_runs_after_a_rollback_alone)
+{
+	static const struct { enum reset_mode mode; enum node_state now; enum reset_verdict verdict; } rows[] = {
+		{ RESET_RETRY, NODE_PENDING, VERDICT_OPEN }, { RESET_RETRY, NODE_FAILED, VERDICT_KEPT },
+		{ RESET_FROM, NODE_SUCCEEDED, VERDICT_KEPT }, { RESET_ONLY, NODE_SUCCEEDED, VERDICT_KEPT },
+		{ RESET_BACK, NODE_PENDING, VERDICT_OPEN }, { RESET_BACK, NODE_FAILED, VERDICT_RERUN },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct graph_node nodes[] = { { .handler = HANDLER_NONE }, { .handler = HANDLER_HEALTH } };
+		struct graph g = { .nodes = nodes, .nnodes = 2 };
+		struct reset_node v[] = {
+			{ .state = NODE_FAILED, .now = NODE_FAILED, .began = 5, .wrote = true },
+			{ .state = rows[i].mode == RESET_BACK ? NODE_PENDING : rows[i].now, .now = rows[i].now,
+			  .began = 7, .ended = 9, .wrote = true },
+		};
+		int named[] = { 0, 1 };
+		struct reset_question q = { .mode = rows[i].mode, .nodes = v, .named = named, .nnamed = 2,
+					    .nspaces = 1, .files = true };
+		struct reset_row got[2];
+		int64_t points[1];
+		struct err err;
+		ck_assert_msg(reset_plan(&g, &q, got, points, &err) == ERR_OK, "%s", err.message);
+		ck_assert_int_eq(got[1].verdict, rows[i].verdict);
+		ck_assert_str_eq(reset_why_text(got[1].why), "it runs after a rollback, never otherwise");
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("model_reset");
 	TCase *t = tcase_create("reset");
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, the_plan_is_what_the_manual_says, 0, 5);
+	tcase_add_test(t, health_runs_after_a_rollback_alone);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
