@@ -29,6 +29,8 @@ const struct outside_row outside_rows[] = {
 	{ "breakers",  N_("list the circuit breakers") },
 	{ "shell",     N_("a shell where the selected node stood; then retry, done or leave"), .of_run = true, .of_node = true, .changes = true, .talks = true },
 	{ "edit",      N_("the lines of the selected node, in $EDITOR; the run has to stand"), .of_run = true, .of_node = true, .changes = true, .talks = true },
+	{ "export",    N_("write a run into one file"), .of_run = true, .more = true },
+	{ "import",    N_("read a run that pawl export wrote"), .changes = true, .more = true },
 	{ "doctor",    N_("check the surroundings: disk, programs, kernel, limits") },
 	{ "help",      N_("the commands of the command line") },
 	{ "exit-codes", N_("list the exit statuses and error codes") },
@@ -133,6 +135,12 @@ void outside_verb(struct console *c, const struct outside_row *row)
 		words[n++] = run;
 	if (node)
 		words[n++] = node;
+	if (row->more) {
+		auto_free char *line = xasprintf("pawl %s%s%s ", row->name, run ? " " : "", run ? run : "");
+		prompt_open(&c->prompt, PROMPT_PALETTE, line);
+		c->dirty = true;
+		return;
+	}
 	(void)outside_pawl(c, words, row->talks ? WAIT_FAILED : WAIT_ALWAYS);
 }
 

@@ -21,6 +21,7 @@ struct outside_row {
 	const char *help;      /* translate on use */
 	bool of_run, of_node;  /* it gets the run, and the node, that are selected */
 	bool changes;          /* not in read-only */
+	bool more;             /* it takes further words: the palette has its beginning */
 	bool talks;            /* it talks with the person: nothing is asked when it ended well */
 };
 extern const struct outside_row outside_rows[];
