@@ -286,9 +286,9 @@ enum err_code import_read(struct import *x, struct err *err)
 	if (!code)
 		code = check_members(x, err);
 	if (!code)
-		code = find_runs(x, err);
+		code = import_rows_check(x, err); /* before anything is done with a value */
 	if (!code)
-		code = import_rows_check(x, err);
+		code = find_runs(x, err);
 	if (!code)
 		code = compile_all(x, err);
 	return code ? code : check_pack(x, err);
