@@ -127,6 +127,21 @@ static void node_event(struct watch *w, struct followed *f, const struct json *e
 		(void)smap_del(f->started, node);
 }
 
+/* What became of an iteration that is not the end of its node. */
+static void iteration_line(struct watch *w, struct followed *f, const struct json *e)
+{
+	const struct json *data = json_get(e, "data");
+	const char *action = json_get_str(data, "action", ""), *class = json_get_str(data, "class", NULL);
+	bool passed = json_get_bool(data, "passed", false);
+	if (str_eq(action, "stop") || many_nodes(f))
+		return;
+	auto_free char *name = xasprintf("%s%s%s %lld", w->n > 1 ? f->title : "", w->n > 1 ? "/" : "",
+					 json_get_str(e, "node", "?"), (long long)json_get_int(e, "iteration", 0));
+	auto_free char *detail = xasprintf("%s%s%s: %s", class ? class : "", class ? "; " : "", action,
+					   json_get_str(e, "reason", ""));
+	say(w, name, passed ? "passed" : "rejected", -1, detail);
+}
+
 /* In a large graph, a line for each tenth. */
 static void tenth_line(struct watch *w, struct followed *f)
 {
@@ -169,6 +184,8 @@ static void on_event(void *ctx, const struct stream_event *e)
 	const char *entity = json_get_str(event, "entity", "");
 	if (str_eq(entity, "node"))
 		node_event(w, f, event);
+	else if (str_eq(json_get_str(event, "type", ""), "iteration.decided"))
+		iteration_line(w, f, event);
 	else if (!str_eq(entity, "attempt"))
 		f->asked_us = 0; /* of the run itself there are few, and it may be the end: ask at once */
 	int state = str_eq(entity, "run") ? state_from_name(ENTITY_RUN, json_get_str(event, "to", "")) : -1;

@@ -17,6 +17,8 @@ static const char *const styles[] = {
 static const struct { const char *state; enum style style; const char *utf8, *ascii; } states[] = {
 	{ "succeeded",    STYLE_GREEN,  "✓", "+" },
 	{ "failed",       STYLE_RED,    "✗", "x" },
+	{ "rejected",     STYLE_YELLOW, "✗", "x" },
+	{ "passed",       STYLE_GREEN,  "✓", "+" },
 	{ "timed_out",    STYLE_RED,    "✗", "x" },
 	{ "interrupted",  STYLE_RED,    "✗", "x" },
 	{ "canceled",     STYLE_DIM,    "⊘", "c" },

@@ -24,6 +24,7 @@ X
 
 # ---- the card says what failed, where, and what was decided ----
 run 1 run "$tmp/loop.yaml"
+says "^[0-9:]+ x fix 1 rejected: .*; continue: "
 says 'no iteration is left after 2' 't.c:3: only' 'continue: its checks failed' 'verify.json'
 run 0 iterations last fix
 says '1\.1 +rejected' '1\.2 +rejected' 'max_iterations'
