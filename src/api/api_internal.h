@@ -126,6 +126,8 @@ enum err_code node_find(struct api *a, id_t64 run, const char *name, int *ret,
                         struct err *err) MUST_CHECK;
 
 void show_order(struct api *a, struct jw *w, const char *key, const struct order_row *o);
+/* The step of a way back that is under way; NULL: none is. */
+const char *way_back_step(struct api *a, const struct run_row *r);
 void show_run(struct api *a, struct jw *w, const char *key, const struct run_row *r);
 /* `row` NULL: it never left pending. `name` and `parent` as in the instance, if it is one (parent
  * -1). */

@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,17 +93,33 @@ static void show_point(struct api *a, struct jw *w, const struct point *p, const
 	jw_end_obj(w);
 }
 
-static void show_way_back(struct api *a, struct jw *w, id_t64 run)
+static const char *step_name(enum procedure_step step)
 {
 	static const char *const steps[STEP_COUNT] = { "acquire", "protect", "restore", "commit",
-						       "health",  "done",    "undone",	"put_back" };
+						       "health",  "done",    "undone",	"put_back", "quiesce" };
+	static_assert(COUNT(steps) == STEP_COUNT, "every step has a name");
+	return (size_t)step < COUNT(steps) ? steps[step] : "?";
+}
+
+const char *way_back_step(struct api *a, const struct run_row *r)
+{
+	struct procedure_row p;
+	bool may = r->state == RUN_ROLLING_BACK || r->state == RUN_PAUSING || r->state == RUN_PAUSED ||
+		   r->state == RUN_FROZEN;
+	if (!may || store_procedure_get(a->store, r->id, &p, NULL) || p.ended_ms)
+		return NULL;
+	return step_name(p.step);
+}
+
+static void show_way_back(struct api *a, struct jw *w, id_t64 run)
+{
 	struct procedure_row p;
 	if (store_procedure_get(a->store, run, &p, NULL)) {
 		jw_null(w, "way_back");
 		return;
 	}
 	jw_obj(w, "way_back");
-	jw_str(w, "step", (size_t)p.step < COUNT(steps) ? steps[p.step] : "?");
+	jw_str(w, "step", step_name(p.step));
 	jw_raw(w, "request", p.request);
 	jw_raw(w, "files", p.spaces);
 	jw_time(w, "began_ms", p.began_ms);
@@ -165,6 +182,8 @@ struct preview {
 	size_t n, cap;
 	char *home;
 	bool copies; /* a fork: the files of the run itself stay */
+	bool now;
+	int running; /* nodes that end first, or are stopped */
 };
 
 static void show_row(void *ctx, const struct reset_preview *p)
@@ -175,7 +194,9 @@ static void show_row(void *ctx, const struct reset_preview *p)
 	jw_str(&l->w, "state", state_name(ENTITY_NODE, (int)p->state));
 	jw_str(&l->w, "verdict", p->verdict);
 	jw_str(&l->w, "why", p->why);
+	jw_str(&l->w, "first", !p->runs ? NULL : l->now ? "is_stopped" : "ends");
 	jw_end_obj(&l->w);
+	l->running += p->runs;
 	for (size_t i = 0; i < COUNT(verdicts); i++)
 		l->counts[i] += str_eq(p->verdict, verdicts[i]);
 }
@@ -343,6 +364,8 @@ static enum err_code read_question(const struct request *r, struct command *c, s
 		code = request_flag(r, "only", &c->only, err);
 	if (!code)
 		code = request_flag(r, "keep_files", &c->keep_files, err);
+	if (!code)
+		code = request_flag(r, "now", &c->now, err);
 	return code ? code : request_flag(r, "restore", &c->restore, err);
 }
 
@@ -360,6 +383,7 @@ enum err_code api_preview(struct request *r, struct err *err)
 	struct preview *p = xcalloc(1, sizeof(*p));
 	p->home = xstrdup(engine_home(r->api->engine));
 	p->copies = c.verb == VERB_FORK;
+	p->now = c.now;
 	p->w = jw_begin(&p->job.out);
 	jw_obj(&p->w, NULL);
 	jw_str(&p->w, "run", id_text('r', c.id).s);
@@ -375,6 +399,7 @@ enum err_code api_preview(struct request *r, struct err *err)
 	jw_obj(&p->w, "counts");
 	for (size_t i = 0; i < COUNT(verdicts); i++)
 		jw_int(&p->w, verdicts[i], p->counts[i]);
+	jw_int(&p->w, "running", p->running);
 	jw_end_obj(&p->w);
 	auto_str news = STR_INIT;
 	engine_definition_news(r->api->engine, c.id, &news);

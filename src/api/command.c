@@ -187,6 +187,8 @@ enum err_code api_run_verb(struct request *r, struct err *err)
 	if (!code)
 		code = body_flag(r->json, "restore", &c.restore, err);
 	if (!code)
+		code = body_flag(r->json, "now", &c.now, err);
+	if (!code)
 		code = body_checkpoint(r->json, number, sizeof(number), &c.checkpoint, err);
 	if (!code)
 		code = body_texts(r->json, "nodes", 1000, &nodes, &c.nnodes, err);

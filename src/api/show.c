@@ -268,6 +268,7 @@ void show_run(struct api *a, struct jw *w, const char *key, const struct run_row
 	jw_str(w, "mode", run_mode_name(r->mode));
 	jw_raw(w, "until", r->until ? r->until : "[]");
 	jw_str(w, "reason", r->reason);
+	jw_str(w, "way_back", way_back_step(a, r));
 	jw_int(w, "generation", r->generation);
 	jw_int(w, "priority", r->priority);
 	show_progress(a, w, r, &eta);

@@ -188,6 +188,8 @@ void card_print(struct cli *cli, const struct json *run, FILE *to)
 			files(cli, &s, failure);
 			next_steps(cli, &s, id, node, json_get_int(failure, "line", 0));
 		}
+	} else if (json_get_str(run, "way_back", NULL)) {
+		field(cli, &s, _("goes back"), json_get_str(run, "way_back", ""));
 	} else if (json_get_str(run, "reason", NULL)) {
 		field(cli, &s, _("reason"), json_get_str(run, "reason", ""));
 	}

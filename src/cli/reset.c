@@ -28,7 +28,7 @@ static void add_question(struct str *path, struct call *call, const struct way *
 {
 	static const struct {
 		const char *option, *query;
-	} flags[] = { { "only", "&only=1" }, { "keep-files", "&keep_files=1" }, { "restore", "&restore=1" } };
+	} flags[] = { { "only", "&only=1" }, { "keep-files", "&keep_files=1" }, { "restore", "&restore=1" }, { "now", "&now=1" } };
 	for (size_t i = 1; i < call->nargs; i++) {
 		str_add(path, i > 1 ? "%2C" : way->checkpoint ? "&checkpoint=" : "&node=");
 		client_add_encoded(path, call->args[i]);
@@ -135,6 +135,9 @@ static void print_preview(const struct cli *cli, const struct json *v)
 		add_safe(&s, json_get_str(i, "node", "?"));
 		str_add(&s, ": ");
 		add_safe(&s, json_get_str(i, "why", ""));
+		const char *first = json_get_str(i, "first", NULL);
+		if (first)
+			str_add(&s, str_eq(first, "ends") ? _(" (it runs: it ends first)") : _(" (it runs: it is stopped first)"));
 		str_add_char(&s, '\n');
 	}
 	for (const struct json *i = json_first(json_get(v, "files")); i; i = json_next(i))
@@ -177,7 +180,8 @@ static enum err_code add_body(struct str *body, struct call *call, const struct 
 {
 	static const struct {
 		const char *option, *field;
-	} flags[] = { { "only", "only" }, { "keep-files", "keep_files" }, { "restore", "restore" }, { "paused", "paused" } };
+	} flags[] = { { "only", "only" }, { "keep-files", "keep_files" }, { "restore", "restore" }, { "now", "now" },
+		    { "paused", "paused" } };
 	int64_t priority = INT64_MIN;
 	enum err_code code = call_int(call, "priority", INT32_MIN, INT32_MAX, &priority, err);
 	if (code)
@@ -206,22 +210,25 @@ static enum err_code add_body(struct str *body, struct call *call, const struct 
 	return code;
 }
 
-/* A rollback of many files takes its time, and may be refused by what it finds: wait for its end. */
+/* What runs ends first, a rollback of many files takes its time, and it may be refused by what it finds: wait for
+ * its end. */
 #define LOOK_AGAIN_US 20000
 
 static enum err_code wait_until_back(struct call *call, const char *id, struct json **ret, struct err *err)
 {
-	auto_free char *run = xasprintf("/v1/runs/%s", id), *points = xasprintf("/v1/runs/%s/checkpoints?limit=1", id);
+	auto_free char *points = xasprintf("/v1/runs/%s/checkpoints?limit=1", id);
 	for (;;) {
 		auto_json *v = NULL;
-		enum err_code code = cli_get(call->cli, run, &v, err);
+		enum err_code code = cli_get(call->cli, points, &v, err);
 		if (code)
 			return code;
-		if (!str_eq(json_get_str(v, "state", ""), "rolling_back"))
-			break;
+		const struct json *ended = json_get(json_get(v, "way_back"), "ended_ms");
+		if (json_type(ended) == JSON_NUMBER) {
+			*ret = TAKE(v);
+			return ERR_OK;
+		}
 		(void)usleep(LOOK_AGAIN_US);
 	}
-	return cli_get(call->cli, points, ret, err);
 }
 
 static enum err_code print_rollback(struct call *call, const struct json *v, struct err *err)
@@ -259,7 +266,8 @@ static void print_done(const struct way *way, const struct json *v)
 	if (str_eq(way->verb, "fork"))
 		str_addf(&s, _("%s begins there\n"), id);
 	else
-		str_addf(&s, _("%s runs again, generation %lld\n"), id, (long long)json_get_int(v, "generation", 0));
+		str_addf(&s, json_get_str(v, "way_back", NULL) ? _("%s goes back and runs again, after generation %lld\n") :
+					_("%s runs again, generation %lld\n"), id, (long long)json_get_int(v, "generation", 0));
 	out_text(&s);
 }
 
@@ -319,6 +327,7 @@ static enum err_code run_fork(struct call *call, struct err *err)
 static const struct cli_option retry_options[] = {
 	EDIT_OPTIONS,
 	{ "restore",    0,   NULL,       N_("the files, too, become what they were before what runs again") },
+	{ "now",        0,   NULL,       N_("what runs is stopped, not waited for") },
 	{ "dry-run",    'n', NULL,       N_("only show what would run again, and why") },
 	{ "reason",     0,   N_("TEXT"), N_("why, for the record") },
 	{ NULL },
@@ -327,12 +336,14 @@ static const struct cli_option resume_from_options[] = {
 	EDIT_OPTIONS,
 	{ "only",       0,   NULL,       N_("just these nodes; what came after them is marked as stale") },
 	{ "keep-files", 0,   NULL,       N_("the files stay as they are") },
+	{ "now",        0,   NULL,       N_("what runs is stopped, not waited for") },
 	{ "dry-run",    'n', NULL,       N_("only show what would run again, and why") },
 	{ "reason",     0,   N_("TEXT"), N_("why, for the record") },
 	{ NULL },
 };
 static const struct cli_option rollback_options[] = {
 	{ "keep-files", 0,   NULL,       N_("the files stay as they are") },
+	{ "now",        0,   NULL,       N_("what runs is stopped, not waited for") },
 	{ "dry-run",    'n', NULL,       N_("only show what it would do to nodes and files") },
 	{ "reason",     0,   N_("TEXT"), N_("why, for the record") },
 	{ NULL },
@@ -356,6 +367,7 @@ static const struct cli_example resume_from_examples[] = {
 static const struct cli_example rollback_examples[] = {
 	{ "pawl rollback last build --dry-run", N_("what would become of nodes and files?") },
 	{ "pawl rollback last build", N_("as it was after build; then pawl resume last") },
+	{ "pawl rollback last build --now", N_("what runs is stopped first") },
 	{ "pawl rollback last start", N_("as it was before its first node") }, { NULL } };
 static const struct cli_example fork_examples[] = {
 	{ "pawl fork last build", N_("a second run, from after build") },
@@ -383,7 +395,9 @@ const struct command cmd_rollback = {
 	.about = N_("Makes a run what it was at a checkpoint: the states and outputs of its nodes, and the files of its "
 	            "workspace, byte for byte. Then it is paused. A checkpoint is a number of pawl checkpoints, a node (as "
 	            "it was when that had succeeded) or start. What the files are now is kept as a patch beside the logs "
-	            "first; if that cannot be, nothing is changed. Interrupted, it is finished by the next engine."),
+	            "first; if that cannot be, nothing is changed. Interrupted, it is finished by the next engine. In a run "
+	            "that runs, nothing new starts and what runs ends first; with --now it is stopped. Until then pawl "
+	            "resume and pawl cancel take it back."),
 	.options = rollback_options, .examples = rollback_examples, .run = run_rollback };
 const struct command cmd_fork = {
 	.name = "fork", .group = GROUP_VERB, .arguments = "RUN CHECKPOINT", .words = "ID", .min = 2, .max = 2,

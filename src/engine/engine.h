@@ -131,6 +131,7 @@ struct command {
 	bool failure;              /* until: also at the first failure */
 	const char *checkpoint;    /* rollback, fork: its number, a node, or "start" */
 	bool keep_files;           /* resume_from, rollback: the files stay as they are */
+	bool now;                  /* retry, resume_from, rollback: what runs is stopped, not waited for */
 	bool restore;              /* retry: files go back to before what runs again */
 	const struct json *params; /* fork: other values, an object or NULL */
 	bool paused;               /* fork: it does not start by itself */
@@ -174,6 +175,7 @@ struct reset_preview {
 	const char *verdict; /* reset_verdict_name() */
 	const char *why;
 	enum node_state state;
+	bool runs; /* under a worker: it ends first, or is stopped */
 };
 /* … and what it would do to the files of each workspace. */
 struct reset_files {

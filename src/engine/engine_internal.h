@@ -399,6 +399,7 @@ void run_event(struct engine *e, const struct run *r, const char *type, const st
 void run_store(struct engine *e, const struct run *r);
 void run_settle(struct engine *e, struct run *r);
 void run_pause(struct engine *e, struct run *r, const struct note *n);
+void run_stop_steps(struct engine *e, struct run *r); /* TERM, grace, KILL; the run itself stays */
 void run_freeze(struct engine *e, struct run *r, const struct note *n);
 void run_resume(struct engine *e, struct run *r, const struct note *n);
 void run_resume_alone(struct engine *e, struct run *r, const struct note *n); /* without its sub-workflows */
@@ -602,9 +603,13 @@ struct reset {
 	bool keep_files;
 	int checkpoint;  /* RESET_BACK: its number, event and time */
 	int64_t upto, at_ms;
+	bool after;      /* made for when what runs has ended */
+	int64_t asked_ms; /* when it was asked for, 0: now */
 };
 /* What the command would do; reset_done() later. */
 enum err_code reset_make(struct engine *e, const struct command *c, struct reset *p, struct err *err) MUST_CHECK;
+/* As it will be when what runs has ended. */
+enum err_code reset_make_after(struct engine *e, const struct command *c, struct reset *p, struct err *err) MUST_CHECK;
 void reset_done(struct engine *e, struct reset *p);
 enum err_code reset_reopen(struct engine *e, struct reset *p, const struct note *note, struct err *err) MUST_CHECK;
 /* Do it to the rows of the nodes: the next generation. */
@@ -631,10 +636,18 @@ bool way_back_needed(struct engine *e, const struct reset *p);
 void way_back_begin(struct engine *e, const struct reset *p, const struct command *c, const struct note *note);
 void way_back_settle(struct engine *e, struct run *r);
 bool way_back_runs(const struct run *r); /* its health command may start */
+/* The same verbs of a run in which something may run: that ends first (`now`: it is stopped), then run_reset(). */
+enum err_code way_back_ask(struct engine *e, const struct command *c, const struct note *n, struct err *err) MUST_CHECK;
+bool way_back_waits(const struct run *r); /* for the end of what runs */
+bool way_back_stops(const struct run *r); /* what runs in it is stopped for a way back of it, or of a run above */
+void way_back_drop(struct engine *e, struct run *r); /* one that waits is not to be any more */
 void way_back_load(struct engine *e, struct run *r); /* after a restart */
 void way_back_resume(struct engine *e, struct run *r);
 void way_back_free(struct run *r);
 
+/* Asked for at another time than now. */
+enum err_code run_reset_asked(struct engine *e, const struct command *c, const struct note *n, int64_t asked_ms,
+			      struct err *err) MUST_CHECK;
 enum err_code run_reset(struct engine *e, const struct command *c, const struct note *n, struct err *err);
 
 /* ---- breakpoint.c ---- */

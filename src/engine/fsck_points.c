@@ -44,8 +44,10 @@ static void read_procedure(void *ctx, const struct procedure_row *p)
 	struct facts *f = ctx;
 	const struct fact_run *r = map_get(&f->runs, (uint64_t)p->run);
 	bool over = p->step == STEP_DONE || p->step == STEP_UNDONE;
+	bool waits = r && (r->state == RUN_PAUSING || r->state == RUN_PAUSED || r->state == RUN_FROZEN);
+	bool fits = p->step == STEP_QUIESCE ? waits : r && over != (r->state == RUN_ROLLING_BACK);
 	f->now->checked++;
-	if (r && over == (r->state == RUN_ROLLING_BACK))
+	if (r && !fits)
 		fsck_wrong(f, over ? _("%s is rolling back, but nothing of that is left to do") :
 				     _("%s is not rolling back, but that has not ended"),
 			   fact_name(p->run, -1));

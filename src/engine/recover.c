@@ -594,7 +594,8 @@ enum err_code recover(struct engine *e, struct err *err)
 				spaces_load(e, r);
 			if (map_get(&e->runs, (uint64_t)l.runs[i].id) != r)
 				continue;
-			if (r->state == RUN_ROLLING_BACK)
+			if (r->state == RUN_ROLLING_BACK || r->state == RUN_PAUSING || r->state == RUN_PAUSED ||
+			    r->state == RUN_FROZEN)
 				way_back_load(e, r);
 		}
 		spaces_recover(e);
@@ -683,7 +684,7 @@ void recover_hello(struct engine *e, struct worker *w, const struct worker_hello
 	store_event(e->store, &ev);
 	/* What was asked of it while it was away. */
 	bool frozen = n->run->state == RUN_FROZEN;
-	if (n->run->state == RUN_CANCELING)
+	if (n->run->state == RUN_CANCELING || way_back_stops(n->run))
 		effect_signal(e, w, &h->key, STEP_CANCEL, n->def->grace_ms ? n->def->grace_ms : e->settings->grace_ms);
 	else if (frozen != h->frozen)
 		effect_signal(e, w, &h->key, frozen ? STEP_FREEZE : STEP_THAW, 0);

@@ -244,6 +244,24 @@ enum err_code engine_workspaces(struct engine *e, id_t64 run, void (*fn)(void *c
 	return ERR_OK;
 }
 
+/* What runs will have ended: well, when it is waited for; and nobody knows yet what it wrote. */
+static void as_after(const struct run *r, const struct command *c, struct reset_node *v)
+{
+	for (size_t i = 0; i < r->graph->nnodes; i++) {
+		const struct node *n = r->nodes[i];
+		bool runs = n->state == NODE_RUNNING || (n->state == NODE_VALIDATING && n->counted);
+		if (!runs || node_is_own(n))
+			continue;
+		enum node_state then = c->now ? NODE_RETRYING : NODE_SUCCEEDED;
+		v[i].now = then;
+		if (c->verb == VERB_ROLLBACK)
+			continue;
+		v[i].state = then;
+		v[i].ended = c->now ? 0 : RESET_STAYS - 1;
+		v[i].wrote = !c->now && n->def->kind != NODE_HTTP && n->def->kind != NODE_LLM;
+	}
+}
+
 static enum err_code make_rows(struct engine *e, const struct command *c, struct reset *p, struct err *err)
 {
 	struct run *r = p->r;
@@ -256,6 +274,8 @@ static enum err_code make_rows(struct engine *e, const struct command *c, struct
 		code = mark_check(r, c, err);
 	if (!code)
 		code = gather(e, p, v, err);
+	if (!code && p->after)
+		as_after(r, c, v);
 	if (!code && p->mode == RESET_BACK)
 		code = files_of_checkpoint(e, p, err);
 	if (code)
@@ -273,11 +293,12 @@ static enum reset_mode mode_of(const struct command *c)
 	return c->verb == VERB_RETRY || mark_is(c->verb) ? RESET_RETRY : c->only ? RESET_ONLY : RESET_FROM;
 }
 
-enum err_code reset_make(struct engine *e, const struct command *c, struct reset *p, struct err *err)
+static enum err_code make(struct engine *e, const struct command *c, bool after, struct reset *p, struct err *err)
 {
 	enum err_code code = ERR_OK;
 	struct run *r = map_get(&e->runs, (uint64_t)c->id);
-	*p = (struct reset){ .mode = mode_of(c), .keep_files = c->keep_files, .checkpoint = -1 };
+	*p = (struct reset){ .mode = mode_of(c), .keep_files = c->keep_files, .checkpoint = -1,
+			    .after = after };
 	if (r && r->dead)
 		return err_set(err, ERR_CONFLICT, _("the run is just ending; ask again"));
 	if (!r) {
@@ -302,6 +323,16 @@ enum err_code reset_make(struct engine *e, const struct command *c, struct reset
 	return code;
 }
 
+enum err_code reset_make(struct engine *e, const struct command *c, struct reset *p, struct err *err)
+{
+	return make(e, c, false, p, err);
+}
+
+enum err_code reset_make_after(struct engine *e, const struct command *c, struct reset *p, struct err *err)
+{
+	return make(e, c, true, p, err);
+}
+
 /* ---- showing it ---- */
 
 static void show_rows(const struct reset *p, void (*fn)(void *ctx, const struct reset_preview *p), void *ctx)
@@ -318,7 +349,8 @@ static void show_rows(const struct reset *p, void (*fn)(void *ctx, const struct 
 		struct reset_preview shown = { .node = p->r->nodes[i]->name,
 					       .verdict = reset_verdict_name(row->verdict),
 					       .why = str_text(&why),
-					       .state = p->r->nodes[i]->state };
+					       .state = p->r->nodes[i]->state,
+					       .runs = p->after && p->r->nodes[i]->counted };
 		fn(ctx, &shown);
 	}
 }
@@ -357,7 +389,7 @@ enum err_code engine_reset_preview(struct engine *e, const struct command *c,
 				   void (*files)(void *ctx, const struct reset_files *f), void *ctx, struct err *err)
 {
 	struct reset p;
-	enum err_code code = reset_make(e, c, &p, err);
+	enum err_code code = make(e, c, c->verb != VERB_FORK, &p, err);
 	if (code)
 		return code;
 	show_rows(&p, fn, ctx);
@@ -669,13 +701,16 @@ enum err_code reset_reopen(struct engine *e, struct reset *p, const struct note 
 	return code;
 }
 
-enum err_code run_reset(struct engine *e, const struct command *c, const struct note *given, struct err *err)
+enum err_code run_reset_asked(struct engine *e, const struct command *c, const struct note *given, int64_t asked_ms,
+			      struct err *err)
 {
 	struct reset p;
 	enum err_code code = reset_make(e, c, &p, err);
 	if (code)
 		return code;
 	struct run *r = p.r;
+	p.asked_ms = asked_ms;
+	way_back_drop(e, r);
 	struct note note = { .actor = given->actor, .who = given->who,
 			     .reason = given->reason ? given->reason : reset_mode_name(p.mode) };
 	code = reset_reopen(e, &p, &note, err);
@@ -701,4 +736,9 @@ enum err_code run_reset(struct engine *e, const struct command *c, const struct 
 	else
 		run_move(e, r, RUN_RUNNING, &go);
 	return ERR_OK;
+}
+
+enum err_code run_reset(struct engine *e, const struct command *c, const struct note *given, struct err *err)
+{
+	return run_reset_asked(e, c, given, 0, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Going back where it takes several steps: the worktree is made again, the present is protected, files are restored
+/* Going back where it takes several steps: what runs ends or is stopped, the worktree is made again, the present is protected, files are restored
  * and compared, the rows go back, the health command runs. Each step is committed before the next begins. After a
  * crash it goes on forward once files were touched; before that, and when a step fails, the run is what it was. */
 #include "engine/engine_internal.h"
@@ -46,6 +46,7 @@ static char *write_request(const struct command *c, const struct reset *p, const
 	jw_bool(&w, "only", c->only);
 	jw_bool(&w, "keep_files", c->keep_files);
 	jw_bool(&w, "restore", c->restore);
+	jw_bool(&w, "now", c->now);
 	jw_int(&w, "ended_ms", r->ended_ms);
 	jw_int(&w, "generation", r->generation);
 	if (note->reason)
@@ -128,7 +129,7 @@ void way_back_free(struct run *r)
 struct asked {
 	struct command c;
 	struct note note;
-	const char *nodes[256];
+	const char *nodes[1000];
 	char checkpoint[16];
 };
 
@@ -144,6 +145,7 @@ static void ask_again(const struct run *r, struct asked *a)
 	a->c.only = json_get_bool(v, "only", false);
 	a->c.keep_files = json_get_bool(v, "keep_files", false);
 	a->c.restore = json_get_bool(v, "restore", false);
+	a->c.now = json_get_bool(v, "now", false);
 	a->note = (struct note){ .actor = ACTOR_OPERATOR, .who = json_get_str(v, "who", NULL),
 				 .reason = json_get_str(v, "reason", NULL) };
 	a->c.reason = a->note.reason ? a->note.reason : "";
@@ -190,11 +192,12 @@ static int64_t lost_ms(struct engine *e, const struct reset *p)
 
 static void go(struct engine *e, struct run *r);
 
-void way_back_begin(struct engine *e, const struct reset *p, const struct command *c, const struct note *note)
+static struct way_back *way_back_new(struct engine *e, const struct reset *p, const struct command *c,
+				     enum procedure_step step, const struct note *note)
 {
 	struct run *r = p->r;
 	struct way_back *b = r->way_back = xcalloc(1, sizeof(*b));
-	b->step = STEP_ACQUIRE;
+	b->step = step;
 	b->verb = c->verb;
 	b->was = r->state;
 	b->began_ms = e->now.wall_ms;
@@ -202,6 +205,14 @@ void way_back_begin(struct engine *e, const struct reset *p, const struct comman
 	b->request = write_request(c, p, r, note);
 	if (json_parse(b->request, strlen(b->request), ROW_MAX, &b->asked, NULL))
 		b->asked = NULL;
+	return b;
+}
+
+void way_back_begin(struct engine *e, const struct reset *p, const struct command *c, const struct note *note)
+{
+	struct run *r = p->r;
+	struct way_back *b = way_back_new(e, p, c, STEP_ACQUIRE, note);
+	b->began_ms = p->asked_ms ? p->asked_ms : e->now.wall_ms;
 	b->v = xcalloc(r->graph->nstreams + 1, sizeof(*b->v));
 	for (int i = 0; (size_t)i < r->graph->nstreams; i++) {
 		const struct space *sp = r->spaces[i];
@@ -512,6 +523,7 @@ static void go(struct engine *e, struct run *r)
 			if (!next_job(e, r))
 				undo(e, r);
 			break;
+		case STEP_QUIESCE:
 		case STEP_DONE:
 		case STEP_UNDONE:
 		case STEP_COUNT:
@@ -520,9 +532,99 @@ static void go(struct engine *e, struct run *r)
 	}
 }
 
+/* ---- what runs ends first ---- */
+
+bool way_back_waits(const struct run *r)
+{
+	return r->way_back && r->way_back->step == STEP_QUIESCE;
+}
+
+bool way_back_stops(const struct run *r)
+{
+	for (; r; r = r->parent)
+		if (way_back_waits(r) && json_get_bool(r->way_back->asked, "now", false))
+			return true;
+	return false;
+}
+
+/* Nothing has been changed yet but that the run stopped. */
+static void give_up(struct engine *e, struct run *r, const char *why)
+{
+	struct way_back *b = r->way_back;
+	b->step = STEP_UNDONE;
+	b->error = xstrdup(why);
+	put(e, r, e->now.wall_ms);
+	run_event(e, r, "run.rollback_undone", &(struct note){ .actor = ACTOR_ENGINE, .reason = why });
+	way_back_free(r);
+}
+
+void way_back_drop(struct engine *e, struct run *r)
+{
+	if (way_back_waits(r))
+		give_up(e, r, _("something else was asked of the run before it was quiet"));
+}
+
+enum err_code way_back_ask(struct engine *e, const struct command *c, const struct note *note, struct err *err)
+{
+	struct run *r = map_get(&e->runs, (uint64_t)c->id);
+	struct reset p;
+	if (!r || r->dead || (r->state == RUN_PAUSED && r->snapping == 0))
+		return run_reset(e, c, note, err);
+	enum err_code code = reset_make_after(e, c, &p, err);
+	if (code)
+		return code;
+	int64_t asked_ms = way_back_waits(r) ? r->way_back->began_ms : e->now.wall_ms;
+	way_back_free(r); /* asked for another way: that one counts */
+	way_back_new(e, &p, c, STEP_QUIESCE, note)->began_ms = asked_ms;
+	reset_done(e, &p);
+	put(e, r, 0);
+	auto_str data = STR_INIT;
+	str_addf(&data, "{\"verb\":\"%s\",\"now\":%s}", verb_name(c->verb), c->now ? "true" : "false");
+	run_event(e, r, "run.quiescing", &(struct note){ note->actor, note->who, note->reason, str_text(&data) });
+	run_pause(e, r, &(struct note){ .actor = note->actor, .who = note->who, .reason = verb_name(c->verb) });
+	if (c->now)
+		run_stop_steps(e, r);
+	run_touch(e, r);
+	return ERR_OK;
+}
+
+/* Nor does anybody read its files. */
+static bool is_still(const struct run *r)
+{
+	bool still = run_quiet(r) && r->snapping == 0;
+	for (size_t i = 0; i < r->children.n && still; i++)
+		still = r->children.v[i]->dead || is_still(r->children.v[i]);
+	return still;
+}
+
+static void after_quiesce(struct engine *e, struct run *r)
+{
+	struct asked a;
+	struct err err;
+	ask_again(r, &a);
+	struct way_back *b = r->way_back;
+	b->step = STEP_DONE; /* unless files go back, which is told anew */
+	put(e, r, e->now.wall_ms);
+	r->way_back = NULL;
+	enum err_code code = hold_refuses(e, &a.c, &err);
+	if (!code)
+		code = run_reset_asked(e, &a.c, &a.note, b->began_ms, &err);
+	struct way_back *begun = r->way_back;
+	r->way_back = b;
+	if (code) {
+		give_up(e, r, err.message);
+		return;
+	}
+	way_back_free(r);
+	r->way_back = begun;
+}
+
 void way_back_settle(struct engine *e, struct run *r)
 {
-	go(e, r);
+	if (!way_back_waits(r))
+		go(e, r);
+	else if (is_still(r))
+		after_quiesce(e, r);
 }
 
 bool way_back_runs(const struct run *r)
@@ -537,6 +639,8 @@ void way_back_load(struct engine *e, struct run *r)
 	struct procedure_row row;
 	if (store_procedure_get(e->store, r->id, &row, NULL))
 		return;
+	if (r->state != RUN_ROLLING_BACK && row.step != STEP_QUIESCE)
+		return; /* of long ago */
 	struct way_back *b = r->way_back = xcalloc(1, sizeof(*b));
 	b->step = row.step;
 	b->was = (enum run_state)row.was;
@@ -549,7 +653,11 @@ void way_back_load(struct engine *e, struct run *r)
 		b->asked = NULL;
 	/* By name: the numbers of verbs are nobody's promise. */
 	const char *verb = json_get_str(b->asked, "verb", "");
-	b->verb = str_eq(verb, "rollback") ? VERB_ROLLBACK : str_eq(verb, "retry") ? VERB_RETRY : VERB_RESUME_FROM;
+	static const enum verb ways[] = { VERB_RESUME_FROM, VERB_ROLLBACK, VERB_RETRY, VERB_SKIP, VERB_MARK };
+	b->verb = ways[0];
+	for (size_t i = 0; i < COUNT(ways); i++)
+		if (str_eq(verb, verb_name(ways[i])))
+			b->verb = ways[i];
 }
 
 void way_back_resume(struct engine *e, struct run *r)

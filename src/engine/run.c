@@ -118,6 +118,8 @@ void run_move(struct engine *e, struct run *r, enum run_state to, const struct n
 		r->ended_ms = e->now.wall_ms;
 	run_store(e, r);
 	write_event(e, r, type, (int)was, (int)to, n);
+	if (to != RUN_PAUSING && to != RUN_PAUSED && to != RUN_FROZEN)
+		way_back_drop(e, r);
 	run_schedule(e, r);
 	run_touch(e, r);
 	if (r->parent) /* it may only wait for this one to pause */
@@ -571,9 +573,10 @@ static bool only_asks(const struct run *r)
 
 void run_settle(struct engine *e, struct run *r)
 {
-	if (r->state == RUN_PREPARING || r->state == RUN_PAUSED || r->state == RUN_FROZEN)
+	bool back = r->state == RUN_ROLLING_BACK || (r->state == RUN_PAUSED && way_back_waits(r));
+	if (r->state == RUN_PREPARING || (r->state == RUN_PAUSED && !back) || r->state == RUN_FROZEN)
 		return;
-	if (r->state == RUN_ROLLING_BACK) {
+	if (back) {
 		way_back_settle(e, r);
 		return;
 	}
@@ -650,12 +653,20 @@ void run_pause(struct engine *e, struct run *r, const struct note *n)
 {
 	if (r->state == RUN_FROZEN)
 		each_running(e, r, STEP_THAW);
-	if (r->state == RUN_PAUSED || r->state == RUN_PAUSING || r->state == RUN_CANCELING)
+	if (r->state == RUN_PAUSED || r->state == RUN_PAUSING || r->state == RUN_CANCELING || r->state == RUN_PREPARING)
 		return;
 	each_child(e, r, n, run_pause);
 	run_move(e, r, run_quiet(r) ? RUN_PAUSED : RUN_PAUSING, n);
 	if (r->parent)
 		run_touch(e, r->parent);
+}
+
+void run_stop_steps(struct engine *e, struct run *r)
+{
+	each_running(e, r, STEP_CANCEL);
+	for (size_t i = 0; i < r->children.n; i++)
+		if (!r->children.v[i]->dead)
+			run_stop_steps(e, r->children.v[i]);
 }
 
 void run_freeze(struct engine *e, struct run *r, const struct note *n)

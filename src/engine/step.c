@@ -482,14 +482,15 @@ void step_interrupted(struct engine *e, struct node *n, const char *why)
 	struct retry_verdict v = { .again = false };
 	struct run *r_run = n->run;
 	bool stopping = r_run->state == RUN_CANCELING && r_run->phase == PHASE_MAIN;
+	bool asked = way_back_stops(r_run);
 	n->interrupted++;
-	if (!e->draining) {
+	if (!e->draining && !asked) {
 		n->interrupts++;
 		r_run->crashes++;
 		run_store(e, r_run);
 	}
 	bool loop = n->interrupts >= INTERRUPTS_MAX;
-	v.again = !stopping && (!r_run->failing || node_goes_on(n)) && n->def->on_crash != CRASH_FAIL;
+	v.again = !stopping && (!r_run->failing || node_goes_on(n)) && (asked || n->def->on_crash != CRASH_FAIL);
 	(void)snprintf(v.reason, sizeof(v.reason), "interrupted");
 	end_attempt(e, n, &r, why, &v);
 	free_place(e, n);

@@ -375,6 +375,21 @@ static enum err_code edit_first(struct engine *e, const struct command *c, const
 	return run_edit(e, c, &(struct note){ .actor = n->actor, .who = n->who, .reason = c->reason }, report, err);
 }
 
+/* Retry, resume_from and rollback. */
+static enum err_code send_back(struct engine *e, const struct command *c, const struct note *n,
+			       struct flow_report *report, struct err *err)
+{
+	const struct run *r = map_get(&e->runs, (uint64_t)c->id);
+	enum err_code code = ERR_OK;
+	if (c->edit && r && !r->dead && r->state != RUN_PAUSED) {
+		code = err_set(err, ERR_CONFLICT, _("what a run is given can be changed when nothing runs in it"));
+		err_hint(err, _("pause it first: pawl pause %s"), id_text('r', c->id).s);
+	} else if (c->edit) {
+		code = edit_first(e, c, n, report, err);
+	}
+	return code ? code : way_back_ask(e, c, &(struct note){ .actor = n->actor, .who = n->who, .reason = c->reason }, err);
+}
+
 /* The end of a shell, and what is to become of the node; what cannot be leaves the hold as it is. */
 static enum err_code end_shell(struct engine *e, const struct command *c, int *ret_state, const char **ret_note,
 			       struct err *err)
@@ -422,13 +437,8 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 		return held;
 	if (fit == FIT_YES && c->verb == VERB_ACKNOWLEDGE)
 		return acknowledge(e, c->id, &n, err);
-	if (fit == FIT_YES && c->edit && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM)) {
-		enum err_code code = edit_first(e, c, &n, report, err);
-		if (code)
-			return code;
-	}
 	if (fit == FIT_YES && (c->verb == VERB_RETRY || c->verb == VERB_RESUME_FROM || c->verb == VERB_ROLLBACK))
-		return run_reset(e, c, &(struct note){ .actor = n.actor, .who = n.who, .reason = c->reason }, err);
+		return send_back(e, c, &n, report, err);
 	if (fit == FIT_YES && (c->verb == VERB_SKIP || c->verb == VERB_MARK))
 		return run_mark(e, c, &n, err);
 	if (fit == FIT_YES && (c->verb == VERB_BREAK || c->verb == VERB_UNBREAK))

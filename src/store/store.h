@@ -221,7 +221,8 @@ struct checkpoint_row {
 
 /* A way back that takes several steps; the numbers are stored. */
 enum procedure_step {
-	STEP_ACQUIRE, STEP_PROTECT, STEP_RESTORE, STEP_COMMIT, STEP_HEALTH, STEP_DONE, STEP_UNDONE, STEP_BACK, STEP_COUNT
+	STEP_ACQUIRE, STEP_PROTECT, STEP_RESTORE, STEP_COMMIT, STEP_HEALTH, STEP_DONE, STEP_UNDONE, STEP_BACK,
+	STEP_QUIESCE, STEP_COUNT
 };
 struct procedure_row {
 	id_t64 run;

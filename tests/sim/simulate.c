@@ -120,7 +120,7 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 			     .priority = (int)rng_below(&s->rng, 41) - 20, .failure = v == VERB_UNTIL && either, .only = v == VERB_RESUME_FROM && either,
 			     .choice = (int)rng_below(&s->rng, APPROVAL_CHOICE_COUNT),
 			     .checkpoint = points[rng_below(&s->rng, COUNT(points))],
-			     .paused = either,
+			     .paused = either, .now = either,
 			     .keep_files = (v == VERB_ROLLBACK || v == VERB_RESUME_FROM) && rng_below(&s->rng, 4) == 0, .restore = rng_below(&s->rng, 2) == 1 };
 	bool back = v == VERB_RETRY || v == VERB_RESUME_FROM || v == VERB_ROLLBACK || v == VERB_FORK;
 	struct answer a = back ? ways_ask(s, &c) : world_ask(s->w, &c);

@@ -400,7 +400,11 @@ static bool preview(struct simulation *s, const struct command *c, struct way *y
 	struct asking *a = xcalloc(1, sizeof(*a));
 	a->r = r;
 	a->g = r->graph;
-	bool judged = a->g->nnodes <= WAY_NODES && a->g->nstreams <= WAY_SPACES && r->spaces;
+	/* While something runs it is not known yet what there will be to go back. */
+	bool still = r->steps == 0 && r->snapping == 0 && !r->way_back;
+	for (size_t i = 0; i < r->children.n; i++)
+		still = still && (r->children.v[i]->dead || r->children.v[i]->state == RUN_PAUSED);
+	bool judged = a->g->nnodes <= WAY_NODES && a->g->nstreams <= WAY_SPACES && r->spaces && still;
 	*y = (struct way){ .run = c->id, .verb = c->verb, .n = a->g->nnodes, .nspaces = a->g->nstreams,
 			   .generation = row.generation, .seq = store_last_seq(s->w->store),
 			   .mode = c->verb == VERB_RETRY ? JUDGE_RETRY : c->verb == VERB_RESUME_FROM ? c->only ? JUDGE_ONLY :

@@ -128,7 +128,8 @@ START_TEST(rollback_needs_a_checkpoint_that_is_there)
 	ck_assert_int_eq(back(r, NULL).code, ERR_USAGE);
 	is_run(r, RUN_FAILED);
 	id_t64 l = begin("nodes: {a: {run: took=1000}}");
-	ck_assert_int_eq(back(l, "start").code, ERR_CONFLICT);
+	ck_assert_int_eq(back(l, "a").code, ERR_NOT_FOUND);
+	is_run(l, RUN_RUNNING);
 	finish();
 }
 END_TEST
@@ -202,6 +203,174 @@ START_TEST(rollback_survives_a_crash_at_any_moment)
 	is_run(r, RUN_SUCCEEDED);
 	started(r, "b", 1);
 	started(r, "c", 2);
+}
+END_TEST
+
+/* a and b are done, c and d run; d takes longer than it needs to for this. */
+#define BUSY                                                                                                    \
+	"nodes: {a: {run: took=1 writes=a out=v=1}, b: {run: took=1 writes=b, needs: a}, "                       \
+	"c: {run: took=100 writes=c, needs: b}, d: {run: took=300 writes=d, needs: b}, e: {run: took=1 writes=e, needs: [c, d]}}"
+
+static struct answer back_now(id_t64 r, enum verb v, const char *what, bool now)
+{
+	const char *nodes[] = { what };
+	struct command c = { .verb = v, .id = r, .checkpoint = v == VERB_ROLLBACK ? what : NULL, .nodes = nodes,
+			     .nnodes = v == VERB_ROLLBACK ? 0 : 1, .now = now, .who = "tester", .reason = "mend" };
+	return world_ask(w, &c);
+}
+
+static id_t64 busy(void)
+{
+	id_t64 r = begin(BUSY);
+	world_run_ms(w, 150);
+	is_node(r, "b", NODE_SUCCEEDED);
+	is_node(r, "d", NODE_RUNNING);
+	return r;
+}
+
+static void until_back(id_t64 r)
+{
+	for (int i = 0; i < 10000; i++) {
+		enum run_state s = world_run(w, r).state;
+		struct procedure_row p;
+		if (s != RUN_ROLLING_BACK && !store_procedure_get(w->store, r, &p, NULL) && p.ended_ms)
+			return;
+		ck_assert(world_step(w, w->boot_ms + 60000));
+	}
+	ck_abort_msg("it never comes back");
+}
+
+START_TEST(a_rollback_of_a_run_waits_for_what_runs)
+{
+	id_t64 r = busy();
+	bool now = _i;
+	struct answer a = back_now(r, VERB_ROLLBACK, "a", now);
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	is_run(r, RUN_PAUSING);
+	struct procedure_row p;
+	ck_assert_int_eq(store_procedure_get(w->store, r, &p, NULL), ERR_OK);
+	ck_assert_int_eq(p.step, STEP_QUIESCE);
+	int64_t began = w->boot_ms;
+	until_back(r);
+	ck_assert_int_eq(w->boot_ms - began < 150, now);
+	is_run(r, RUN_PAUSED);
+	files_are(r, "a=1");
+	is_node(r, "a", NODE_SUCCEEDED);
+	is_node(r, "b", NODE_PENDING);
+	is_node(r, "d", NODE_PENDING);
+	started(r, "e", 0);
+	ck_assert_int_eq(events(r, "run.quiescing").events, 1);
+	struct attempt_row d;
+	ck_assert_int_eq(store_attempt_get(w->store, 4, &d, NULL), ERR_OK);
+	ck_assert_int_eq(d.state, now ? ATTEMPT_INTERRUPTED : ATTEMPT_SUCCEEDED);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "a", 1);
+	started(r, "d", 2);
+	started(r, "e", 1);
+}
+END_TEST
+
+/* The engine dies after so many turns of it, while it waits, too. */
+START_TEST(a_rollback_of_a_run_survives_a_crash_at_any_moment)
+{
+	id_t64 r = busy();
+	bool now = _i % 2;
+	ck_assert_int_eq(back_now(r, VERB_ROLLBACK, "a", now).code, ERR_OK);
+	for (int i = 0; i < _i / 2; i++)
+		(void)world_step(w, w->boot_ms + 60000);
+	world_restart(w);
+	until_back(r);
+	if (events(r, "run.rollback_undone").events > 0) { /* stopped before any file was touched */
+		is_run(r, RUN_PAUSED);
+		ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 0);
+		ck_assert_int_eq(back_now(r, VERB_ROLLBACK, "a", now).code, ERR_OK);
+		until_back(r);
+	}
+	is_run(r, RUN_PAUSED);
+	files_are(r, "a=1");
+	is_node(r, "c", NODE_PENDING);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "a", 1);
+	started(r, "b", 2);
+}
+END_TEST
+
+START_TEST(a_way_back_that_waits_is_taken_back)
+{
+	id_t64 r = busy();
+	ck_assert_int_eq(back_now(r, VERB_ROLLBACK, "a", _i == 3).code, ERR_OK);
+	if (_i == 2)
+		world_restart(w);
+	verb(_i == 1 ? VERB_CANCEL : VERB_RESUME, r);
+	ck_assert_int_eq(events(r, "run.rollback_undone").events, 1);
+	finish();
+	is_run(r, _i == 1 ? RUN_CANCELED : RUN_SUCCEEDED);
+	ck_assert_int_eq(world_run(w, r).generation, 1);
+	ck_assert_int_eq(w->njobs_done[SPACE_RESTORE], 0);
+	started(r, "b", 1);
+	started(r, "d", _i == 3 ? 2 : 1);
+}
+END_TEST
+
+START_TEST(a_way_back_that_waits_gives_way_to_another)
+{
+	id_t64 r = busy();
+	ck_assert_int_eq(back_now(r, VERB_ROLLBACK, "start", false).code, ERR_OK);
+	verb(VERB_FREEZE, r);
+	world_run_ms(w, 1000);
+	is_run(r, RUN_FROZEN);
+	ck_assert_int_eq(back_now(r, VERB_ROLLBACK, "b", true).code, ERR_OK);
+	until_back(r);
+	is_run(r, RUN_PAUSED);
+	files_are(r, "a=1 b=2");
+	verb(VERB_RESUME, r);
+	finish();
+	started(r, "b", 1);
+}
+END_TEST
+
+START_TEST(what_runs_is_sent_back)
+{
+	/* 0: c ends, 1: c is stopped; 2, 3: as a retry, on the files as they are. */
+	enum verb v = _i < 2 ? VERB_RESUME_FROM : VERB_RETRY;
+	bool now = _i % 2;
+	id_t64 r = begin("nodes: {a: {run: took=1 writes=a}, b: {run: took=100 writes=b, needs: a}, c: {run: took=1 writes=c, needs: b}}");
+	world_run_ms(w, 80);
+	is_node(r, "b", NODE_RUNNING);
+	struct answer a = back_now(r, v, "b", now);
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	ck_assert_int_eq(world_run(w, r).generation, 2);
+	started(r, "a", 1);
+	started(r, "b", 2);
+	started(r, "c", 1);
+	files_are(r, "a=1 b=3 c=4");
+}
+END_TEST
+
+START_TEST(sub_workflows_are_stopped_with_the_run)
+{
+	world_file(w, "child.yaml", "nodes: {x: {run: took=10 writes=x}, y: {run: took=2000, needs: x}}");
+	id_t64 r = begin("nodes: {a: {run: took=1 writes=a}, s: {workflow: child.yaml, needs: a}}");
+	world_run_ms(w, 300);
+	id_t64 child = world_node(w, r, "s").child;
+	is_node(child, "y", NODE_RUNNING);
+	int64_t began = w->boot_ms;
+	ck_assert_int_eq(back_now(r, VERB_ROLLBACK, "a", true).code, ERR_OK);
+	if (_i == 1)
+		world_restart(w);
+	until_back(r);
+	ck_assert_int_lt(w->boot_ms - began, 1500);
+	is_run(child, RUN_CANCELED);
+	files_are(r, "a=1");
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
 }
 END_TEST
 
@@ -461,6 +630,12 @@ int main(void)
 	tcase_add_test(t, rollback_is_refused_when_the_present_cannot_be_protected);
 	tcase_add_test(t, a_restore_that_fails_puts_the_present_back);
 	tcase_add_loop_test(t, rollback_survives_a_crash_at_any_moment, 0, 12);
+	tcase_add_loop_test(t, a_rollback_of_a_run_waits_for_what_runs, 0, 2);
+	tcase_add_loop_test(t, a_rollback_of_a_run_survives_a_crash_at_any_moment, 0, 40);
+	tcase_add_loop_test(t, a_way_back_that_waits_is_taken_back, 0, 4);
+	tcase_add_test(t, a_way_back_that_waits_gives_way_to_another);
+	tcase_add_loop_test(t, what_runs_is_sent_back, 0, 4);
+	tcase_add_loop_test(t, sub_workflows_are_stopped_with_the_run, 0, 2);
 	tcase_add_test(t, the_health_command_runs_after_a_rollback_alone);
 	tcase_add_test(t, resume_from_takes_the_files_along);
 	tcase_add_test(t, retry_leaves_the_files_unless_asked);
