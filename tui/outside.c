@@ -29,6 +29,7 @@ const struct outside_row outside_rows[] = {
 	{ "breakers",  N_("list the circuit breakers") },
 	{ "shell",     N_("a shell where the selected node stood; then retry, done or leave"), .of_run = true, .of_node = true, .changes = true, .talks = true },
 	{ "edit",      N_("the lines of the selected node, in $EDITOR; the run has to stand"), .of_run = true, .of_node = true, .changes = true, .talks = true },
+	{ "gc",        N_("give back disk space of runs that ended long ago"), .changes = true, .more = true },
 	{ "export",    N_("write a run into one file"), .of_run = true, .more = true },
 	{ "import",    N_("read a run that pawl export wrote"), .changes = true, .more = true },
 	{ "doctor",    N_("check the surroundings: disk, programs, kernel, limits") },

@@ -47,6 +47,8 @@ static void add_label(const struct console *c, const struct node_row *n, struct 
 {
 	str_addf(s, "[%s ", state_glyph(n->row.state, c->cells->ascii));
 	add_name(n->row.id, s);
+	if (n->row.state == STATE_STALE) /* the one state that a node has beside another */
+		str_addf(s, " %s", state_word(n->row.state));
 	if (n->started_at_ms) {
 		int64_t ms = n->ended_at_ms ? n->duration_ms :
 					      MAX(c->wall_ms - n->started_at_ms, (int64_t)0) / 5000 * 5000;

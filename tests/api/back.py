@@ -104,6 +104,33 @@ def test_resume_from_finds_the_files_as_they_were_before_the_node():
     assert open(f"{folder}/log").read() == "1\n2\n2\n"
 
 
+def marks(run):
+    """What is stale, as each list says it: node, iteration and attempt."""
+    nodes = {n["node"] for n in e.get(f"/v1/runs/{run}/nodes")["items"] if n["stale"]}
+    its = {i["node"] for i in e.get(f"/v1/runs/{run}/iterations")["items"] if i["stale"]}
+    attempts = {n for n in "abc" if e.get(f"/v1/runs/{run}/nodes/{n}/attempts")["items"][0]["stale"]}
+    return nodes, its, attempts
+
+
+def test_what_was_made_from_something_made_anew_is_marked():
+    source = "name: only\nnodes:\n  a: {run: echo 1}\n  b: {needs: a, run: echo 2}\n  c: {needs: b, run: echo 3}\n"
+    run = e.finish(e.submit(source)["id"])
+    assert marks(run) == (set(), set(), set())
+    for node, generation, stale in (("a", 2, {"b", "c"}), ("b", 3, {"c"}), ("c", 4, set())):
+        e.post(f"/v1/runs/{run}/resume-from", {"node": node, "only": True})
+        wait(lambda: e.get(f"/v1/runs/{run}")["state"] == "succeeded" and e.get(f"/v1/runs/{run}")["generation"] == generation, "it ran")
+        assert marks(run) == (stale, stale, stale), (node, marks(run))
+    one = e.get(f"/v1/runs/{run}/nodes/c/attempts")["items"]
+    assert [a["stale"] for a in one] == [False, False], one
+
+
+def test_the_preview_says_when_the_health_command_runs():
+    run = e.finish(e.submit("name: well\nhealth: {run: 'true'}\nnodes:\n  a: {run: echo 1}\n")["id"])
+    for query in ("verb=resume_from&node=a", "verb=rollback&checkpoint=start"):
+        items = {i["node"]: i for i in e.get(f"/v1/runs/{run}/preview?{query}")["items"]}
+        assert items["health"]["why"] == "it runs after a rollback, never otherwise", items
+
+
 def test_differences_between_checkpoints():
     run = e.finish(e.submit(CHAIN % top)["id"])
     d = e.get(f"/v1/runs/{run}/diff?from=a&to=b").json

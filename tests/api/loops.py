@@ -47,6 +47,20 @@ def test_iterations_and_reports():
     # The list over all nodes of the run has one row for each.
     rows = [x for x in e.get(f"/v1/runs/{run}/iterations")["items"] if x["node"] == "fix"]
     assert [x["iteration"] for x in rows] == [3, 2, 1], rows
+    # Looking at what was made is an attempt, but no try of the work.
+    node = e.get(f"/v1/runs/{run}/nodes/fix").json
+    assert (node["attempts"], node["tries"], node["max_attempts"]) == (2, 1, 1), node
+    assert [(x["attempts"], x["tries"]) for x in rows] == [(2, 1)] * 3, rows
+
+
+def test_the_tries_of_checked_work_are_counted():
+    source = ("name: tries\nnodes:\n  fix:\n    run: |\n      echo x >> count; test $(wc -l < count) -ge 2\n"
+              "    retry: {max_attempts: 3, initial: 1ms}\n    verify: [{name: fine, run: 'true'}]\n")
+    run = e.finish(e.submit(source)["id"])
+    node = e.get(f"/v1/runs/{run}/nodes/fix").json
+    assert (node["state"], node["attempts"], node["tries"]) == ("succeeded", 3, 2), node
+    items = e.get(f"/v1/runs/{run}/nodes/fix/attempts")["items"]
+    assert [(x["attempt"], x["tries"]) for x in items] == [(3, 2), (2, 2), (1, 1)], items
 
 
 def test_a_failure_says_where_to_look():

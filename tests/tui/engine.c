@@ -634,6 +634,12 @@ static void talk_window(struct jw *w, const char *query)
 	jw_end_obj(w);
 }
 
+/* In one run the build was run again, and only the build. */
+static bool is_stale(const char *run, const char *node)
+{
+	return strstr(run, "r-000004805") && str_eq(node, "test");
+}
+
 static void list_iterations(struct jw *w, const char *run)
 {
 	if (is_loop(run)) {
@@ -661,6 +667,7 @@ static void list_iterations(struct jw *w, const char *run)
 		jw_int(w, "attempts", test && !failed ? 1 : iterations[i].attempts);
 		jw_int(w, "max_attempts", iterations[i].max);
 		jw_str(w, "state", live ? "running" : test && !failed ? "succeeded" : iterations[i].state);
+		jw_bool(w, "stale", is_stale(run, iterations[i].node));
 		jw_str(w, "why", test && failed ? iterations[i].why : NULL);
 		if (test && failed)
 			jw_int(w, "exit_code", 1);
@@ -678,12 +685,14 @@ static void list_iterations(struct jw *w, const char *run)
 	jw_end_obj(w);
 }
 
-static void write_node(struct jw *w, size_t i)
+static void write_node(struct jw *w, const char *run, size_t i)
 {
+	bool stale = is_stale(run, nodes[i].node);
 	jw_obj(w, NULL);
 	jw_str(w, "node", nodes[i].node);
 	jw_str(w, "kind", "run");
-	jw_str(w, "state", nodes[i].state);
+	jw_str(w, "state", stale ? "succeeded" : nodes[i].state);
+	jw_bool(w, "stale", stale);
 	jw_int(w, "iteration", 1);
 	jw_int(w, "attempts", 1);
 	jw_int(w, "max_attempts", 3);
@@ -1028,12 +1037,12 @@ static int get(const char *path, const char *query, struct str *body)
 		str_add(body, "{\"items\":[{\"attempt\":3,\"state\":\"failed\",\"exit_code\":1},"
 			      "{\"attempt\":2,\"state\":\"failed\",\"exit_code\":1}],\"next\":null}");
 	else if (run && strstr(run, "/nodes/"))
-		write_node(&w, 3);
+		write_node(&w, run, 3);
 	else if (run && strstr(run, "/nodes")) {
 		jw_obj(&w, NULL);
 		jw_arr(&w, "items");
 		for (size_t i = 0; i < COUNT(nodes); i++)
-			write_node(&w, i);
+			write_node(&w, run, i);
 		jw_end_arr(&w);
 		jw_null(&w, "next");
 		jw_end_obj(&w);

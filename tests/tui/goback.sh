@@ -131,6 +131,44 @@ wait_for 'GRAPH +run'
 keys q 2 g p
 wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"state\": *\"succeeded\"'"
 
+# Only the first node runs again, and the files stay: switched at the question, which tells anew what it would do. What was
+# made from it is marked until it is made anew, too.
+keys R
+tm send-keys C-u && tm send-keys -l one && keys Enter
+wait_for '3 run again, 0 kept, 0 stale'
+wait_for 'K \[ \] keep the files +O \[ \] only this node'
+keys O
+wait_for '1 run again, 0 kept, 2 stale'
+wait_for 'O \[x\] only this node'
+keys O
+wait_for '3 run again, 0 kept, 0 stale'
+keys K
+wait_for 'stay as they are: as was asked for'
+keys O
+wait_for '1 run again, 0 kept, 2 stale'
+keys c
+wait_until sh -c "tmux -L '$server' show-buffer | grep -qx 'pawl resume-from $id one --keep-files --only'"
+keys y
+wait_until sh -c "'$pawl' show '$id' | grep -q 'two .*succeeded, stale'"
+keys 3
+wait_for 'two +stale'
+wait_for 'three +stale'
+"$pawl" show "$id" | grep -q 'one  *succeeded  ' || fail "what ran again is no stale node"
+keys D
+wait_for '~ two stale'
+keys q
+wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"state\": *\"succeeded\"'"
+keys R
+tm send-keys C-u && tm send-keys -l two && keys Enter
+wait_for '1 cannot be kept'
+keys K
+wait_for '2 run again, 1 kept, 0 stale;'
+keys y
+wait_until sh -c "! '$pawl' show '$id' | grep -q 'stale'"
+wait_for 'two +ok'
+wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"state\": *\"succeeded\"'"
+keys 2
+
 # What somebody else did to a run is undone from here, after a question.
 cat >"$tmp/slow.yaml" <<'END'
 name: soak

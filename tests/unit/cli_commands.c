@@ -137,6 +137,12 @@ static const struct {
 	{ "show r-1", { { "GET /v1/runs/r-1/nodes/tests/attempts", "{\"items\":[{\"log\":{\"path\":\"/x/1.log\"}}]}" },
 	  { "GET /v1/runs/r-1/nodes?", "{\"items\":[{\"node\":\"tests\",\"state\":\"failed\"}]}" }, { "GET /v1/runs/r-1 ", FAILED } },
 	  0, NULL, "exit (exit code 7)", NULL },
+	{ "show r-1", { { "GET /v1/runs/r-1/nodes?", "{\"items\":[{\"node\":\"tests\",\"kind\":\"run\",\"state\":\"succeeded\",\"stale\":true,"
+	  "\"attempts\":3,\"tries\":2,\"max_attempts\":2}]}" }, { "GET /v1/runs/r-1 ", RUNNING } },
+	  0, NULL, "tests  succeeded, stale  run     2/2", NULL },
+	{ "show r-1", { { "GET /v1/runs/r-1/nodes?", "{\"items\":[{\"node\":\"tests\",\"kind\":\"run\",\"state\":\"succeeded\","
+	  "\"attempts\":2,\"tries\":1,\"max_attempts\":1}]}" }, { "GET /v1/runs/r-1 ", RUNNING } },
+	  0, NULL, "tests  succeeded  run\n", NULL },
 	{ "show r-1/tests.2", { { "GET /v1/runs/r-1/nodes/tests/attempts", "{\"items\":[{\"attempt\":3},{\"attempt\":2,\"iteration\":1,\"state\":\"failed\"}]}" } },
 	  0, NULL, "2 (iteration 1", NULL },
 	{ "show r-1/tests.9", { { "GET /v1/runs/r-1/nodes/tests/attempts", "{\"items\":[{\"attempt\":3}]}" } }, 4, NULL, NULL, "no attempt 9" },

@@ -253,6 +253,13 @@ static const struct { const char *name; int rows, columns; const char *env, *key
 	{ "files-80x24",        24,  80, utf8,  "B d n" },
 	{ "rollback-80x24",     24,  80, utf8,  "B <Enter> 48" },
 	{ "rolled-back-80x24",  24,  80, utf8,  "B <Enter> 4813 <Enter> 4812 <Enter>" },
+	{ "rollback-options-80x24", 24, 80, utf8, "B <Enter> K 48" },
+	{ "resume-options-80x24", 24, 80, utf8, "R <C-u> fe <Tab> <Enter> O K O" },
+	{ "fork-options-40x12", 12,  40, ascii, "B F K" },
+	{ "stale-80x24",        24,  80, utf8,  "2 j j j j j j 3" },
+	{ "stale-80x24-ascii",  24,  80, ascii, "2 j j j j j j 3" },
+	{ "stale-graph-120x40", 40, 120, utf8,  "2 j j j j j j D" },
+	{ "stale-graph-80x24-ascii", 24, 80, ascii, "2 j j j j j j D" },
 	{ "break-120x40",       40, 120, utf8,  "D h b" },
 	{ "graph-120x40",       40, 120, utf8,  "D" },
 	{ "graph-80x24-ascii",  24,  80, ascii, "D h" },
@@ -411,6 +418,9 @@ START_TEST(copying_goes_to_the_clipboard)
 	expect(term_type(s->term, "4 y i"), s);
 	/* base64 of r-000004812 */
 	expect(term_wait_bytes(s->term, "\033]52;c;ci0wMDAwMDQ4MTI=\a"), s);
+	/* and of: pawl rollback r-000004812 3 --keep-files */
+	expect(term_type(s->term, "B <Enter> K C"), s);
+	expect(term_wait_bytes(s->term, "\033]52;c;cGF3bCByb2xsYmFjayByLTAwMDAwNDgxMiAzIC0ta2VlcC1maWxlcw==\a"), s);
 	scene_close(s);
 }
 END_TEST
