@@ -120,11 +120,11 @@ void act_saved_filter(struct console *c, const struct action *a, int letter)
 	console_say(c, ROLE_DIM, _("no filter is saved under ,%c"), letter);
 }
 
-/* Close a view: that of two checkpoints' files goes back to the checkpoints. */
+/* Close a view: a text goes back to where it was asked for. */
 static void close_view(struct console *c)
 {
-	bool files = c->view == PANE_TEXT && c->text && c->text->kind == TEXT_FILES;
-	console_view(c, files ? PANE_CHECKPOINTS : c->focus);
+	bool text = c->view == PANE_TEXT && c->text && c->text->from >= PANES_MAIN;
+	console_view(c, text ? c->text->from : c->focus);
 }
 
 void act_escape(struct console *c, const struct action *a, int letter)

@@ -129,6 +129,7 @@ const struct action actions[] = {
 	{ "iteration-previous", { "{" },          IN(PANE_ROUND), act_round_iteration, N_("the same of the iteration before"), .value = -1 },
 	{ "iteration-next", { "}" },              IN(PANE_ROUND), act_round_iteration, N_("the same of the next iteration"), .value = 1 },
 	{ "fold",         { "-" },                IN(PANE_ROUND), act_round_fold, N_("unfold everything, or fold it"), N_("fold") },
+	{ "work-diff",    { "d" },                IN(PANE_ROUND) | IN(PANE_TEXT), act_work_diff, N_("what the iteration changed in the files since the last good one"), N_("files") },
 	{ "breakers",     { "O" },                IN_WORK & ~IN(PANE_QUEUE), act_view, N_("circuit breakers of agent programs and providers"), N_("breakers"), .value = PANE_BREAKERS },
 	{ "events",       { "L" },                IN_PANES | IN(PANE_GRAPH), act_view, N_("what happened: all events"), N_("events"), .value = PANE_EVENTS },
 	{ "help",         { "?", "F1" },          IN_ALL & ~IN(PANE_HELP), act_view, N_("all keys; Enter runs what is selected"), N_("keys"), .value = PANE_HELP },

@@ -133,6 +133,7 @@ void act_round(struct console *c, const struct action *a, int letter);
 void act_round_iteration(struct console *c, const struct action *a, int letter);
 void act_round_stop(struct console *c, const struct action *a, int letter);
 void act_round_fold(struct console *c, const struct action *a, int letter);
+void act_work_diff(struct console *c, const struct action *a, int letter);
 void act_answer(struct console *c, const struct action *a, int letter);
 void act_breaker(struct console *c, const struct action *a, int letter);
 void act_undo(struct console *c, const struct action *a, int letter);

@@ -296,9 +296,13 @@ static void add_failure(struct console *c, const struct run_row *run, struct str
 	}
 	if (f->class && *f->class && (!f->message || !strstr(f->message, f->class)))
 		str_addf(s, "%s, ", f->class);
+	if (f->problems > 0)
+		str_addf(s, ngettext("%lld problem", "%lld problems", (unsigned long)f->problems), (long long)f->problems);
+	if (f->place)
+		str_addf(s, _("%sfirst in %s"), f->problems > 0 ? ", " : "", f->place);
+	if (f->problems > 0 || f->place)
+		str_add(s, _(" (E shows); "));
 	str_add(s, f->message ? f->message : "");
-	if (it && it->round && it->verified)
-		str_add(s, _("  (E: where)"));
 }
 
 static void add_iteration(const struct console *c, const struct iteration_row *it, struct str *s)
@@ -375,6 +379,9 @@ static void draw_detail(struct console *c, struct rect r)
 		role = ROLE_FAILED;
 	} else if (it && c->focus != PANE_RUNS) {
 		add_iteration(c, it, &s);
+	} else if (run && run->row.state == STATE_WAITING && approval_selected(c)) {
+		add_question(approval_selected(c), &s);
+		role = ROLE_RETRY;
 	} else if (run) {
 		str_addf(&s, "%s %s  %lld/%lld", run->row.id, run->workflow ? run->workflow : "",
 			 (long long)run->done, (long long)run->total);
@@ -390,7 +397,7 @@ static void draw_detail(struct console *c, struct rect r)
 
 /* Actions with a label, the most needed ones first; the last two are always there. */
 static const char *const key_order[] = {
-	"rollback", "files-diff", "fork", "change-next", "stop-next", "checks", "transcript", "breaker-open", "breaker-close", "breaker-auto", "decide", "prompt", "decisions", "fold", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
+	"rollback", "files-diff", "fork", "change-next", "stop-next", "checks", "transcript", "work-diff", "breaker-open", "breaker-close", "breaker-auto", "decide", "prompt", "decisions", "fold", "retry", "resume-from", "pause", "cancel", "acknowledge", "failure-newest", "failure-next", "search", "log-filter",
 	"error-next", "follow", "filter", "hold", "front", "back", "step", "queue-pause", "submit",
 	"inspect", "graph", "diff", "checkpoints", "why", "break", "events", "zoom", "shell", "edit", "edit-values", "pager", "editor", "palette",
 };
@@ -402,7 +409,7 @@ static int draw_key(struct console *c, int row, int at, int end, const char *nam
 	auto_str key = STR_INIT;
 	if (!a || !(a->where & IN(c->view)) || (a->changes && c->read_only))
 		return 0;
-	if ((a->run == act_round && round_why_not(c)) || (a->run == act_answer && !approval_selected(c)))
+	if (((a->run == act_round || a->run == act_work_diff) && round_why_not(c)) || (a->run == act_answer && !approval_selected(c)))
 		return 0; /* most runs have no such thing: no room for it */
 	keymap_add_keys(c->keymap, a, c->view, &key);
 	char *blank = key.p ? strchr(key.p, ' ') : NULL;

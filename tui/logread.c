@@ -92,6 +92,8 @@ static void take_attempt(struct logview *v, const struct json *body)
 	v->exit_code = json_get_int(a, "exit_code", -1);
 	v->signal = json_get_int(a, "signal", -1);
 	v->state = ui_state_from_name(json_get_str(a, "state", ""));
+	v->checks = str_eq(json_get_str(a, "phase", ""), "verify");
+	v->decides = str_eq(json_get_str(a, "phase", ""), "strategy");
 	free(v->path);
 	const char *path = json_get_str(log, "path", NULL);
 	v->path = path ? xstrdup(path) : NULL;

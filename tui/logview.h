@@ -56,6 +56,7 @@ struct logview {
 	int64_t first_error, exit_code, signal;
 	enum state state;
 	bool done;
+	bool checks, decides;    /* it is no work, but what judges it */
 	char *path;              /* of the file, where the engine is */
 	struct log_lines cache;
 	/* the view */

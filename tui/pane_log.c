@@ -330,13 +330,14 @@ static void draw_log_title(struct console *c, struct rect r, bool focused)
 	auto_str left = STR_INIT, right = STR_INIT;
 	bool roomy = r.columns >= 100;
 	if (v->name.run) {
+		auto_free char *what = v->checks || v->decides ?
+					       xstrdup(v->checks ? _("verify") : _("decide")) :
+					       xasprintf(_("try %lld"), (long long)MAX(v->attempt, (int64_t)1));
 		if (roomy)
-			str_addf(&left, _("run %s > it %lld > %s > try %lld"), v->name.run,
-				 (long long)v->name.iteration, v->name.node,
-				 (long long)MAX(v->attempt, (int64_t)1));
+			str_addf(&left, _("run %s > it %lld > %s > %s"), v->name.run,
+				 (long long)v->name.iteration, v->name.node, what);
 		else
-			str_addf(&left, _("it %lld %s try %lld"), (long long)v->name.iteration,
-				 v->name.node, (long long)MAX(v->attempt, (int64_t)1));
+			str_addf(&left, _("it %lld %s %s"), (long long)v->name.iteration, v->name.node, what);
 		if (v->error_line && v->cursor == v->error_line && !v->filter)
 			str_add(&left, v->first_error == v->error_line ? _("   first error") : _("   on stderr"));
 		if (v->pattern)

@@ -118,6 +118,7 @@ void text_open(struct console *c, enum text_kind kind, const char *node, const c
 	struct textview *t = xcalloc(1, sizeof(*t));
 	t->c = c;
 	t->kind = kind;
+	t->from = c->view == PANE_TEXT && c->text ? c->text->from : c->view;
 	t->run = xstrdup(c->model.run);
 	t->node = node ? xstrdup(node) : NULL;
 	t->a = a ? xstrdup(a) : NULL;
@@ -153,11 +154,58 @@ static bool open_marked(struct console *c)
 	return true;
 }
 
+/* The iteration before that passed its checks; when none did, the one before. NULL: it is the first. */
+static const struct iteration_row *last_good(const struct console *c, const struct iteration_row *it)
+{
+	const struct iteration_row *found = NULL;
+	for (size_t i = 0; i < c->model.iterations.n; i++) {
+		const struct iteration_row *other = (const struct iteration_row *)c->model.iterations.v[i];
+		if (!other->node || !str_eq(other->node, it->node) || other->generation != it->generation ||
+		    other->iteration >= it->iteration)
+			continue;
+		bool good = other->round_state && str_eq(other->round_state, "passed");
+		bool was_good = found && found->round_state && str_eq(found->round_state, "passed");
+		if (!found || (good && !was_good) || (good == was_good && other->iteration > found->iteration))
+			found = other;
+	}
+	return found;
+}
+
+/* Of work that is checked: the checks of the selected iteration beside those of the last good one. */
+static bool open_rounds(struct console *c, const char *node)
+{
+	const struct iteration_row *it = console_iteration(c);
+	if (!it || !it->round || !it->node || !node || !str_eq(it->node, node))
+		return false;
+	const struct iteration_row *good = last_good(c, it);
+	if (!good)
+		return false;
+	auto_free char *older = attempt_name(good), *newer = attempt_name(it);
+	text_open(c, TEXT_COMPARE, node, older, newer);
+	return true;
+}
+
+void act_work_diff(struct console *c, const struct action *a, int letter)
+{
+	(void)a, (void)letter;
+	const struct iteration_row *it = console_iteration(c);
+	if (!c->model.run || !it || !it->round || !it->node) {
+		console_say(c, ROLE_DIM, _("the node is no agent, and nothing checks its work"));
+		return;
+	}
+	const struct iteration_row *good = last_good(c, it);
+	auto_free char *older = xasprintf("%s@%lld.%lld", it->node, (long long)it->generation,
+					  good ? (long long)good->iteration : 0LL);
+	auto_free char *newer = xasprintf("%s@%lld.%lld", it->node, (long long)it->generation,
+					  (long long)it->iteration);
+	text_open(c, TEXT_FILES, NULL, older, newer);
+}
+
 void act_text(struct console *c, const struct action *a, int letter)
 {
 	(void)letter;
 	const char *node = console_node(c);
-	if (a->value == TEXT_COMPARE && open_marked(c))
+	if (a->value == TEXT_COMPARE && (open_marked(c) || open_rounds(c, node)))
 		return;
 	if (c->model.run && node)
 		text_open(c, (enum text_kind)a->value, node, NULL, NULL);
@@ -225,7 +273,8 @@ static void text_draw(struct console *c, struct rect r, bool focused)
 	if (t->node)
 		str_addf(&left, " > %s", t->node);
 	if (t->kind == TEXT_FILES)
-		str_addf(&left, _("  checkpoint %s > %s"), t->a ? t->a : "start", t->b ? t->b : _("now"));
+		str_addf(&left, t->a && strchr(t->a, '@') ? "  %s > %s" : _("  checkpoint %s > %s"),
+			 t->a ? t->a : "start", t->b ? t->b : _("now"));
 	size_t last = MIN(t->top + (size_t)MAX(r.rows - 1, 0), t->n);
 	if (t->changes)
 		str_addf(&right, ngettext("%zu change  ", "%zu changes  ", t->changes), t->changes);

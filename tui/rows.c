@@ -39,6 +39,14 @@ void failure_read(struct failure *f, const struct json *v)
 	f->exit_code = json_get_int(v, "exit_code", -1);
 	f->signal = json_get_int(v, "signal", -1);
 	f->line = json_get_int(v, "line", -1);
+	for (const struct json *e = json_first(json_get(v, "trail")); e; e = json_next(e))
+		f->problems = json_get_int(e, "problems", 0);
+	for (const struct json *e = json_first(json_get(v, "diagnostics")); e && !f->place; e = json_next(e)) {
+		auto_free char *file = get(e, "file");
+		int64_t line = json_get_int(e, "line", 0);
+		if (file && *file)
+			f->place = line > 0 ? xasprintf("%s:%lld", file, (long long)line) : TAKE(file);
+	}
 }
 
 void failure_done(struct failure *f)
@@ -46,6 +54,7 @@ void failure_done(struct failure *f)
 	free(f->node);
 	free(f->class);
 	free(f->message);
+	free(f->place);
 	*f = (struct failure){ 0 };
 }
 
@@ -373,7 +382,7 @@ struct row *run_copy(const struct row *row)
 	struct run_row *r = xmemdup(from, sizeof(*from));
 	char **texts[] = { &r->row.id, &r->workflow, &r->order, &r->reason, &r->mode, &r->current,
 			   &r->workspace, &r->parent, &r->hash, &r->failure.node, &r->failure.class,
-			   &r->failure.message };
+			   &r->failure.message, &r->failure.place };
 	for (size_t i = 0; i < COUNT(texts); i++)
 		*texts[i] = copy_text(*texts[i]);
 	return &r->row;

@@ -14,6 +14,8 @@ struct row {
 
 struct failure {
 	char *node, *class, *message; /* node is NULL when there is no failure */
+	char *place;                  /* the first thing that checks found: "merge.c:219"; NULL: none */
+	int64_t problems;             /* that they counted; 0: none, or nothing was checked */
 	int64_t iteration, attempt, exit_code, signal, line; /* -1: none */
 };
 

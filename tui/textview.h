@@ -23,6 +23,7 @@ struct textview {
 	struct text_line *v;
 	size_t n, cap, top, left, changes;
 	size_t at; /* the line that the keys went to */
+	enum pane from; /* the view that it goes back to */
 };
 
 /* Ask about a node of the selected run (NULL: the run), and show the answer when it comes; a and b may be NULL. */

@@ -4,6 +4,7 @@
 #include "api/api_internal.h"
 #include "engine/gc.h"
 #include "space/snapshot.h"
+#include "store/steer.h"
 
 #include "base/fs.h"
 
@@ -521,21 +522,50 @@ static int newest_generation(struct api *a, id_t64 run, int idx)
 	return read_nodes(a->store, run, idx, idx + 1, take_generation, &generation, NULL) ? 1 : generation;
 }
 
+struct began {
+	int generation;
+	char *tree;
+};
+
+static void take_before(void *ctx, const struct node_row *n)
+{
+	struct began *b = ctx;
+	if (n->generation == b->generation && n->before && !b->tree)
+		b->tree = xstrdup(n->before);
+}
+
+/* "NODE@0": as they were when the node began. */
+static enum err_code find_began(struct api *a, id_t64 run, const char *name, int idx, int generation, struct side *ret,
+				struct err *err)
+{
+	struct began b = { generation, NULL };
+	enum err_code code = store_node_generations(a->store, run, idx, take_before, &b, err);
+	if (!code && !b.tree)
+		code = err_set(err, ERR_CONFLICT, _("the files of %.80s were not kept"), name);
+	ret->tree = b.tree;
+	return code;
+}
+
 /* "NODE@ITERATION" or "NODE@GENERATION.ITERATION": the files after the work of an iteration, before it was checked. */
 static enum err_code find_iteration(struct api *a, id_t64 run, const char *name, const char *at, struct side *ret,
 				    struct err *err)
 {
 	auto_free char *node = xstrndup(name, (size_t)(at - name));
 	struct iteration_row i;
+	const char *dot = strchr(at, '.'), *number = dot ? dot + 1 : at + 1;
+	bool began = str_eq(number, "0");
+	auto_free char *text = began ? xasprintf("%.*s1", (int)(number - at - 1), at + 1) : xstrdup(at + 1);
 	int v[3], idx = -1;
-	enum err_code code = attempt_numbers(at + 1, v, err);
-	if (!code && v[0] >= 0)
-		code = err_set(err, ERR_USAGE, _("\"%.40s\" is no iteration: expected NODE@I or NODE@G.I"), name);
-	if (!code)
-		code = node_find(a, run, node, &idx, err);
-	int generation = v[1] >= 0 || code ? v[1] : newest_generation(a, run, idx);
-	if (!code)
-		code = store_iteration_get(a->store, run, idx, generation, v[2], &i, err);
+	enum err_code code = attempt_numbers(text, v, err);
+	if (code || v[0] >= 0)
+		return err_set(err, ERR_USAGE, _("\"%.40s\" is no iteration: expected NODE@I or NODE@G.I"), name);
+	code = node_find(a, run, node, &idx, err);
+	if (code)
+		return code;
+	int generation = v[1] >= 0 ? v[1] : newest_generation(a, run, idx);
+	if (began)
+		return find_began(a, run, name, idx, generation, ret, err);
+	code = store_iteration_get(a->store, run, idx, generation, v[2], &i, err);
 	if (!code && !i.tree)
 		code = err_set(err, ERR_CONFLICT, _("the files of %.80s were not kept"), name);
 	if (!code)

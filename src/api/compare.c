@@ -288,6 +288,13 @@ static enum err_code fill_side(struct api *a, struct side *s, const char *node, 
 	code = read_workflow(a->store, &s->workflow, &name, &file, &s->source, err);
 	if (!code)
 		code = store_node_generations(a->store, s->run, s->idx, note_outputs, s, err);
+	/* Checks found what the work of their iteration left. */
+	struct iteration_row i;
+	if (!code && s->at.phase != PHASE_WORK &&
+	    !store_iteration_get(a->store, s->run, s->idx, s->at.generation, s->at.iteration, &i, NULL) && i.tree) {
+		free(s->before);
+		s->before = xstrdup(i.tree);
+	}
 	struct err why;
 	/* One whose values cannot be had (any more) has no environment to show. */
 	if (!code && engine_stand(a->engine, s->run, node, &s->at, note_stand, s, &why))

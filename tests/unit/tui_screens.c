@@ -540,7 +540,7 @@ START_TEST(every_key_in_every_state)
 	static const char *const keys =
 		"j k <C-f> <C-b> <C-d> <C-u> <Space> g G l h z z < > f [ ] e E p Z . U <Esc> X <Esc> a P <Esc> H "
 		"K J + - = <Esc> u / <Esc> * <Esc> s S C V <Esc> n N & <Esc> F w t { } m a ' a x o v y l y i y c "
-		"b ! e <Esc> x <Esc> c <Esc> Y <Esc> d n N <Esc> W n N [ ] h l <Esc> t n N - E n <Enter> I J { } <Enter> <Esc> O o <Esc> c <Esc> = <Esc> <Esc> B j k d n <Esc> B <Enter> <Esc> F <Esc> <Esc> D D D i <Esc> L <Esc> ? <Esc> : <Esc> A <Esc> M M T <C-l> <C-r> <Tab> <S-Tab>";
+		"b ! e <Esc> x <Esc> c <Esc> Y <Esc> d n N <Esc> W n N [ ] h l <Esc> t n N - E n <Enter> d n <Esc> I J { } <Enter> <Esc> O o <Esc> c <Esc> = <Esc> <Esc> B j k d n <Esc> B <Enter> <Esc> F <Esc> <Esc> D D D i <Esc> L <Esc> ? <Esc> : <Esc> A <Esc> M M T <C-l> <C-r> <Tab> <S-Tab>";
 	struct scene *s = scene_open(24, 80, utf8, NULL, "20", "18214");
 	expect(term_settle(s->term), s);
 	auto_str go = STR_INIT;
