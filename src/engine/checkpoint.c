@@ -30,14 +30,29 @@ void checkpoint_node(struct engine *e, struct node *n, int64_t seq)
 	store_checkpoint_add(e->store, &c);
 }
 
+void checkpoint_taken(struct engine *e, struct node *n, const struct checkpoint_row *of)
+{
+	struct run *r = n->run;
+	struct checkpoint_row c = *of;
+	c.run = r->id;
+	c.number = ++r->ncheckpoints;
+	c.idx = n->idx;
+	c.generation = n->generation;
+	c.iteration = n->iteration;
+	c.seq = store_last_seq(e->store);
+	store_checkpoint_add(e->store, &c);
+}
+
 void checkpoint_start(struct engine *e, struct run *r)
 {
 	for (size_t i = 0; i < r->graph->nstreams; i++) {
 		const struct space *sp = r->spaces[i];
-		bool known = sp->tree[0] && sp->policy != SNAPSHOT_OFF;
+		/* A fork's beginning is that of the other run: all that it took over came after. */
+		const char *then = fork_start(r, (int)i);
+		bool known = (then || sp->tree[0]) && sp->policy != SNAPSHOT_OFF;
 		struct checkpoint_row c = { .run = r->id, .number = 0, .stream = (int)i, .idx = -1, .generation = 1,
 					    .seq = store_last_seq(e->store), .at_ms = e->now.wall_ms,
-					    .tree = known ? sp->tree : NULL,
+					    .tree = !known ? NULL : then ? then : sp->tree,
 					    .why_not = known ? NULL : why_no_files(sp), .nleft = (int64_t)sp->nleft };
 		store_checkpoint_add(e->store, &c);
 	}

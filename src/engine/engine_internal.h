@@ -484,6 +484,8 @@ void space_forget(struct engine *e); /* what was handed out is nobody's any more
 /* ---- checkpoint.c ---- */
 /* A node succeeded by event `seq`. */
 void checkpoint_node(struct engine *e, struct node *n, int64_t seq);
+/* What a fork took over is a checkpoint of it, too: as in the other run. */
+void checkpoint_taken(struct engine *e, struct node *n, const struct checkpoint_row *of);
 void checkpoint_start(struct engine *e, struct run *r);
 
 /* ---- scope.c ---- */
@@ -627,6 +629,7 @@ enum err_code run_fork(struct engine *e, const struct command *c, id_t64 *ret_or
 /* Read what the run of such an order takes over; its files follow when the workspaces are made. */
 enum err_code fork_open(struct engine *e, struct run *r, struct err *err) MUST_CHECK;
 const char *fork_files(const struct run *r, int stream); /* the snapshot; NULL: it is no fork */
+const char *fork_start(const struct run *r, int stream); /* the snapshot at the other run's beginning, or NULL */
 const char *fork_base(const struct run *r, int stream);  /* of its worktree; NULL: as the workflow says */
 void fork_apply(struct engine *e, struct run *r); /* the nodes that it takes over */
 void fork_free(struct run *r);

@@ -18,7 +18,9 @@ struct fork {
 	size_t nnodes;
 	struct taken_instance *instances;
 	size_t ninstances, capinstances;
-	char (*files)[41];      /* by workstream */
+	struct checkpoint_row *points; /* of the other run, by its indices; number 0: none. Texts owned */
+	size_t npoints;
+	char (*files)[41], (*starts)[41]; /* by workstream */
 	char **bases;
 	size_t nstreams;
 };
@@ -49,6 +51,12 @@ void fork_free(struct run *r)
 	}
 	for (size_t i = 0; i < f->nstreams; i++)
 		free(f->bases[i]);
+	for (size_t i = 0; i < f->npoints; i++) {
+		free((void *)(uintptr_t)f->points[i].tree);
+		free((void *)(uintptr_t)f->points[i].why_not);
+	}
+	free(f->points);
+	free(f->starts);
 	free(f->nodes);
 	free(f->instances);
 	free(f->files);
@@ -59,6 +67,12 @@ void fork_free(struct run *r)
 const char *fork_files(const struct run *r, int stream)
 {
 	return r->fork && (size_t)stream < r->fork->nstreams ? r->fork->files[stream] : NULL;
+}
+
+const char *fork_start(const struct run *r, int stream)
+{
+	bool known = r->fork && (size_t)stream < r->fork->nstreams && r->fork->starts[stream][0];
+	return known ? r->fork->starts[stream] : NULL;
 }
 
 const char *fork_base(const struct run *r, int stream)
@@ -185,11 +199,43 @@ static void take_row(void *ctx, const struct node_row *row)
 	copy_row(&i->row, row);
 }
 
+static const struct node_row *taken_row(const struct fork *f, int idx)
+{
+	if ((size_t)idx < f->nnodes)
+		return f->nodes[idx].run ? &f->nodes[idx] : NULL;
+	for (size_t i = 0; i < f->ninstances; i++)
+		if (f->instances[i].row.idx == idx)
+			return &f->instances[i].row;
+	return NULL;
+}
+
+/* The checkpoint of the success itself; one that a way back made of it later only where that is not known. */
+static void take_point(void *ctx, const struct checkpoint_row *c)
+{
+	struct reading *v = ctx;
+	struct fork *f = v->f;
+	if (c->number == 0) {
+		if (c->stream >= 0 && (size_t)c->stream < f->nstreams && c->tree)
+			(void)snprintf(f->starts[c->stream], sizeof(*f->starts), "%s", c->tree);
+		return;
+	}
+	const struct node_row *row = c->idx >= 0 && (size_t)c->idx < f->npoints ? taken_row(f, c->idx) : NULL;
+	if (!row || f->points[c->idx].number)
+		return;
+	bool itself = c->iteration == row->iteration && c->at_ms == row->ended_ms;
+	if (!itself && c->generation != row->generation)
+		return;
+	f->points[c->idx] = *c;
+	f->points[c->idx].tree = dup(c->tree);
+	f->points[c->idx].why_not = dup(c->why_not);
+}
+
 static void take_spaces(struct fork *f, const struct reset *p)
 {
 	const struct run *r = p->r;
 	f->nstreams = r->graph->nstreams;
 	f->files = xcalloc(f->nstreams + 1, sizeof(*f->files));
+	f->starts = xcalloc(f->nstreams + 1, sizeof(*f->starts));
 	f->bases = xcalloc(f->nstreams + 1, sizeof(*f->bases));
 	for (size_t i = 0; i < f->nstreams; i++) {
 		const struct space *sp = r->spaces[i];
@@ -218,22 +264,68 @@ enum err_code fork_open(struct engine *e, struct run *r, struct err *err)
 	f->nodes = xcalloc(f->nnodes + 1, sizeof(*f->nodes));
 	take_spaces(f, &p);
 	struct reading v = { f, &p };
+	f->npoints = p.r->nnodes;
+	f->points = xcalloc(f->npoints + 1, sizeof(*f->points));
 	code = store_nodes_of(e->store, row.source, take_row, &v, err);
+	if (!code)
+		code = store_checkpoints_of(e->store, row.source, -1, INT64_MAX, take_point, &v, err);
 	reset_done(e, &p);
 	return code;
 }
 
-static void add_instances(struct engine *e, struct run *r, const struct note *note)
+/* What is taken over, in the order in which it ended in the other run. */
+struct taken {
+	struct node_row *row;
+	const struct taken_instance *instance; /* NULL: a node of the graph */
+	int64_t then, here; /* the event of its end there, and here */
+};
+
+static int by_end(const void *a, const void *b)
 {
-	struct fork *f = r->fork;
-	for (size_t i = 0; i < f->ninstances; i++) {
-		struct taken_instance *t = &f->instances[i];
-		struct node *g = r->nodes[t->parent];
-		int idx = (int)r->nnodes;
-		struct instance_row row = { .run = r->id, .idx = idx, .parent = g->idx, .expansion = g->iteration,
-					    .name = t->name, .bindings = t->bindings };
-		store_instance_add(e->store, &row);
-		node_restore(e, node_instance(r, g, idx, g->iteration, t->name, t->bindings), &t->row, note);
+	const struct taken *x = a, *y = b;
+	return x->then != y->then ? (x->then < y->then ? -1 : 1) : y->row->idx - x->row->idx;
+}
+
+static struct taken taken_of(const struct fork *f, struct node_row *row, const struct taken_instance *i)
+{
+	const struct checkpoint_row *c = &f->points[row->idx];
+	return (struct taken){ row, i, c->number ? c->seq : row->seq, 0 };
+}
+
+static struct node *new_instance(struct engine *e, struct run *r, const struct taken_instance *t)
+{
+	struct node *g = r->nodes[t->parent];
+	int idx = (int)r->nnodes;
+	struct instance_row row = { .run = r->id, .idx = idx, .parent = g->idx, .expansion = r->fork->nodes[t->parent].iteration,
+				    .name = t->name, .bindings = t->bindings };
+	store_instance_add(e->store, &row);
+	return node_instance(r, g, idx, row.expansion, t->name, t->bindings);
+}
+
+/* One after the other, each with its checkpoint; it began after what had ended by then. */
+static void take_over(struct engine *e, struct run *r, struct taken *v, size_t n, const struct note *note)
+{
+	int64_t base = store_last_seq(e->store);
+	for (size_t i = 0; i < n; i++) {
+		struct node_row *row = v[i].row;
+		const struct checkpoint_row *c = &r->fork->points[row->idx];
+		struct node *m = v[i].instance ? new_instance(e, r, v[i].instance) : r->nodes[row->idx];
+		size_t low = 0, high = i;
+		while (low < high) {
+			size_t mid = (low + high) / 2;
+			if (v[mid].then <= row->began)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		row->began = !row->began ? 0 : low > 0 ? v[low - 1].here : base;
+		node_restore(e, m, row, note);
+		v[i].here = store_last_seq(e->store);
+		m->restored = false;
+		if (m->state == NODE_SUCCEEDED && c->number)
+			checkpoint_taken(e, m, c);
+		else if (m->state == NODE_SUCCEEDED)
+			checkpoint_node(e, m, v[i].here);
 	}
 }
 
@@ -245,18 +337,18 @@ void fork_apply(struct engine *e, struct run *r)
 	struct note note = { .actor = ACTOR_ENGINE, .reason = "fork" };
 	auto_str data = STR_INIT;
 	str_addf(&data, "{\"run\":\"%s\",\"checkpoint\":%d}", id_text('r', f->row.source).s, f->row.checkpoint);
+	struct taken *v = xcalloc(f->nnodes + f->ninstances + 1, sizeof(*v));
+	size_t n = 0;
+	run_event(e, r, "run.forked_from", &(struct note){ ACTOR_ENGINE, NULL, NULL, str_text(&data) });
 	for (size_t i = 0; i < f->nnodes && i < r->graph->nnodes; i++)
 		if (f->nodes[i].run)
-			node_restore(e, r->nodes[i], &f->nodes[i], &note);
-	add_instances(e, r, &note);
+			v[n++] = taken_of(f, &f->nodes[i], NULL);
+	for (size_t i = 0; i < f->ninstances; i++)
+		v[n++] = taken_of(f, &f->instances[i].row, &f->instances[i]);
+	qsort(v, n, sizeof(*v), by_end);
+	take_over(e, r, v, n, &note);
+	free(v);
 	run_derive(r);
-	run_event(e, r, "run.forked_from", &(struct note){ ACTOR_ENGINE, NULL, NULL, str_text(&data) });
-	for (size_t i = 0; i < r->nnodes; i++) {
-		struct node *n = r->nodes[i];
-		if (n->restored && n->state == NODE_SUCCEEDED)
-			checkpoint_node(e, n, store_last_seq(e->store));
-		n->restored = false;
-	}
 	f->row.run = r->id;
 	store_fork_put(e->store, &f->row);
 	fork_free(r);

@@ -516,6 +516,8 @@ void node_restore(struct engine *e, struct node *n, struct node_row *row, const 
 	auto_str data = STR_INIT;
 	if (row->run == r->id)
 		str_addf(&data, "{\"generation\":%d}", row->generation);
+	else if (row->began) /* of a fork: the event before which it begins there */
+		str_addf(&data, "{\"began\":%lld}", (long long)row->began);
 	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "node.restored", .order = r->order_id, .run = r->id,
 				.idx = n->idx, .generation = r->generation, .iteration = row->iteration,
 				.attempt = row->attempt, .was = (int)n->state, .now = (int)row->state,
@@ -539,7 +541,7 @@ void node_restore(struct engine *e, struct node *n, struct node_row *row, const 
 	n->next_ms = 0;
 	n->interrupts = n->interrupted = 0;
 	n->stale = false;
-	n->began = row->run == r->id ? row->began : 0;
+	n->began = row->began;
 	n->last_iteration = MAX(n->last_iteration, n->iteration);
 	free(n->reason);
 	free(n->outputs);

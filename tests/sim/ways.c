@@ -86,7 +86,7 @@ static void come_back(struct history *h, const struct event_row *e)
 	const struct past *was = NULL;
 	if (e->data && !json_parse(e->data, strlen(e->data), KIB, &data, NULL))
 		was = life_of(h, e->idx, (int)json_get_int(data, "generation", 0));
-	*p = was ? *was : (struct past){ .ended = e->seq };
+	*p = was ? *was : (struct past){ .began = json_get_int(data, "began", 0), .ended = e->seq };
 	p->state = (enum node_state)e->now;
 	p->iteration = e->iteration;
 	GROW(h->lives, h->nlives, h->caplives);

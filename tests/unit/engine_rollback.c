@@ -541,6 +541,32 @@ START_TEST(a_fork_begins_where_the_other_run_was)
 }
 END_TEST
 
+START_TEST(a_fork_goes_back_as_the_other_run_does)
+{
+	id_t64 f = run(CHAIN);
+	for (int i = 0; i <= _i; i++) { /* of a fork, too */
+		struct command c = { .verb = VERB_FORK, .id = f, .checkpoint = "c" };
+		struct answer a = world_ask(w, &c);
+		ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+		finish();
+		f = world_run_of(w, a.id);
+	}
+	is_run(f, RUN_SUCCEEDED);
+	started(f, "c", 0);
+	previews(VERB_RESUME_FROM, f, "b", "a kept; b rerun; c rerun; main: a=1");
+	verb_node(VERB_RESUME_FROM, f, "b");
+	finish();
+	files_are(f, "a=1 b=4 c=5");
+	roll_back(f, "1");
+	files_are(f, "a=1");
+	roll_back(f, "start");
+	files_are(f, "");
+	verb(VERB_RESUME, f);
+	finish();
+	is_run(f, RUN_SUCCEEDED);
+}
+END_TEST
+
 START_TEST(a_fork_of_a_folder_works_on_a_copy)
 {
 	id_t64 r = begin("workspace: {folder: here}\nnodes: {a: {run: took=1 writes=a}, b: {run: took=500 writes=b, needs: a}}");
@@ -644,6 +670,7 @@ int main(void)
 	tcase_add_test(t, instances_come_back_with_their_group);
 	tcase_add_test(t, a_sub_workflow_in_its_middle_ends_with_a_rollback);
 	tcase_add_loop_test(t, a_fork_begins_where_the_other_run_was, 0, 2);
+	tcase_add_loop_test(t, a_fork_goes_back_as_the_other_run_does, 0, 2);
 	tcase_add_test(t, a_fork_of_a_folder_works_on_a_copy);
 	tcase_add_test(t, a_fork_takes_instances_over);
 	tcase_add_test(t, gc_takes_what_ended_strictly_longer_ago);
