@@ -166,6 +166,42 @@ def test_fork_begins_at_a_checkpoint():
     e.post(f"/v1/runs/{run}/fork", {"checkpoint": "a", "params": {"nope": 1}}, 422)
 
 
+def test_a_run_that_runs_is_sent_back():
+    source = ("name: busy\nnodes:\n  a: {run: echo one > f}\n  b: {needs: a, run: 'echo two > f; test -e %s/let; exec sleep %s'}\n")
+    open(f"{top}/let", "w").close()
+    run = e.run_of(e.submit(source % (top, 1000))["id"])
+    wait(lambda: e.get(f"/v1/runs/{run}/nodes/b")["state"] == "running", "b runs")
+    p = e.get(f"/v1/runs/{run}/preview?verb=rollback&checkpoint=a&now=1").json
+    assert p["counts"]["running"] == 1, p
+    assert [i["first"] for i in p["items"]] == [None, "is_stopped"], p
+    # It waits for the end of what runs, and can be taken back.
+    r = e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a"}).json
+    assert r["state"] == "pausing" and r["way_back"] == "quiesce", r
+    e.post(f"/v1/runs/{run}/resume")
+    assert e.get(f"/v1/runs/{run}")["way_back"] is None
+    way = e.get(f"/v1/runs/{run}/checkpoints")["way_back"]
+    assert way["step"] == "undone" and way["error"], way
+    # While it waits the engine dies; the next one goes on waiting, and is then told to stop it.
+    e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a"})
+    e.stop(signal.SIGKILL)
+    e.start()
+    r = e.get(f"/v1/runs/{run}").json
+    assert r["state"] == "pausing" and r["way_back"] == "quiesce", r
+    e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a", "now": True})
+    wait(lambda: e.get(f"/v1/runs/{run}/checkpoints")["way_back"]["step"] == "done", "it is back")
+    state(run, "paused")
+    with open(e.get(f"/v1/runs/{run}")["workspace"] + "/f") as f:
+        assert f.read() == "one\n"
+    assert e.get(f"/v1/runs/{run}/nodes/b/attempts")["items"][-1]["state"] == "interrupted"
+    # And from a node that runs.
+    e.post(f"/v1/runs/{run}/resume")
+    wait(lambda: e.get(f"/v1/runs/{run}/nodes/b")["state"] == "running", "b runs again")
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "b", "now": True})
+    wait(lambda: e.get(f"/v1/runs/{run}")["generation"] == 3 and e.get(f"/v1/runs/{run}/nodes/b")["state"] == "running", "anew")
+    e.post(f"/v1/runs/{run}/cancel")
+    state(run, "canceled")
+
+
 def make_repository(name):
     repo = f"{top}/{name}"
     os.mkdir(repo)
