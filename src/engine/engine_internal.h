@@ -636,6 +636,9 @@ void fork_free(struct run *r);
 
 /* ---- rollback.c: going back where it takes several steps ---- */
 bool way_back_needed(struct engine *e, const struct reset *p);
+#define WAY_BACK_REASON "rollback" /* of what had to end for it, though it was in its middle */
+/* That goes back to its beginning. */
+void reset_ended_for_it(struct engine *e, struct run *r, const struct note *note);
 void way_back_begin(struct engine *e, const struct reset *p, const struct command *c, const struct note *note);
 void way_back_settle(struct engine *e, struct run *r);
 bool way_back_runs(const struct run *r); /* its health command may start */

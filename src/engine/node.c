@@ -313,7 +313,8 @@ static void wake_feeds(struct engine *e, struct node *n)
 {
 	for (size_t i = 0; i < n->def->nfeeds; i++) {
 		struct node *f = n->run->nodes[n->def->feeds[i]];
-		if (--f->unmet == 0 && f->state == NODE_PENDING)
+		/* What ends for a way back decides nothing: it begins anew. */
+		if (--f->unmet == 0 && f->state == NODE_PENDING && n->run->state != RUN_ROLLING_BACK)
 			node_consider(e, f);
 	}
 }

@@ -75,6 +75,12 @@ static void take_move(void *ctx, const struct node_move *m)
 	p->then[m->idx] = (struct node_then){ m->now, m->generation, m->iteration };
 }
 
+/* What is in its middle and had to end for a way back is open as it was before. */
+static bool ended_for_it(const struct node *n)
+{
+	return n->state == NODE_CANCELED && n->reason && str_eq(n->reason, WAY_BACK_REASON);
+}
+
 /* What is true of each node, at present and, for a way back to a checkpoint, at that. */
 static enum err_code gather(struct engine *e, struct reset *p, struct reset_node *v, struct err *err)
 {
@@ -82,7 +88,8 @@ static enum err_code gather(struct engine *e, struct reset *p, struct reset_node
 	struct facts_of f = { r, p, v };
 	for (size_t i = 0; i < r->graph->nnodes; i++) {
 		const struct node *n = r->nodes[i];
-		v[i] = (struct reset_node){ .state = n->state, .now = n->state, .began = n->began,
+		enum node_state now = ended_for_it(n) ? NODE_RUNNING : n->state;
+		v[i] = (struct reset_node){ .state = now, .now = now, .began = n->began,
 					    .space = space_index(r, n->def->stream) };
 	}
 	if (p->mode != RESET_BACK)
@@ -466,6 +473,18 @@ static bool has_undone(const struct node *g)
 	return false;
 }
 
+void reset_ended_for_it(struct engine *e, struct run *r, const struct note *note)
+{
+	for (size_t i = 0; i < r->graph->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		if (ended_for_it(n) && n->def->kind == NODE_GROUP)
+			reset_group(e, n, false, note);
+		else if (ended_for_it(n))
+			back_to_pending(e, n, true, note);
+	}
+	run_derive(r);
+}
+
 static void apply_rows(struct engine *e, const struct reset *p, const struct note *note)
 {
 	/* What was ready may wait again now; run_begin() looks at all of them anew. */
@@ -483,6 +502,7 @@ static void apply_rows(struct engine *e, const struct reset *p, const struct not
 		else if (reset_reruns(row->verdict))
 			back_to_pending(e, n, true, note);
 	}
+	reset_ended_for_it(e, p->r, note);
 }
 
 /* ---- as it was at a checkpoint ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Going back where it takes several steps: what runs ends or is stopped, the worktree is made again, the present is protected, files are restored
- * and compared, the rows go back, the health command runs. Each step is committed before the next begins. After a
+/* Going back where it takes several steps: what runs ends or is stopped, the worktree is made again, the present is
+ * protected, files are restored and compared, the rows go back, the health command runs. Each step is committed before the next begins. After a
  * crash it goes on forward once files were touched; before that, and when a step fails, the run is what it was. */
 #include "engine/engine_internal.h"
 
@@ -25,6 +25,7 @@ struct way_back {
 	struct back_space *v;
 	size_t n, at;
 	bool busy; /* a job is under way */
+	bool stirred; /* something ended since the present was protected, and may have written */
 	int64_t began_ms, lost_ms;
 };
 
@@ -47,6 +48,7 @@ static char *write_request(const struct command *c, const struct reset *p, const
 	jw_bool(&w, "keep_files", c->keep_files);
 	jw_bool(&w, "restore", c->restore);
 	jw_bool(&w, "now", c->now);
+	jw_bool(&w, "stay", c->stay);
 	jw_int(&w, "ended_ms", r->ended_ms);
 	jw_int(&w, "generation", r->generation);
 	if (note->reason)
@@ -146,6 +148,7 @@ static void ask_again(const struct run *r, struct asked *a)
 	a->c.keep_files = json_get_bool(v, "keep_files", false);
 	a->c.restore = json_get_bool(v, "restore", false);
 	a->c.now = json_get_bool(v, "now", false);
+	a->c.stay = json_get_bool(v, "stay", false);
 	a->note = (struct note){ .actor = ACTOR_OPERATOR, .who = json_get_str(v, "who", NULL),
 				 .reason = json_get_str(v, "reason", NULL) };
 	a->c.reason = a->note.reason ? a->note.reason : "";
@@ -217,7 +220,9 @@ void way_back_begin(struct engine *e, const struct reset *p, const struct comman
 	for (int i = 0; (size_t)i < r->graph->nstreams; i++) {
 		const struct space *sp = r->spaces[i];
 		const char *to = p->spaces[i].to;
-		if (!is_own(r, i) || (!is_gone(sp) && (!to[0] || is_there(e, sp, to))))
+		/* A sub-workflow that has to end may still write. */
+		bool there = is_there(e, sp, to) && !(p->mode == RESET_BACK && r->children.n > 0);
+		if (!is_own(r, i) || (!is_gone(sp) && (!to[0] || there)))
 			continue;
 		struct back_space *s = &b->v[b->n++];
 		*s = (struct back_space){ .stream = i, .acquire = is_gone(sp) };
@@ -250,6 +255,8 @@ static void undo(struct engine *e, struct run *r)
 	run_event(e, r, "run.rollback_undone", &(struct note){ .actor = ACTOR_ENGINE, .reason = why });
 	way_back_free(r);
 	if (!state_final(ENTITY_RUN, (int)was)) {
+		reset_ended_for_it(e, r, &(struct note){ .actor = ACTOR_ENGINE, .reason = "rollback_undone" });
+		run_begin(e, r);
 		run_move(e, r, RUN_PAUSED, &(struct note){ .actor = ACTOR_ENGINE, .reason = "rollback_undone" });
 		return;
 	}
@@ -387,7 +394,7 @@ static bool next_job(struct engine *e, struct run *r)
 			j = space_job_new(e, SPACE_PROTECT, sp, protected);
 			j->patch = patch_path(e, r, s->stream);
 			memcpy(j->tree, s->to, sizeof(j->tree));
-		} else if (b->step == STEP_RESTORE && s->to[0] && !str_eq(s->to, s->present)) {
+		} else if (b->step == STEP_RESTORE && s->to[0] && (b->stirred || !str_eq(s->to, s->present))) {
 			j = space_job_new(e, SPACE_RESTORE, sp, restored);
 			memcpy(j->tree, s->to, sizeof(j->tree));
 		} else if (b->step == STEP_BACK && s->present[0]) {
@@ -402,27 +409,40 @@ static bool next_job(struct engine *e, struct run *r)
 	return false;
 }
 
-/* What is in its middle (a sub-workflow that was paused with the run, an open group) ends; true: it has. */
+/* A rollback decides anew about everything, other ways back about what works on files that go back. */
+static bool goes_along(const struct run *r, const struct node *n)
+{
+	const struct way_back *b = r->way_back;
+	bool along = b->verb == VERB_ROLLBACK;
+	for (size_t i = 0; i < b->n; i++)
+		along |= b->v[i].to[0] && r->spaces[b->v[i].stream] == node_space(n);
+	return along;
+}
+
+/* What is in its middle (a sub-workflow that was paused with the run, an open group) ends, with the handlers that
+ * belong to its end, and begins anew later; true: it has. Before files go back: nobody writes after that. */
 static bool quiesce(struct engine *e, struct run *r)
 {
-	struct note why = { .actor = ACTOR_ENGINE, .reason = "rollback" };
+	struct note why = { .actor = ACTOR_ENGINE, .reason = WAY_BACK_REASON };
 	bool any = false;
+	if (r->steps > 0)
+		return false;
+	for (size_t i = 0; i < r->graph->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		bool asks = n->state == NODE_WAITING && r->way_back->verb == VERB_ROLLBACK;
+		if ((n->state == NODE_RUNNING || asks) && goes_along(r, n))
+			node_end(e, n, NODE_CANCELED, CLASS_CANCELED, WAY_BACK_REASON);
+	}
+	r->way_back->stirred |= r->children.n > 0;
 	for (size_t i = 0; i < r->children.n; i++) {
 		struct run *c = r->children.v[i];
-		if (c->dead)
+		if (c->dead || !goes_along(r, r->nodes[c->parent_node]))
 			continue;
 		any = true;
 		if (c->state != RUN_CANCELING)
 			run_cancel(e, c, true, &why);
 	}
-	if (any || r->steps > 0)
-		return false;
-	for (size_t i = 0; i < r->graph->nnodes; i++) {
-		struct node *n = r->nodes[i];
-		if (n->state == NODE_RUNNING || n->state == NODE_WAITING)
-			node_end(e, n, NODE_CANCELED, CLASS_CANCELED, "rollback");
-	}
-	return true;
+	return !any;
 }
 
 static enum err_code commit_rows(struct engine *e, struct run *r, struct err *err)
@@ -462,8 +482,10 @@ static void finish(struct engine *e, struct run *r, bool healthy)
 	struct note stop = { .actor = a.note.actor, .who = a.note.who, .reason = healthy ? "rollback" : "health_failed" };
 	mark_apply(e, r, &a.c, &a.note);
 	run_begin(e, r);
-	run_move(e, r, rollback ? RUN_PAUSED : RUN_RUNNING, rollback ? &stop : &go_on);
-	for (size_t i = 0; i < r->children.n && !rollback; i++)
+	bool stays = rollback || (a.c.stay && b->was == RUN_PAUSED);
+	stop.reason = rollback ? stop.reason : "retry";
+	run_move(e, r, stays ? RUN_PAUSED : RUN_RUNNING, stays ? &stop : &go_on);
+	for (size_t i = 0; i < r->children.n && !stays; i++)
 		if (!r->children.v[i]->dead)
 			run_resume(e, r->children.v[i], &go_on);
 	way_back_free(r);
@@ -499,12 +521,12 @@ static void go(struct engine *e, struct run *r)
 				next_step(e, r, STEP_RESTORE);
 			break;
 		case STEP_RESTORE:
+			if (!quiesce(e, r))
+				return;
 			if (!next_job(e, r))
 				next_step(e, r, STEP_COMMIT);
 			break;
 		case STEP_COMMIT:
-			if (!quiesce(e, r))
-				return;
 			if (commit_rows(e, r, &err)) {
 				failed(e, r, err.message);
 				next_step(e, r, STEP_BACK);
@@ -643,6 +665,7 @@ void way_back_load(struct engine *e, struct run *r)
 		return; /* of long ago */
 	struct way_back *b = r->way_back = xcalloc(1, sizeof(*b));
 	b->step = row.step;
+	b->stirred = true; /* for all that is known */
 	b->was = (enum run_state)row.was;
 	b->request = xstrdup(row.request);
 	b->error = row.error ? xstrdup(row.error) : NULL;

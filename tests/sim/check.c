@@ -82,7 +82,9 @@ static bool is_forgotten(const struct run *r, const struct node *n)
 		return true;
 	if (n->state != NODE_PENDING || !node_counts(n) || (r->failing && !node_goes_on(n)) || r->phase != PHASE_MAIN)
 		return false;
-	if (r->state == RUN_CANCELING || r->state == RUN_PREPARING || heap_has(&n->ready) || n->snapping)
+	if (r->state == RUN_CANCELING || r->state == RUN_PREPARING || r->state == RUN_ROLLING_BACK)
+		return false;
+	if (heap_has(&n->ready) || n->snapping)
 		return false;
 	if (n->parent >= 0)
 		return r->nodes[n->parent]->state == NODE_RUNNING;
