@@ -9,6 +9,7 @@
 #include "base/fs.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -264,7 +265,8 @@ static enum err_code show_changes(struct jw *w, const char *store, const char *n
 	for (int i = 0; i < 3 && !code; i++) {
 		struct names l = { .w = w, .kind = i };
 		jw_arr(w, lists[i]);
-		code = space_diff(store, now, to, add_name, &l, err);
+		if (!str_eq(now, to))
+			code = space_diff(store, now, to, add_name, &l, err);
 		jw_end_arr(w);
 		jw_int(w, counts[i], (int64_t)l.n);
 	}
@@ -284,12 +286,29 @@ static void show_left(struct jw *w, const struct space_report *report)
 	jw_end_arr(w);
 }
 
+static bool is_empty_folder(const char *path)
+{
+	DIR *d = opendir(path);
+	bool empty = d != NULL;
+	for (const struct dirent *i; d && (i = readdir(d));)
+		empty = empty && (str_eq(i->d_name, ".") || str_eq(i->d_name, ".."));
+	if (d)
+		(void)closedir(d);
+	return empty;
+}
+
 static enum err_code show_restore(struct preview *l, struct jw *w, const struct effect *v, struct err *err)
 {
 	auto_free char *store = xasprintf("%s/snapshots", l->home);
 	char now[SPACE_ID_LEN + 1], to[SPACE_ID_LEN + 1];
 	auto_report report = { .files = 0 };
 	struct space_options options = { .include_ignored = v->include_ignored };
+	/* No files then and none now: nothing has to be looked at. */
+	if (str_eq(v->to, SPACE_EMPTY) && !v->gone && !l->copies && is_empty_folder(v->path)) {
+		show_left(w, &report);
+		jw_null(w, "conflict");
+		return show_changes(w, store, SPACE_EMPTY, SPACE_EMPTY, err);
+	}
 	enum err_code code = space_tree_id(l->home, v->to, to, err);
 	if (code || v->gone || l->copies || !fs_exists(v->path))
 		return code;
