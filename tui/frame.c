@@ -331,6 +331,15 @@ static void add_question(const struct approval_row *a, struct str *s)
 	str_addf(s, "[%s]  %s", a->choices, a->question ? a->question : "?");
 }
 
+/* Under the cursor of the graph. */
+static void add_node(const struct node_row *n, struct str *s)
+{
+	str_addf(s, _("node %s  it %lld  try %lld/%lld"), n->row.id, (long long)n->iteration,
+		 (long long)n->attempts, (long long)n->max_attempts);
+	if (n->reason && *n->reason)
+		str_addf(s, "  %s", n->reason);
+}
+
 static void add_checkpoint(const struct row *row, struct str *s)
 {
 	const struct checkpoint_row *p = (const struct checkpoint_row *)row;
@@ -343,7 +352,7 @@ static void add_checkpoint(const struct row *row, struct str *s)
 	if (p->why_not)
 		str_addf(s, _("  files not kept: %s"), p->why_not);
 	else if (p->not_covered)
-		str_addf(s, _("  %lld files that a snapshot leaves out"), (long long)p->not_covered);
+		str_addf(s, _(", %lld not covered"), (long long)p->not_covered);
 }
 
 static void draw_detail(struct console *c, struct rect r)
@@ -352,6 +361,8 @@ static void draw_detail(struct console *c, struct rect r)
 	enum role role = ROLE_TEXT;
 	const struct run_row *run = console_run(c);
 	const struct iteration_row *it = console_iteration(c);
+	const char *name = console_node(c);
+	const struct row *node = c->view == PANE_GRAPH && name ? rows_find(&c->model.nodes, name) : NULL;
 	if (r.rows < 1)
 		return;
 	if (c->prompt.kind == PROMPT_DECIDE && approval_selected(c)) {
@@ -373,10 +384,11 @@ static void draw_detail(struct console *c, struct rect r)
 	} else if (c->view == PANE_CHECKPOINTS && list_selected(&c->list[PANE_CHECKPOINTS])) {
 		add_checkpoint(list_selected(&c->list[PANE_CHECKPOINTS]), &s);
 	} else if (run && run->failure.node && run->row.state == STATE_FAILED &&
-		   (!it || (it->node && str_eq(it->node, run->failure.node)) ||
-		    c->focus == PANE_RUNS)) {
+		   (!name || str_eq(name, run->failure.node) || (!node && c->focus == PANE_RUNS))) {
 		add_failure(c, run, &s);
 		role = ROLE_FAILED;
+	} else if (node) {
+		add_node((const struct node_row *)node, &s);
 	} else if (it && c->focus != PANE_RUNS) {
 		add_iteration(c, it, &s);
 	} else if (run && run->row.state == STATE_WAITING && approval_selected(c)) {
