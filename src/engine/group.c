@@ -265,9 +265,9 @@ void group_instance_ended(struct engine *e, struct node *g, struct node *n)
 	g->instances_done++;
 	bool failed = n->state == NODE_FAILED && n->def->critical;
 	g->instances_failed += failed;
-	if (state_final(ENTITY_NODE, (int)g->state))
-		return;
 	struct run *r = g->run;
+	if (state_final(ENTITY_NODE, (int)g->state) || r->state == RUN_ROLLING_BACK)
+		return; /* a way back ends the group itself */
 	if (failed && g->def->group.fail_fast && g->instances_failed == 1) {
 		for (int i = 0; i < g->ninstances; i++) {
 			struct node *m = r->nodes[g->first_instance + i];
@@ -350,7 +350,9 @@ void workflow_ended(struct engine *e, struct run *c)
 	if (state_final(ENTITY_NODE, (int)n->state))
 		return;
 	child_outputs(n, c);
-	if (c->state == RUN_SUCCEEDED) {
+	if (p->state == RUN_ROLLING_BACK) {
+		node_end(e, n, NODE_CANCELED, CLASS_CANCELED, WAY_BACK_REASON);
+	} else if (c->state == RUN_SUCCEEDED) {
 		node_end(e, n, NODE_SUCCEEDED, CLASS_NONE, NULL);
 	} else if (c->state == RUN_CANCELED) {
 		node_end(e, n, NODE_CANCELED, CLASS_CANCELED, _("its run was canceled"));

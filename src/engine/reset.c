@@ -419,6 +419,8 @@ static void back_to_pending(struct engine *e, struct node *n, bool new_iteration
 	loop_free(n);
 	if (heap_has(&n->ready))
 		node_unready(e, n);
+	if (n->taken) /* between work and checks */
+		resources_give(e, n);
 	n->generation = r->generation;
 	n->last_iteration = MAX(n->last_iteration, n->iteration);
 	if (new_iteration) {
@@ -533,6 +535,8 @@ void node_restore(struct engine *e, struct node *n, struct node_row *row, const 
 	timer_clear(e, &n->timer);
 	if (heap_has(&n->ready))
 		node_unready(e, n);
+	if (n->taken)
+		resources_give(e, n);
 	auto_str data = STR_INIT;
 	if (row->run == r->id)
 		str_addf(&data, "{\"generation\":%d}", row->generation);

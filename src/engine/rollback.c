@@ -424,15 +424,7 @@ static bool goes_along(const struct run *r, const struct node *n)
 static bool quiesce(struct engine *e, struct run *r)
 {
 	struct note why = { .actor = ACTOR_ENGINE, .reason = WAY_BACK_REASON };
-	bool any = false;
-	if (r->steps > 0)
-		return false;
-	for (size_t i = 0; i < r->graph->nnodes; i++) {
-		struct node *n = r->nodes[i];
-		bool asks = n->state == NODE_WAITING && r->way_back->verb == VERB_ROLLBACK;
-		if ((n->state == NODE_RUNNING || asks) && goes_along(r, n))
-			node_end(e, n, NODE_CANCELED, CLASS_CANCELED, WAY_BACK_REASON);
-	}
+	bool any = r->steps > 0;
 	r->way_back->stirred |= r->children.n > 0;
 	for (size_t i = 0; i < r->children.n; i++) {
 		struct run *c = r->children.v[i];
@@ -441,6 +433,12 @@ static bool quiesce(struct engine *e, struct run *r)
 		any = true;
 		if (c->state != RUN_CANCELING)
 			run_cancel(e, c, true, &why);
+	}
+	for (size_t i = 0; i < r->graph->nnodes && !any; i++) {
+		struct node *n = r->nodes[i];
+		bool asks = n->state == NODE_WAITING && r->way_back->verb == VERB_ROLLBACK;
+		if ((n->state == NODE_RUNNING || asks) && goes_along(r, n))
+			node_end(e, n, NODE_CANCELED, CLASS_CANCELED, WAY_BACK_REASON);
 	}
 	return !any;
 }

@@ -467,9 +467,13 @@ static void check_node(struct simulation *s, const struct way *y, const struct h
 			violation(s, "node %zu of %s came back without its outputs", i, run);
 		break;
 	}
-	for (size_t k = 0; k < rows->n && y->verdicts[i] == JUDGE_STALE; k++)
-		if (rows->v[k].idx == (int)i && rows->v[k].generation == p->generation && !rows->v[k].stale)
-			violation(s, "node %zu of %s is not marked as stale", i, run);
+	size_t newest = rows->n; /* one that came back has a row of its own */
+	for (size_t k = 0; k < rows->n; k++)
+		if (rows->v[k].idx == (int)i && (newest == rows->n || rows->v[k].generation > rows->v[newest].generation))
+			newest = k;
+	bool ended = newest < rows->n && state_final(ENTITY_NODE, (int)rows->v[newest].state);
+	if (y->verdicts[i] == JUDGE_STALE && ended && !rows->v[newest].stale)
+		violation(s, "node %zu of %s is not marked as stale", i, run);
 }
 
 static void check_files(struct simulation *s, const struct way *y, bool happened)
