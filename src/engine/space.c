@@ -340,7 +340,8 @@ enum err_code spaces_open(struct engine *e, struct run *r, struct err *err)
 
 void spaces_free(struct engine *e, struct run *r)
 {
-	for (size_t i = 0; r->spaces && i < r->graph->nstreams; i++) {
+	/* From the last: those that share another's look at it before that goes. */
+	for (size_t i = r->spaces ? r->graph->nstreams : 0; i-- > 0;) {
 		struct space *sp = r->spaces[i];
 		if (!sp || sp->run != r || sp->stream != (int)i)
 			continue;
