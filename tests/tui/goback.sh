@@ -126,7 +126,7 @@ wait_for 'ITERATIONS'
 keys D l l
 wait_for 'GRAPH +run'
 keys e
-wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"generation\": *2'"
+wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"generation\": *3'" # 2 was the rollback
 wait_for 'GRAPH +run'
 keys q 2 g p
 wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"state\": *\"succeeded\"'"
