@@ -45,7 +45,7 @@ tui/theme_data.h: $(THEMES) tui/theme_data.awk
 
 # Tests: the real console on a pseudo-terminal, a stand-in engine that speaks doc/API.
 check_PROGRAMS += tests/tui/engine tests/tui/console
-tests_tui_engine_SOURCES = tests/tui/engine.c
+tests_tui_engine_SOURCES = tests/tui/engine.c tests/tui/engine_loop.c tests/tui/engine_loop.h
 tests_tui_engine_LDADD = $(LIB_BASE)
 tests_tui_console_SOURCES = tests/tui/console.c
 tests_tui_console_LDADD = $(LIB_TUI)
