@@ -180,7 +180,7 @@ wait_for 'force agent:sh open: nothing is called[?]'
 keys y
 wait_for 'agent:sh +FORCED OPEN .*billing'
 within 3 "force a breaker open"
-keys =
+keys "="
 wait_for 'let agent:sh work by itself again[?]'
 keys y
 wait_for 'agent:sh +closed'
