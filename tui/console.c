@@ -348,28 +348,8 @@ static void follow_cursor(struct console *c)
 		console_selected(c, PANE_RUNS);
 }
 
-void console_update(struct console *c)
+static void take_changes(struct console *c, unsigned int changed)
 {
-	unsigned int changed = c->model.changed;
-	c->model.changed = 0;
-	if (c->message.text && c->mono_us >= c->message.until_us) {
-		free(c->message.text);
-		c->message.text = NULL;
-		c->dirty = true;
-	}
-	if (c->log.message) {
-		console_say(c, ROLE_DIM, "%s", c->log.message);
-		free(c->log.message);
-		c->log.message = NULL;
-	}
-	if (c->log.changed) {
-		c->log.changed = false;
-		c->dirty = true;
-	}
-	round_turn(c, (changed & TOPIC_BIT(TOPIC_ITERATIONS)) != 0);
-	live_turn(c);
-	if (!changed)
-		return;
 	c->dirty = true;
 	if (changed & TOPIC_BIT(TOPIC_ORDERS))
 		list_refresh(&c->list[PANE_QUEUE]);
@@ -393,6 +373,31 @@ void console_update(struct console *c)
 		ring(c);
 	if (c->view == PANE_INSPECT && (changed & TOPIC_BIT(TOPIC_NODES)))
 		inspect_refresh(c);
+}
+
+void console_update(struct console *c)
+{
+	unsigned int changed = c->model.changed;
+	c->model.changed = 0;
+	if (c->message.text && c->mono_us >= c->message.until_us) {
+		free(c->message.text);
+		c->message.text = NULL;
+		c->dirty = true;
+	}
+	if (c->log.message) {
+		console_say(c, ROLE_DIM, "%s", c->log.message);
+		free(c->log.message);
+		c->log.message = NULL;
+	}
+	if (c->log.changed) {
+		c->log.changed = false;
+		c->dirty = true;
+	}
+	if (changed)
+		take_changes(c, changed);
+	/* The lists show the rows that came: what is under the cursor now is what these two are about. */
+	round_turn(c, (changed & TOPIC_BIT(TOPIC_ITERATIONS)) != 0);
+	live_turn(c);
 }
 
 /* ---- keys ---- */

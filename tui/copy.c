@@ -40,6 +40,7 @@ static void to_clipboard(struct console *c, const char *text, size_t len, const 
 	if (getenv("TMUX")) {
 		size_t n = s.len;
 		str_add(&s, "\033Ptmux;\033");
+		str_reserve(&s, n); /* it is read from itself, so it must not move meanwhile */
 		str_add_len(&s, s.p, n);
 		str_add(&s, "\033\\");
 	}

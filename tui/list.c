@@ -110,7 +110,8 @@ void list_refresh(struct list *l)
 
 struct row *list_at(const struct list *l, size_t position)
 {
-	return position < l->n ? row_of(l, position) : NULL;
+	/* New rows may have come since the last refresh, and fewer of them. */
+	return position < l->n && l->visible[position] < l->rows->n ? row_of(l, position) : NULL;
 }
 
 struct row *list_selected(const struct list *l)
@@ -135,7 +136,8 @@ void list_move(struct list *l, int64_t by)
 bool list_go_id(struct list *l, const char *id)
 {
 	for (size_t i = 0; id && i < l->n; i++) {
-		if (str_eq(row_of(l, i)->id, id)) {
+		const struct row *row = list_at(l, i);
+		if (row && str_eq(row->id, id)) {
 			list_go(l, i);
 			return true;
 		}
@@ -164,6 +166,8 @@ bool list_is_marked(const struct list *l, const struct row *row)
 
 void list_mark(struct list *l, struct row *row, bool on)
 {
+	if (!row)
+		return;
 	if (on)
 		smap_put(&l->marks, row->id, l);
 	else
@@ -172,9 +176,11 @@ void list_mark(struct list *l, struct row *row, bool on)
 
 static bool find(const struct list *l, const char *id, size_t *ret)
 {
-	for (*ret = 0; *ret < l->n; (*ret)++)
-		if (str_eq(row_of(l, *ret)->id, id))
+	for (*ret = 0; *ret < l->n; (*ret)++) {
+		const struct row *row = list_at(l, *ret);
+		if (row && str_eq(row->id, id))
 			return true;
+	}
 	return false;
 }
 
@@ -187,7 +193,7 @@ void list_range(struct list *l)
 	}
 	if (find(l, l->anchor, &from))
 		for (size_t i = MIN(from, l->cursor); i <= MAX(from, l->cursor); i++)
-			list_mark(l, row_of(l, i), true);
+			list_mark(l, list_at(l, i), true);
 	free(l->anchor);
 	l->anchor = NULL;
 }
@@ -195,7 +201,7 @@ void list_range(struct list *l)
 void list_mark_all(struct list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		list_mark(l, row_of(l, i), true);
+		list_mark(l, list_at(l, i), true);
 }
 
 void list_clear_marks(struct list *l)
@@ -266,7 +272,9 @@ static void draw_header(const struct list *l, struct cells *g, struct rect r, co
 static void draw_row(const struct list *l, struct cells *g, int screen_row, struct rect r,
 		     size_t position, const int *widths, const struct list_context *c, bool focused)
 {
-	const struct row *row = row_of(l, position);
+	const struct row *row = list_at(l, position);
+	if (!row)
+		return;
 	bool cursor = position == l->cursor, marked = list_is_marked(l, row);
 	enum role role = cursor && focused ? ROLE_CURSOR : cursor ? ROLE_SELECTED : ROLE_TEXT;
 	cells_clear(g, (struct rect){ screen_row, r.column, 1, r.columns },

@@ -153,7 +153,8 @@ wait_until sh -c "'$pawl' show '$id' | grep -q 'two .*succeeded, stale'"
 keys 3
 wait_for 'two +stale'
 wait_for 'three +stale'
-"$pawl" show "$id" | grep -q 'one  *succeeded  ' || fail "what ran again is no stale node"
+wait_until sh -c "'$pawl' show '$id' | grep -q 'one  *succeeded  '"
+"$pawl" show "$id" | grep -q 'one .*stale' && fail "what ran again is no stale node"
 keys D
 wait_for '~ two stale'
 keys q
