@@ -219,11 +219,18 @@ rm "$tmp/spoil"
 "$pawl" resume "$long" -q >/dev/null
 wait_until is "$long" succeeded
 wait_until test ! -e "$work"
+# Its branch has no commit and goes, too, after the folder.
+wait_until sh -c "! git -C '$repo' rev-parse -q --verify 'refs/heads/pawl/$long' && test ! -e '$repo/.git/packed-refs.lock'"
 untouched "after the engine was killed"
 
 # Nothing is left: the branches that have commits stay, the third had none.
 alone "at the end" "$(printf '%s\n' "pawl/$good" "pawl/$id" | sort | tr '\n' ' ' | sed 's/ $//')"
 git -C "$repo" fsck --strict >/dev/null 2>&1 || fail "git fsck"
 "$pawl" fsck -q >/dev/null || fail "pawl fsck"
+# Of runs that ended just now only what crashes left could be listed; a folder of no run shows that it would be.
+"$pawl" gc --json >"$tmp/gc" || fail "pawl gc"
+tr -d ' \n' <"$tmp/gc" | grep -q '"items":\[\]' || fail "gc finds what nobody should have left: $(cat "$tmp/gc")"
+mkdir "$PAWL_HOME/runs/r-00000000g"
+"$pawl" gc --json | grep -q r-00000000g || fail "gc would not list what is left"
 keys q
 wait_for 'prompt:'
