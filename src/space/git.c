@@ -73,7 +73,7 @@ static void make_args(struct vector *argv, const struct git *git, const char *co
 		push(argv, args[i]);
 }
 
-static int make_actions(posix_spawn_file_actions_t *actions, int in, int out, int messages)
+static int make_actions(posix_spawn_file_actions_t *actions, const char *cwd, int in, int out, int messages)
 {
 	int rc = in < 0 ? posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0) :
 			  posix_spawn_file_actions_adddup2(actions, in, 0);
@@ -83,10 +83,13 @@ static int make_actions(posix_spawn_file_actions_t *actions, int in, int out, in
 		rc = posix_spawn_file_actions_adddup2(actions, messages, 2);
 	if (!rc)
 		rc = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+	if (!rc && cwd)
+		rc = posix_spawn_file_actions_addchdir_np(actions, cwd);
 	return rc;
 }
 
-static int spawn_git(struct git_proc *proc, const struct vector *argv, const char *const *env, int in, int out)
+static int spawn_git(struct git_proc *proc, const struct vector *argv, const char *const *env, const char *cwd, int in,
+		     int out)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -95,7 +98,7 @@ static int spawn_git(struct git_proc *proc, const struct vector *argv, const cha
 	(void)sigemptyset(&none);
 	(void)posix_spawn_file_actions_init(&actions); /* cannot fail in glibc */
 	(void)posix_spawnattr_init(&attr);
-	int rc = make_actions(&actions, in, out, proc->messages);
+	int rc = make_actions(&actions, cwd, in, out, proc->messages);
 	if (!rc)
 		rc = posix_spawnattr_setsigdefault(&attr, &all);
 	if (!rc)
@@ -181,7 +184,7 @@ enum err_code git_start(struct git_proc *proc, const struct git *git, const char
 	if (!rc && proc->messages < 0)
 		rc = errno;
 	if (!rc)
-		rc = spawn_git(proc, &argv, whole ? whole : env.v, feed ? child_in : in_fd, child_out);
+		rc = spawn_git(proc, &argv, whole ? whole : env.v, git->cwd, feed ? child_in : in_fd, child_out);
 	if (!rc)
 		return ERR_OK;
 	proc->pid = 0;

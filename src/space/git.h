@@ -20,6 +20,7 @@ struct git {
 	 * has arranged it; hooks do not run, and nobody is asked. For what goes out over the network. */
 	bool user;
 	const char *index; /* an index of our own (GIT_INDEX_FILE); NULL: that of the repository */
+	const char *cwd;   /* where it stands; NULL: where we do */
 	const char *const *settings; /* more "name=value" settings, NULL-terminated; may be NULL */
 };
 

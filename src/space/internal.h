@@ -68,7 +68,7 @@ struct place {
 	char key[33]; /* of the folder: names its cache, its lock and its branch */
 	int folder_lock, root;
 };
-#define PLACE_INIT { { NULL, NULL, false, NULL }, NULL, -1, NULL, NULL, "", -1, -1 }
+#define PLACE_INIT { { .dir = NULL }, NULL, -1, NULL, NULL, "", -1, -1 }
 void place_close(struct place *place);
 #define auto_place CLEANUP(place_close) struct place
 /* folder NULL: the store alone. `create`: make the store. */

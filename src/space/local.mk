@@ -9,6 +9,8 @@ libspace_a_SOURCES = \
 	src/space/import.c \
 	src/space/internal.h \
 	src/space/meta.c \
+	src/space/patch.h src/space/patch_apply.c src/space/patch_journal.c src/space/patch_journal.h \
+	src/space/patch_judge.c src/space/patch_read.c src/space/patch_settle.c \
 	src/space/place.c \
 	src/space/publish.c src/space/publish.h \
 	src/space/restore.c \
@@ -41,3 +43,8 @@ check_PROGRAMS += tests/unit/space_ignore
 TESTS += tests/unit/space_ignore
 tests_unit_space_ignore_SOURCES = tests/unit/space_ignore.c tests/unit/space_tree.h
 tests_unit_space_ignore_LDADD = $(LIB_SPACE) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/space_patch
+TESTS += tests/unit/space_patch
+tests_unit_space_patch_SOURCES = tests/unit/space_patch.c tests/unit/space_tree.h
+tests_unit_space_patch_LDADD = $(LIB_SPACE) $(CHECK_LIBS)
