@@ -17,15 +17,26 @@ HOME=$tmp
 PAWL_HOME=$tmp/home
 export HOME PAWL_HOME
 server=pawl-$$
+# What a sanitizer says would go to a screen that is gone: it is kept, and fails the test.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$tmp/sanitizer
+UBSAN_OPTIONS=${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}log_path=$tmp/sanitizer
+export ASAN_OPTIONS UBSAN_OPTIONS
 trap 'leave' EXIT
 trap 'exit 1' INT TERM HUP
 
 tm() { tmux -L "$server" -f /dev/null "$@"; }
 
 leave() {
+	status=$?
 	tm kill-server 2>/dev/null || :
 	"$pawl" engine stop --kill -q >/dev/null 2>&1 || :
+	for report in "$tmp"/sanitizer.*; do
+		[ -s "$report" ] || continue
+		head -60 "$report"
+		status=1
+	done
 	rm -rf "$tmp"
+	exit "$status"
 }
 
 fail() {

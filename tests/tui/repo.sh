@@ -178,7 +178,7 @@ pressed=0
 keys D h
 wait_for 'GRAPH +run'
 keys e
-wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"generation\": *3'"
+wait_until sh -c "'$pawl' show '$id' --json | grep -q '\"generation\": *4'"
 wait_for 'GRAPH +run'
 keys q 2 g p
 within 7 "change the step, and go on"
