@@ -248,6 +248,7 @@ static void read_need(void *ctx, id_t64 order, id_t64 needs)
 	}
 	bool good = needed->succeeded;
 	o->unmet += !good;
+	o->open += needed->state != ORDER_SUCCEEDED;
 	o->failed += !good && state_final(ENTITY_ORDER, (int)needed->state);
 }
 
@@ -480,7 +481,7 @@ static void place_of_order(struct facts *f, const struct fact_order *o)
 	}
 	if ((o->state == ORDER_QUEUED || o->state == ORDER_RUNNING) && o->unmet > 0)
 		fsck_wrong(f, _("%s is %s, but what it needs has not succeeded"), id.s, state);
-	if (o->state == ORDER_BLOCKED && (o->unmet == 0 || o->failed > 0))
+	if (o->state == ORDER_BLOCKED && (o->open == 0 || o->failed > 0))
 		fsck_wrong(f, _("%s is blocked, but nothing will unblock it"), id.s);
 }
 

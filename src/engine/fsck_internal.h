@@ -13,6 +13,7 @@ struct fact_order {
 	int folded;
 	bool succeeded;    /* at some time; it may have been reopened since */
 	int unmet, failed; /* orders that it needs: never succeeded, and ended otherwise */
+	int open;          /* … that have not succeeded now; they may have, and be reopened */
 };
 
 struct fact_node {

@@ -418,9 +418,12 @@ static void resume_run(struct engine *e, struct run *r)
 		return;
 	}
 	if (r->state == RUN_ROLLING_BACK) {
-		struct node *n = run_handler(r, HANDLER_HEALTH);
-		if (n && n->state == NODE_RETRYING)
-			resume_node(e, n);
+		/* What is between two tries, or asks: it may be kept, or all be undone. */
+		for (size_t i = 0; i < r->nnodes; i++) {
+			struct node *n = r->nodes[i];
+			if (n->state == NODE_RETRYING || n->state == NODE_WAITING || loop_between(n))
+				resume_node(e, n);
+		}
 		way_back_resume(e, r);
 		return;
 	}
@@ -467,7 +470,9 @@ static enum err_code load_all(struct load *l, struct err *err)
 	enum err_code code = store_orders_live(st, load_order, l, err);
 	for (size_t i = 0; i < l->norders && !code; i++) {
 		l->o = l->orders[i];
-		code = store_order_needs(st, l->o->id, load_need, l, err);
+		/* One that had all it needs goes on, also when something of that was reopened since. */
+		if (l->o->state == ORDER_BLOCKED || l->o->state == ORDER_HELD)
+			code = store_order_waits(st, l->o->id, load_need, l, err);
 		order_arm_wait(l->e, l->o);
 	}
 	if (!code)
@@ -551,6 +556,27 @@ enum err_code run_load(struct engine *e, id_t64 id, struct run **ret, struct err
 	return code;
 }
 
+/* Forks after all others: what they take over is asked of the run that they are of. */
+static void load_spaces(struct load *l, bool of_forks)
+{
+	struct engine *e = l->e;
+	for (size_t i = 0; i < l->nruns; i++) {
+		struct run *r = map_get(&e->runs, (uint64_t)l->runs[i].id);
+		bool forks = r && r->state == RUN_PREPARING && r->order && (r->order->flags & ORDER_FORK);
+		struct err why;
+		if (!r || forks != of_forks)
+			continue;
+		if (forks && fork_open(e, r, &why))
+			fail_unloadable(l, &l->runs[i], &why);
+		else
+			spaces_load(e, r);
+		if (map_get(&e->runs, (uint64_t)l->runs[i].id) != r)
+			continue;
+		if (r->state == RUN_ROLLING_BACK || r->state == RUN_PAUSING || r->state == RUN_PAUSED || r->state == RUN_FROZEN)
+			way_back_load(e, r);
+	}
+}
+
 enum err_code recover(struct engine *e, struct err *err)
 {
 	e->recovering = true;
@@ -582,22 +608,8 @@ enum err_code recover(struct engine *e, struct err *err)
 				fail_unloadable(&l, &l.runs[i], &why);
 		}
 		link_children(&l);
-		for (size_t i = 0; i < l.nruns; i++) {
-			struct run *r = map_get(&e->runs, (uint64_t)l.runs[i].id);
-			if (!r)
-				continue;
-			struct err why;
-			bool forks = r->state == RUN_PREPARING && r->order && (r->order->flags & ORDER_FORK);
-			if (forks && fork_open(e, r, &why))
-				fail_unloadable(&l, &l.runs[i], &why);
-			else
-				spaces_load(e, r);
-			if (map_get(&e->runs, (uint64_t)l.runs[i].id) != r)
-				continue;
-			if (r->state == RUN_ROLLING_BACK || r->state == RUN_PAUSING || r->state == RUN_PAUSED ||
-			    r->state == RUN_FROZEN)
-				way_back_load(e, r);
-		}
+		load_spaces(&l, false);
+		load_spaces(&l, true);
 		spaces_recover(e);
 		take_running(e, &l);
 		breakers_recover(e);

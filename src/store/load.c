@@ -35,6 +35,17 @@ enum err_code store_order_needs(struct store *st, id_t64 id, void (*fn)(void *ct
 	return code;
 }
 
+enum err_code store_order_waits(struct store *st, id_t64 id, void (*fn)(void *ctx, id_t64 needs),
+				void *ctx, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_ORDER_WAITS_FOR);
+	stmt_bind(s, "i", id);
+	enum err_code code = ERR_OK;
+	while (stmt_row(st, s, &code, err))
+		fn(ctx, col_int(s, 0));
+	return code;
+}
+
 enum err_code store_runs_live(struct store *st, void (*fn)(void *ctx, const struct run_row *r),
 			      void *ctx, struct err *err)
 {

@@ -200,6 +200,14 @@ FROM work_order WHERE id = ?1
 -- ORDER_NEEDS: what an order waits for
 SELECT needs FROM order_need WHERE id = ?1
 
+-- ORDER_WAITS_FOR: what an order still waits for: it did not succeed since this one came, nor had it by then
+SELECT needs FROM order_need n WHERE id = ?1
+	AND NOT EXISTS (SELECT 1 FROM event WHERE order_id = n.needs AND run IS NULL AND type = 'order.succeeded'
+		AND seq > (SELECT min(seq) FROM event WHERE order_id = ?1 AND run IS NULL))
+	AND coalesce((SELECT type FROM event WHERE order_id = n.needs AND run IS NULL AND now IS NOT NULL
+		AND seq < (SELECT min(seq) FROM event WHERE order_id = ?1 AND run IS NULL)
+		ORDER BY seq DESC LIMIT 1), '') <> 'order.succeeded'
+
 -- ORDER_LAST: the newest id given
 SELECT max(id) FROM work_order
 

@@ -285,6 +285,9 @@ enum err_code store_orders_live(struct store *st, void (*fn)(void *ctx, const st
 				void *ctx, struct err *err) MUST_CHECK;
 enum err_code store_order_needs(struct store *st, id_t64 id, void (*fn)(void *ctx, id_t64 needs),
 				void *ctx, struct err *err) MUST_CHECK;
+/* Those of them that it has to wait for still: not what has succeeded since it came, or had by then. */
+enum err_code store_order_waits(struct store *st, id_t64 id, void (*fn)(void *ctx, id_t64 needs),
+				void *ctx, struct err *err) MUST_CHECK;
 enum err_code store_runs_live(struct store *st, void (*fn)(void *ctx, const struct run_row *r),
 			      void *ctx, struct err *err) MUST_CHECK;
 enum err_code store_nodes_of(struct store *st, id_t64 run, void (*fn)(void *ctx, const struct node_row *n),

@@ -191,6 +191,17 @@ static void add_handlers(struct making *m)
 	}
 }
 
+/* It iterates, or calls what does so in its workspace. */
+static bool has_loops(const struct making *m, const char *text)
+{
+	bool loops = strstr(text, "loop:");
+	for (int i = 0; i < m->p->nchildren && !loops; i++) {
+		auto_free char *call = xasprintf("workflow: child%d.yaml", i);
+		loops = strstr(text, call) && strstr(m->p->children[i], "loop:");
+	}
+	return loops;
+}
+
 static char *make_flow(struct making *m, bool child)
 {
 	m->out = (struct str)STR_INIT;
@@ -214,7 +225,7 @@ static char *make_flow(struct making *m, bool child)
 		add_node(m, i);
 	add_handlers(m);
 	/* Whether files changed between two iterations is a matter of time where others write, too. */
-	if (!m->p->lossy && strstr(str_text(&m->out), "loop:"))
+	if (!m->p->lossy && has_loops(m, str_text(&m->out)))
 		str_add(&m->out, "snapshot: off\n");
 	return str_take(&m->out);
 }

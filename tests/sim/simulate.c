@@ -512,7 +512,7 @@ static bool simulate(uint64_t seed, bool trace, struct totals *t)
 
 /* Seeds that found something; what they make changes with the plans, so new ones are only added. */
 static const uint64_t once_bad[] = { 1483, 2432, 2518, 3189, 3348, 3468, 3573, 3681,
-				      4438, 4536, 4833, 5999 };
+				      4438, 4536, 4833, 5999, 8960, 11750, 15660, 18444, 19390 };
 
 int main(int argc, char **argv)
 {
