@@ -57,6 +57,13 @@ static void ask(struct live *l, const struct iteration_row *it)
 	l->request = client_send(l->c->client, "GET", str_text(&path), NULL, on_lines, l);
 }
 
+/* What is told by lines of its log, and by the engine of the call that is under way. */
+static void look(struct live *l, const struct iteration_row *it)
+{
+	ask(l, it);
+	model_stale(&l->c->model, TOPIC_BIT(TOPIC_ITERATIONS));
+}
+
 void live_turn(struct console *c)
 {
 	const struct iteration_row *it = console_iteration(c);
@@ -78,7 +85,7 @@ void live_turn(struct console *c)
 	}
 	bool speaks = it->phase && str_eq(it->phase, "work");
 	if (speaks && !l->request && !model_down(&c->model) && (!l->asked_us || c->mono_us - l->asked_us >= EVERY_US))
-		ask(l, it);
+		look(l, it);
 }
 
 bool live_busy(const struct console *c)
@@ -95,8 +102,16 @@ void live_add(const struct console *c, const struct iteration_row *it, struct st
 	str_addf(s, "%c ", marks[(size_t)(c->wall_ms / 1000) % (sizeof(marks) - 1)]);
 	int64_t since = it->round_started_ms ? it->round_started_ms : it->started_at_ms;
 	add_took(s, MAX(c->wall_ms - since, (int64_t)0) / 1000 * 1000);
-	if (l && l->usage && l->id && str_eq(l->id, it->row.id))
+	if (l && l->usage && l->id && str_eq(l->id, it->row.id)) {
 		str_addf(s, "  %s", l->usage);
+		return;
+	}
+	if (it->tokens < 0)
+		return;
+	str_add(s, "  ");
+	add_count(s, it->tokens);
+	str_add(s, _(" tokens  "));
+	add_cost(s, it->cost_micro_usd);
 }
 
 void live_free(struct console *c)

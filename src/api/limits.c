@@ -86,7 +86,9 @@ void show_budget(struct api *a, struct jw *w, id_t64 run, int idx)
 		show_limits(w, "node", &n->budget, &u);
 	}
 	if (g && s.n && !store_run_get(a->store, run, &row, NULL)) {
-		struct usage_sum all = sum_of(a, run, -1, 0, 0);
+		struct usage_sum all;
+		if (store_usage_sum_below(a->store, run, &all, NULL))
+			all = (struct usage_sum){ 0 };
 		int64_t end = row.ended_ms ? row.ended_ms : clock_wall_ms();
 		struct budget_used u = { .wall_ms = row.started_ms ? end - row.started_ms - row.paused_ms : 0,
 			                 .iteration_ms = s.iteration_ms, .tokens = all.total,

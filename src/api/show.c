@@ -206,6 +206,21 @@ static void show_progress(struct api *a, struct jw *w, const struct run_row *r, 
 	jw_end_arr(w);
 }
 
+/* What calls of models that are under way have used. */
+static void show_live(struct api *a, struct jw *w, const struct run_row *r)
+{
+	struct live_counts c;
+	if (!engine_run_live(a->engine, r->id, &c)) {
+		jw_null(w, "live");
+		return;
+	}
+	jw_obj(w, "live");
+	jw_above(w, "input", c.input);
+	jw_above(w, "output", c.output);
+	jw_above(w, "cost_micro_usd", c.cost_micro_usd);
+	jw_end_obj(w);
+}
+
 static void show_parent(struct api *a, struct jw *w, const struct run_row *r)
 {
 	if (!r->parent_run) {
@@ -272,6 +287,7 @@ void show_run(struct api *a, struct jw *w, const char *key, const struct run_row
 	jw_int(w, "generation", r->generation);
 	jw_int(w, "priority", r->priority);
 	show_progress(a, w, r, &eta);
+	show_live(a, w, r);
 	show_times(w, r, eta);
 	show_parent(a, w, r);
 	show_lineage(a, w, r);

@@ -333,8 +333,16 @@ static void show_round(struct api *a, struct jw *w, const struct attempt_row *at
 	jw_time(w, "ended_at_ms", i.ended_ms);
 	if (store_usage_sum(a->store, at->run, at->idx, at->generation, at->iteration, &u, NULL))
 		u = (struct usage_sum){ 0 };
-	jw_above(w, "tokens", u.calls > u.no_total ? u.total : -1);
-	jw_above(w, "cost_micro_usd", u.calls > u.no_cost ? u.cost_micro_usd : -1);
+	int64_t tokens = u.calls > u.no_total ? u.total : -1;
+	int64_t cost = u.calls > u.no_cost ? u.cost_micro_usd : -1;
+	struct live_counts live;
+	if (at->state == ATTEMPT_RUNNING && engine_attempt_live(a->engine, at->token, &live)) {
+		/* As far as it is known: the present call goes on. */
+		tokens = MAX(tokens, (int64_t)0) + MAX(live.input, (int64_t)0) + MAX(live.output, (int64_t)0);
+		cost = live.cost_micro_usd < 0 ? cost : MAX(cost, (int64_t)0) + live.cost_micro_usd;
+	}
+	jw_above(w, "tokens", tokens);
+	jw_above(w, "cost_micro_usd", cost);
 	jw_end_obj(w);
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define ASK_EVERY_US 100000 /* at most so often per run */
+#define LIVE_EVERY_US 1000000 /* what a call uses changes without an event */
 #define DRAW_EVERY_MS 200   /* the clock in the block */
 #define LAST_EVENTS_US 300000
 #define REVIVE_MAX 3 /* an engine that dies again and again is not started for ever */
@@ -320,6 +321,17 @@ static void add_bar(const struct cli *cli, struct str *s, const struct json *run
 	add_progress(s, run);
 }
 
+static void add_live(struct str *s, const struct json *live)
+{
+	int64_t in = json_get_int(live, "input", -1), out = json_get_int(live, "output", -1);
+	int64_t cost = json_get_int(live, "cost_micro_usd", -1);
+	if (in < 0 && out < 0)
+		return;
+	str_addf(s, _(", %lld tokens"), (long long)(MAX(in, (int64_t)0) + MAX(out, (int64_t)0)));
+	if (cost >= 0)
+		str_addf(s, _(", %lld.%04lld USD"), (long long)(cost / 1000000), (long long)(cost % 1000000 / 100));
+}
+
 static size_t add_title(const struct watch *w, struct str *s, const struct followed *f)
 {
 	const struct cli *cli = w->cli;
@@ -344,6 +356,7 @@ static size_t add_title(const struct watch *w, struct str *s, const struct follo
 		duration_add(s, eta);
 		str_add(s, _(" left"));
 	}
+	add_live(s, json_get(f->last, "live"));
 	if (!f->run && position > 0)
 		str_addf(s, _("position %lld"), (long long)position);
 	str_add_char(s, '\n');
@@ -483,6 +496,8 @@ static int ask_due(struct watch *w)
 		struct followed *f = &w->v[i];
 		if (f->ended && !is_over(w, f))
 			timeout = timeout < 0 ? LAST_EVENTS_US / 1000 : timeout;
+		if (w->block && f->run && !f->ended && f->asked_us && now - f->asked_us >= LIVE_EVERY_US)
+			f->dirty = true;
 		if (!f->dirty || f->request || f->ended)
 			continue;
 		int64_t wait = f->asked_us ? f->asked_us + ASK_EVERY_US - now : 0;

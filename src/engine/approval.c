@@ -214,7 +214,7 @@ static enum err_code apply(struct engine *e, struct node *n, const struct answer
 		return ERR_OK;
 	}
 	const char *word = a->choice == APPROVAL_SKIP ? "skipped" : a->choice == APPROVAL_ABORT ? "aborted" : "approved";
-	auto_free char *reason = expired	? xasprintf("%s: nobody decided in time", word) :
+	auto_free char *reason = expired	? xasprintf("%s: %s", word, a->reason) :
 				 a->reason	? xasprintf("%s by %s: %s", word, a->who ? a->who : "?", a->reason) :
 						  xasprintf("%s by %s", word, a->who ? a->who : "?");
 	note.reason = reason;
@@ -227,13 +227,41 @@ static enum err_code apply(struct engine *e, struct node *n, const struct answer
 	return ERR_OK;
 }
 
+struct retried {
+	int idx, n;
+};
+
+static void count_retry(void *ctx, const struct approval_row *a)
+{
+	struct retried *c = ctx;
+	if (a->idx == c->idx)
+		c->n = a->state == APPROVAL_EXPIRED && a->choice == APPROVAL_RETRY ? c->n + 1 : a->state == APPROVAL_OPEN ? c->n : 0;
+}
+
+/* A policy that asks anew does so a number of times in a row: nobody may ever come. */
+static bool asked_enough(struct engine *e, const struct node *n, int *ret_times)
+{
+	struct retried c = { .idx = n->idx };
+	if (n->def->approval.on_timeout != APPROVAL_RETRY || store_approvals_of(e->store, n->run->id, count_retry, &c, NULL))
+		return false;
+	*ret_times = c.n + 1;
+	return c.n >= n->def->approval.retries;
+}
+
 static void time_out(struct engine *e, struct timer *t)
 {
 	struct node *n = CONTAINER_OF(t, struct node, timer);
 	struct err err;
+	int times = 0;
 	if (n->state != NODE_WAITING || !n->asked)
 		return;
 	struct answer_row a = { .choice = (int)n->def->approval.on_timeout, .reason = "nobody decided in time" };
+	auto_free char *enough = NULL;
+	if (asked_enough(e, n, &times)) {
+		enough = xasprintf("nobody decided in time, and it was asked %d times", times);
+		a.choice = APPROVAL_ABORT;
+		a.reason = enough;
+	}
 	if (apply(e, n, &a, APPROVAL_EXPIRED, &err))
 		timer_set(e, &n->timer, ASK_AGAIN_MS, time_out);
 }

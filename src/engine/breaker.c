@@ -165,7 +165,35 @@ static int64_t total_of(const struct usage_row *u)
 	       MAX(u->cache_write, (int64_t)0);
 }
 
-static void take_usage(struct engine *e, struct node *n, const struct json *report)
+/* A sub-workflow's calls are its parent's, too. */
+static void take_call(struct engine *e, const struct node *n, struct usage_row *u)
+{
+	u->total = total_of(u);
+	store_usage_add(e->store, u);
+	for (struct run *r = n->run; r; r = r->parent)
+		add_to(&r->used, u);
+	if (!n->loop)
+		return;
+	add_to(&n->loop->used, u);
+	n->loop->iteration_tokens += MAX(u->total, (int64_t)0);
+}
+
+/* Its program told nothing any more, but a call may have been under way: what was last heard of it, which is the
+ * least that it used. */
+static void take_lost(struct engine *e, struct node *n)
+{
+	bool heard = n->live.input || n->live.output || n->live.cost_micro_usd;
+	auto_free char *name = executor_breaker(n->run->graph, n->def, 0);
+	const char *colon = name ? strchr(name, ':') : NULL;
+	struct usage_row u = { .token = n->token, .number = 1, .run = n->run->id, .idx = n->idx, .generation = n->generation,
+			       .iteration = n->iteration, .provider = colon ? colon + 1 : "", .model = "",
+			       .input = heard ? n->live.input : -1, .output = heard ? n->live.output : -1, .cache_read = -1,
+			       .cache_write = -1, .total = -1, .cost_micro_usd = heard ? n->live.cost_micro_usd : -1,
+			       .status = USAGE_LOST, .http_status = -1, .latency_ms = -1, .at_ms = e->now.wall_ms };
+	take_call(e, n, &u);
+}
+
+static int take_usage(struct engine *e, struct node *n, const struct json *report)
 {
 	int number = 0;
 	for (const struct json *i = json_first(json_get(report, "usage")); i && number < 1000; i = json_next(i)) {
@@ -180,14 +208,9 @@ static void take_usage(struct engine *e, struct node *n, const struct json *repo
 			.retry_count = (int)MAX(count_of(i, "retry_count"), (int64_t)0),
 			.latency_ms = count_of(i, "latency_ms"), .at_ms = json_get_int(i, "at_ms", e->now.wall_ms),
 		};
-		u.total = total_of(&u);
-		store_usage_add(e->store, &u);
-		add_to(&n->run->used, &u);
-		if (!n->loop)
-			continue;
-		add_to(&n->loop->used, &u);
-		n->loop->iteration_tokens += MAX(u.total, (int64_t)0);
+		take_call(e, n, &u);
 	}
+	return number;
 }
 
 static void learn(struct engine *e, const struct node *n, const char *name, bool ok, bool counts)
@@ -205,13 +228,15 @@ static void learn(struct engine *e, const struct node *n, const char *name, bool
 	gate_store(e, g, was, &(struct note){ .actor = ACTOR_WORKER, .reason = why });
 }
 
-void report_learn(struct engine *e, struct node *n, const char *report)
+void report_learn(struct engine *e, struct node *n, enum error_class class, const char *report)
 {
 	auto_json *v = NULL;
 	if (report && json_parse(report, strlen(report), 2 * MIB, &v, NULL))
 		v = NULL;
-	if (v && node_phase(n) == PHASE_WORK)
-		take_usage(e, n, v);
+	bool calls = node_phase(n) == PHASE_WORK && (n->def->kind == NODE_AGENT || n->def->kind == NODE_LLM);
+	int ncalls = v && node_phase(n) == PHASE_WORK ? take_usage(e, n, v) : 0;
+	if (calls && !ncalls && class == CLASS_INTERRUPTED)
+		take_lost(e, n);
 	for (const struct json *i = json_first(json_get(v, "breakers")); i; i = json_next(i)) {
 		const char *name = json_get_str(i, "name", "");
 		if (*name && strlen(name) < 128)

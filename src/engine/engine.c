@@ -617,6 +617,38 @@ bool engine_attempt_log(const struct engine *e, int64_t token, int64_t *ret_byte
 	return true;
 }
 
+bool engine_attempt_live(const struct engine *e, int64_t token, struct live_counts *ret)
+{
+	const struct node *n = map_get(&e->tokens, (uint64_t)token);
+	if (!n || (!n->live.input && !n->live.output && !n->live.cost_micro_usd))
+		return false;
+	*ret = n->live;
+	return true;
+}
+
+static void add_live(int64_t *sum, int64_t n)
+{
+	if (n >= 0)
+		*sum = MAX(*sum, (int64_t)0) + n;
+}
+
+bool engine_run_live(const struct engine *e, id_t64 run, struct live_counts *ret)
+{
+	const struct run *r = map_get(&e->runs, (uint64_t)run);
+	bool any = false;
+	*ret = (struct live_counts){ -1, -1, -1 };
+	for (size_t i = 0; r && r->steps && i < r->nnodes; i++) {
+		const struct node *n = r->nodes[i];
+		if (!n->counted || (!n->live.input && !n->live.output && !n->live.cost_micro_usd))
+			continue;
+		any = true;
+		add_live(&ret->input, n->live.input);
+		add_live(&ret->output, n->live.output);
+		add_live(&ret->cost_micro_usd, n->live.cost_micro_usd);
+	}
+	return any;
+}
+
 char *engine_log_path(const struct engine *e, id_t64 run, int idx, int generation, int iteration, int attempt)
 {
 	return log_path_in(e->home, run, idx, generation, iteration, attempt);

@@ -322,6 +322,10 @@ enum err_code engine_stand(struct engine *e, id_t64 run, const char *node, const
 			   void (*fn)(void *ctx, const struct stand *s), void *ctx, struct err *err) MUST_CHECK;
 /* Bytes and lines of a running attempt's log, as last heard; false when it does not run. */
 bool engine_attempt_log(const struct engine *e, int64_t token, int64_t *ret_bytes, int64_t *ret_lines);
+/* What a call of a model in a running attempt has used, as last heard; false: nothing was heard of one. */
+bool engine_attempt_live(const struct engine *e, int64_t token, struct live_counts *ret);
+/* … of all running attempts of a run. */
+bool engine_run_live(const struct engine *e, id_t64 run, struct live_counts *ret);
 /* The graph of a run or of a stored definition, from a cache; valid until the next call. `sub` as in run_row. */
 enum err_code engine_graph(struct engine *e, const struct hash *hash, const char *sub,
 			   const struct graph **ret, struct err *err) MUST_CHECK;

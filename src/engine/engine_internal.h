@@ -184,6 +184,7 @@ struct node {
 	bool counted;    /* takes a step slot */
 	int *taken;      /* units of each resource that it holds, NULL: none */
 	int64_t log_bytes, log_lines; /* as last heard while it runs */
+	struct live_counts live;      /* … of a call of a model */
 	char *tail; /* the end of its last output, if a breakpoint looks at it */
 	struct heap_node ready; /* in one heap at most: … */
 	struct heap *where;     /* … its run's ready or own, a resource's or its group's waiting; NULL: none */
@@ -552,7 +553,7 @@ void breaker_started(struct engine *e, struct node *n);
 void breaker_why(const struct engine *e, const struct node *n, struct str *out);
 int64_t breaker_until(void *engine, const char *name); /* as in struct step_context */
 /* An attempt ended: its calls and what its breakers learn. */
-void report_learn(struct engine *e, struct node *n, const char *report);
+void report_learn(struct engine *e, struct node *n, enum error_class class, const char *report);
 enum err_code run_force_breaker(struct engine *e, const struct command *c, struct err *err);
 enum err_code breakers_load(struct engine *e, struct err *err);
 void breakers_recover(struct engine *e);

@@ -72,10 +72,9 @@ static void used_by(struct engine *e, const struct node *n, struct budget_used *
 	u->disk_bytes = n->def->budget.disk_bytes && e->io->disk_used ? e->io->disk_used(e->io_ctx, node_workspace(n)) : 0;
 }
 
-/* Of the whole run, whose nodes share it. */
-static void used_by_run(struct engine *e, const struct node *n, struct budget_used *u)
+/* Of a whole run that the node belongs to, and whose nodes and sub-workflows share it. */
+static void used_by_run(struct engine *e, const struct node *n, const struct run *r, struct budget_used *u)
 {
-	const struct run *r = n->run;
 	*u = (struct budget_used){ .tokens = r->used.total, .cost_micro_usd = r->used.cost_micro_usd,
 				   .call_tokens = n->loop->used.call_total,
 				   .call_cost_micro_usd = n->loop->used.call_cost_micro_usd,
@@ -91,20 +90,26 @@ enum budget_kind loop_limit(struct engine *e, struct node *n, enum budget_moment
 	enum budget_kind k = budget_check(&n->def->budget, &u, moment, why, size);
 	if (k)
 		return k;
-	used_by_run(e, n, &u);
-	return budget_check(&n->run->graph->budget, &u, moment, why, size);
+	for (const struct run *r = n->run; r && !k; r = r->parent) {
+		used_by_run(e, n, r, &u);
+		k = budget_check(&r->graph->budget, &u, moment, why, size);
+	}
+	return k;
 }
 
 int64_t loop_time_left_ms(struct engine *e, const struct node *n)
 {
-	struct budget_used own, all;
+	struct budget_used u;
 	if (!n->loop)
 		return 0;
-	used_by(e, n, &own);
-	used_by_run(e, n, &all);
-	int64_t a = budget_time_left_ms(&n->def->budget, &own);
-	int64_t b = budget_time_left_ms(&n->run->graph->budget, &all);
-	return a && b ? MIN(a, b) : a + b;
+	used_by(e, n, &u);
+	int64_t left = budget_time_left_ms(&n->def->budget, &u);
+	for (const struct run *r = n->run; r; r = r->parent) {
+		used_by_run(e, n, r, &u);
+		int64_t there = budget_time_left_ms(&r->graph->budget, &u);
+		left = left && there ? MIN(left, there) : left + there;
+	}
+	return left;
 }
 
 /* ---- rows ---- */
@@ -151,7 +156,8 @@ static void begin_iteration(struct engine *e, struct node *n)
 	l->phase = PHASE_WORK;
 	l->iteration_tokens = 0;
 	l->opened = true;
-	n->run->iterations++;
+	for (struct run *r = n->run; r; r = r->parent)
+		r->iterations++;
 	hash_prompt(n);
 	put_row(e, n, ITERATION_BUILDING, NULL, 0);
 	auto_str data = STR_INIT;

@@ -244,6 +244,7 @@ void engine_worker_message(struct engine *e, struct worker *w, const struct prot
 		if (n && n->worker == w) {
 			n->log_bytes = m->bytes;
 			n->log_lines = m->lines;
+			n->live = m->live;
 			e->io->progress(e->io_ctx, m->key.token);
 		}
 		break;

@@ -254,7 +254,7 @@ static enum err_code open_run(struct load *l, struct run_row *row, struct err *e
 		r->nodes[i]->asked = r->nodes[i]->state == NODE_WAITING; /* a failure that is told now withdraws it */
 	}
 	r->iterations = store_iteration_count(e->store, r->id);
-	code = store_usage_sum(e->store, r->id, -1, 0, 0, &r->used, err);
+	code = store_usage_sum_below(e->store, r->id, &r->used, err);
 	if (code)
 		return code;
 	e->runs_active += !row->parent_run && r->state != RUN_PAUSED && !state_final(ENTITY_RUN, (int)r->state);

@@ -283,6 +283,7 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 	n->class = CLASS_NONE;
 	n->next_ms = 0;
 	n->log_bytes = n->log_lines = 0;
+	n->live = (struct live_counts){ 0 };
 	breakpoint_tail(n, NULL);
 	space_enter(n);
 	enter_state(e, n);
@@ -388,7 +389,7 @@ static void end_attempt(struct engine *e, struct node *n, const struct step_resu
 		.retry_reason = v && v->again ? v->reason : NULL, .report = n->report,
 	};
 	store_attempt_end(e->store, &a);
-	report_learn(e, n, n->report);
+	report_learn(e, n, r->class, n->report);
 	free(TAKE(n->report));
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#define APPROVAL_RETRIES_MAX 1000
 #define CHOICE(c) (1U << (c))
 
 /* ---- approvals ---- */
@@ -66,6 +67,13 @@ KEY(approval_on_timeout)
 		nl->work->approval.on_timeout = (enum approval_choice)which;
 }
 
+KEY(approval_retries)
+{
+	int64_t n;
+	if (load_int(l, v, 1, APPROVAL_RETRIES_MAX, &n))
+		((struct node_load *)target)->work->approval.retries = (int)n;
+}
+
 static const char *node_at(const void *ctx, size_t i)
 {
 	return ((const struct graph *)ctx)->nodes[i].name;
@@ -116,6 +124,9 @@ static void check_approval(struct load *l, const struct tree *v, struct node_app
 	const struct tree *on_timeout = tree_get(v, "on_timeout");
 	if (on_timeout && !tree_get(v, "timeout"))
 		issue_key(l, on_timeout, _("without timeout: it waits for ever"));
+	const struct tree *retries = tree_get(v, "retries");
+	if (retries && a->on_timeout != APPROVAL_RETRY)
+		issue_key(l, retries, _("retries: says how often on_timeout: retry asks anew; without that it means nothing"));
 }
 
 KEY(node_approval)
@@ -124,6 +135,7 @@ KEY(node_approval)
 	struct node_approval *a = &nl->work->approval;
 	a->choices = CHOICE(APPROVAL_CONTINUE) | CHOICE(APPROVAL_RETRY) | CHOICE(APPROVAL_SKIP) | CHOICE(APPROVAL_ABORT);
 	a->on_timeout = APPROVAL_ABORT;
+	a->retries = APPROVAL_RETRIES;
 	if (nl->node->kind == NODE_GROUP)
 		issue_key(l, v, _("one question is asked once; matrix: and foreach: do not go with approval:"));
 	if (nl->node->handler)

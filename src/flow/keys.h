@@ -121,6 +121,7 @@ KEY(approval_choices);
 KEY(approval_roles);
 KEY(approval_timeout);
 KEY(approval_on_timeout);
+KEY(approval_retries);
 KEY(approval_to);
 KEY(node_publish);
 KEY(publish_to);

@@ -161,6 +161,7 @@ static const struct flow_key approval_rows[] = {
 	{ "roles", approval_roles },
 	{ "timeout", approval_timeout },
 	{ "on_timeout", approval_on_timeout },
+	{ "retries", approval_retries },
 	{ "to", approval_to },
 };
 static const struct flow_key publish_rows[] = {

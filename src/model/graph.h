@@ -235,6 +235,8 @@ enum approval_choice {
 };
 const char *approval_choice_name(enum approval_choice c); /* "continue" */
 
+#define APPROVAL_RETRIES 3 /* unless it says otherwise */
+
 struct node_approval {
 	struct tmpl *ask;
 	unsigned int choices; /* bits of enum approval_choice; default: all but redirect, and that with `to` */
@@ -242,6 +244,7 @@ struct node_approval {
 	size_t nroles;
 	int64_t timeout_ms;              /* 0: waits for ever */
 	enum approval_choice on_timeout; /* default abort; never redirect */
+	int retries;          /* with on_timeout: retry, so often in a row; then it fails */
 	int *to; /* indices of the nodes that redirect may go to; not empty if it is among the choices */
 	size_t nto;
 };

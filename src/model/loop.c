@@ -414,13 +414,13 @@ void loop_decide(const struct loop_case *c, struct loop_decision *ret)
 		decide(ret, LOOP_STOP, FINAL_CANCELED, _("canceled"));
 		return;
 	}
-	/* A limit does not take back what has passed. */
+	/* A limit does not take back what is done. */
+	if (c->now.passed && (loop ? strategies[loop->strategy].complete : always_complete)(c, ret))
+		return;
 	if (c->limit && !(c->now.verified && c->now.passed)) {
 		decide(ret, LOOP_STOP, c->limit_final, "%s", c->limit);
 		return;
 	}
-	if (c->now.passed && (loop ? strategies[loop->strategy].complete : always_complete)(c, ret))
-		return;
 	if (at_end || c->limit) {
 		at_most(c, ret);
 		return;

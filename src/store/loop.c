@@ -214,17 +214,29 @@ enum err_code store_usage_of(struct store *st, id_t64 run, int64_t token, int64_
 	return code;
 }
 
-enum err_code store_usage_sum(struct store *st, id_t64 run, int idx, int generation, int iteration,
-			      struct usage_sum *ret, struct err *err)
+static enum err_code take_sum(struct store *st, sqlite3_stmt *s, struct usage_sum *ret, struct err *err)
 {
-	auto_stmt *s = stmt_get(st, STMT_USAGE_SUM);
-	stmt_bind(s, "iiii", run, (int64_t)idx, (int64_t)generation, (int64_t)iteration);
 	enum err_code code = ERR_OK;
 	*ret = (struct usage_sum){ 0 };
 	if (stmt_row(st, s, &code, err))
 		*ret = (struct usage_sum){ col_int(s, 0), col_int(s, 1), col_int(s, 2), col_int(s, 3), col_int(s, 4), col_int(s, 5),
 					   col_int(s, 6), col_int(s, 7), col_int(s, 8), col_int(s, 9), col_int(s, 10) };
 	return code;
+}
+
+enum err_code store_usage_sum_below(struct store *st, id_t64 run, struct usage_sum *ret, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_USAGE_SUM_BELOW);
+	stmt_bind(s, "i", run);
+	return take_sum(st, s, ret, err);
+}
+
+enum err_code store_usage_sum(struct store *st, id_t64 run, int idx, int generation, int iteration,
+			      struct usage_sum *ret, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_USAGE_SUM);
+	stmt_bind(s, "iiii", run, (int64_t)idx, (int64_t)generation, (int64_t)iteration);
+	return take_sum(st, s, ret, err);
 }
 
 enum err_code store_breakers(struct store *st, void (*fn)(void *ctx, const struct breaker_row *b), void *ctx,

@@ -252,8 +252,9 @@ SELECT run, idx, generation, iteration, state, work, verify, strategy, last, pro
 FROM iteration WHERE run = ?1 AND idx = ?2 AND (generation > ?3 OR (generation = ?3 AND iteration > ?4))
 ORDER BY generation, iteration LIMIT ?5
 
--- ITERATION_COUNT: of a run
-SELECT count(*) FROM iteration WHERE run = ?1
+-- ITERATION_COUNT: of a run and its sub-workflows (scan)
+WITH RECURSIVE below(id) AS (SELECT ?1 UNION ALL SELECT r.id FROM below b JOIN run r ON r.parent_run = b.id)
+SELECT count(*) FROM below b JOIN iteration i ON i.run = b.id
 
 -- ITERATION_GET: one iteration
 SELECT run, idx, generation, iteration, state, work, verify, strategy, last, prompt, tree, content, signature, level, problems, bits,
@@ -277,6 +278,12 @@ FROM usage WHERE token < ?1 ORDER BY token DESC, number DESC LIMIT ?2
 SELECT count(*), sum(input), sum(output), sum(cache_read), sum(cache_write), sum(total), sum(cost_micro_usd),
 	sum(cost_micro_usd IS NULL), sum(total IS NULL), max(total), max(cost_micro_usd)
 FROM usage WHERE run = ?1 AND (?2 < 0 OR idx = ?2) AND (?3 = 0 OR generation = ?3) AND (?4 = 0 OR iteration = ?4)
+
+-- USAGE_SUM_BELOW: what the calls of a run and its sub-workflows took (scan)
+WITH RECURSIVE below(id) AS (SELECT ?1 UNION ALL SELECT r.id FROM below b JOIN run r ON r.parent_run = b.id)
+SELECT count(*), sum(u.input), sum(u.output), sum(u.cache_read), sum(u.cache_write), sum(u.total), sum(u.cost_micro_usd),
+	sum(u.cost_micro_usd IS NULL), sum(u.total IS NULL), max(u.total), max(u.cost_micro_usd)
+FROM below b JOIN usage u ON u.run = b.id
 
 -- BREAKERS: all of them; there are few (scan)
 SELECT name, state, failures, opened, opened_ms, until_ms, probe, reason, who, changed_ms FROM breaker ORDER BY name

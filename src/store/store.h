@@ -158,6 +158,8 @@ struct iteration_row {
 	int64_t started_ms, worked_ms, ended_ms;
 };
 
+#define USAGE_LOST "lost" /* status: nobody could say what it took; its counts are those that were heard last */
+
 struct usage_row {
 	int64_t token;
 	int number;
@@ -329,7 +331,7 @@ enum err_code store_iterations_of(struct store *st, id_t64 run, int idx, int gen
 /* The texts are valid until the next call. ERR_NOT_FOUND. */
 enum err_code store_iteration_get(struct store *st, id_t64 run, int idx, int generation, int iteration,
 				  struct iteration_row *ret, struct err *err) MUST_CHECK;
-int store_iteration_count(struct store *st, id_t64 run);
+int store_iteration_count(struct store *st, id_t64 run); /* with those of its sub-workflows */
 /* The report of an attempt, yours; NULL: it has none. */
 char *store_report_get(struct store *st, int64_t token);
 /* The calls of a run from a token on, oldest first; run 0: of all, newest first, before a token (0: from the newest). */
@@ -338,6 +340,8 @@ enum err_code store_usage_of(struct store *st, id_t64 run, int64_t token, int64_
 /* Of a run; idx -1, generation 0, iteration 0: of all. */
 enum err_code store_usage_sum(struct store *st, id_t64 run, int idx, int generation, int iteration,
 			      struct usage_sum *ret, struct err *err) MUST_CHECK;
+/* Of a run and all of its sub-workflows. */
+enum err_code store_usage_sum_below(struct store *st, id_t64 run, struct usage_sum *ret, struct err *err) MUST_CHECK;
 enum err_code store_breakers(struct store *st, void (*fn)(void *ctx, const struct breaker_row *b), void *ctx,
 			     struct err *err) MUST_CHECK;
 /* Questions that wait for an answer, asked after `after_ms`, oldest first. */

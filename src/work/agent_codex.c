@@ -88,8 +88,10 @@ static void take_todo(struct agent *a, const struct json *item)
 		if (!completed && !next)
 			next = json_get_str(i, "text", "?");
 	}
-	agent_sayf(a, MARK_NOTE, _("plan: %" PRId64 " of %" PRId64 " done%s%.200s"), done, n, next ? "; next: " : "",
-		   next ? next : "");
+	if (next)
+		agent_sayf(a, MARK_NOTE, _("plan: %" PRId64 " of %" PRId64 " done; next: %.200s"), done, n, next);
+	else
+		agent_sayf(a, MARK_NOTE, _("plan: %" PRId64 " of %" PRId64 " done"), done, n);
 }
 
 static void take_message(struct agent *a, const struct json *item)

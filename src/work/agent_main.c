@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "work/executor.h"
+#include "work/live.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #define READ_MAX (64 * KIB)
 #define USAGE_US (5 * INT64_C(1000000))   /* between two lines of usage */
 #define REPORT_US (1 * INT64_C(1000000))  /* between two reports */
+#define LIVE_US (250 * INT64_C(1000))     /* between two looks at what it used */
 #define RESULT_US (30 * INT64_C(1000000)) /* between two results while it runs */
 #define LINGER_US (500 * INT64_C(1000))   /* the agent ended, but somebody holds its pipes open */
 #define STDERR_LINE_MAX 300
@@ -46,7 +48,7 @@ struct session {
 	int in, out_fd, err_fd, signals;
 	size_t fed; /* bytes of the prompt */
 	int64_t began_us, ended_us;
-	int64_t usage_us, report_us, result_us; /* when each is due at the earliest */
+	int64_t usage_us, report_us, result_us, live_us; /* when each is due at the earliest */
 	struct str usage_shown;
 	bool changed; /* since the last report */
 };
@@ -197,6 +199,19 @@ static void show_usage(struct session *s, int64_t now_us)
 	agent_say(&s->agent, MARK_USAGE, text.p, text.len);
 	str_clear(&s->usage_shown);
 	str_add(&s->usage_shown, text.p);
+}
+
+/* For whoever watches, and if this very process is lost. */
+static void tell_live(struct session *s, int64_t now_us)
+{
+	int64_t cost;
+	if (now_us < s->live_us)
+		return;
+	struct agent_tokens t = agent_total(&s->agent, &cost);
+	struct agent_tokens in = t;
+	in.output = UNKNOWN;
+	live_tell(&(struct live_counts){ agent_tokens_sum(&in), t.output, cost });
+	s->live_us = now_us + LIVE_US;
 }
 
 /* ---- the child ---- */
@@ -406,6 +421,7 @@ static void tick(struct session *s, int64_t now_us)
 {
 	s->end.duration_ms = (now_us - s->began_us) / 1000;
 	show_usage(s, now_us);
+	tell_live(s, now_us);
 	flush_log(s);
 	bool report = s->changed && now_us >= s->report_us, result = now_us >= s->result_us;
 	if (!report && !result)

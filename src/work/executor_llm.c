@@ -178,6 +178,7 @@ enum err_code prepare_llm(const struct step_context *c, struct step_build *b, st
 	b->argv = xcalloc(2, sizeof(*b->argv));
 	b->argv[0] = step_keep(b, program, strlen(program));
 	b->nargv = 1;
+	b->spec.live = true;
 	b->spec.argv = b->argv;
 	b->spec.stdin_bytes = step_keep(b, document.p, document.len);
 	b->spec.stdin_len = document.len;

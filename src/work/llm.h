@@ -159,6 +159,7 @@ struct llm_run {
 	void (*keep)(const struct llm_run *r);
 	int64_t kept_us;   /* when it was called last, of the monotonic clock … */
 	size_t kept_tries; /* … and how many tries there were */
+	int64_t told_us;   /* when what it used so far was told last */
 };
 
 /* Ask until there is an answer that fits, or nobody is left. */

@@ -10,6 +10,7 @@
 #include "model/breaker.h"
 #include "model/retry.h"
 #include "model/schema.h"
+#include "work/live.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #define LINE_SHOWN (4 * KIB) /* a longer line goes to the log in pieces */
 #define SLICE_MS 50          /* how soon a signal is seen while waiting */
 #define WARNINGS_MAX 100
+#define LIVE_US 250000       /* … and told so often */
+#define BYTES_A_TOKEN 4      /* roughly, until the server says how many there were */
 #define KEEP_US 1000000      /* while an answer comes, what it used is kept so often */
 
 /* ---- telling ---- */
@@ -88,9 +91,31 @@ static void keep(struct llm_run *r)
 		r->keep(r);
 }
 
+/* All tries together; of the present one the server may not have said anything yet, but its text is seen. */
+static void tell_live(struct llm_run *r)
+{
+	struct live_counts sum = { -1, -1, -1 };
+	for (size_t i = 0; i < r->ntries; i++) {
+		const struct llm_try *t = &r->tries[i];
+		struct token_counts c = t->answer.tokens;
+		if (!t->answer.counted && t->answer.text.len)
+			c.output = MAX(c.output, (int64_t)(t->answer.text.len / BYTES_A_TOKEN + 1));
+		int64_t in = c.input < 0 ? -1 : c.input + MAX(c.cache_read, INT64_C(0)) + MAX(tokens_cache_write(&c), INT64_C(0));
+		int64_t cost = price_of(r->prices, t->provider->name, provider_type_name(t->provider->type),
+					t->answer.model.len ? t->answer.model.p : t->provider->model, &c, t->at_ms).micro_usd;
+		sum.input = in < 0 ? sum.input : MAX(sum.input, INT64_C(0)) + in;
+		sum.output = c.output < 0 ? sum.output : MAX(sum.output, INT64_C(0)) + c.output;
+		sum.cost_micro_usd = cost < 0 ? sum.cost_micro_usd : MAX(sum.cost_micro_usd, INT64_C(0)) + cost;
+	}
+	r->told_us = clock_mono_us();
+	live_tell(&sum);
+}
+
 static void show(void *ctx, const char *text, size_t len)
 {
 	struct llm_run *r = ctx;
+	if (clock_mono_us() - r->told_us > LIVE_US)
+		tell_live(r);
 	if (r->kept_tries != r->ntries || clock_mono_us() - r->kept_us > KEEP_US)
 		keep(r);
 	redact_feed(r->out, text, len, &r->line);
@@ -171,6 +196,7 @@ static struct llm_try *try_once(struct llm_run *r, const struct llm_provider *p,
 	llm_call(r->caller, r->spec, talk, r->stopped, show, r, t);
 	end_showing(r);
 	note_usage(r, t);
+	tell_live(r);
 	keep(r);
 	if (t->answer.odd)
 		llm_warn(r, _("warning: %s sent %zu events that are not understood; they were passed over"), p->name,

@@ -6,6 +6,7 @@ libwork_a_SOURCES = \
 	src/work/executor_rows.h \
 	src/work/finish.c \
 	src/work/http.h \
+	src/work/live.c src/work/live.h \
 	src/work/outputs.c \
 	src/work/plain.c \
 	src/work/proto.c src/work/proto.h \

@@ -46,6 +46,9 @@ static const struct field {
 	{ 14, FIELD_I32,   AT(signal) },
 	{ 15, FIELD_I64,   AT(grace_ms) },
 	{ 16, FIELD_BOOL,  AT(keep) },
+	{ 17, FIELD_I64,   AT(live.input) },
+	{ 18, FIELD_I64,   AT(live.output) },
+	{ 19, FIELD_I64,   AT(live.cost_micro_usd) },
 
 	KEY(32, spec.key),
 	{ 40, FIELD_TEXT,  AT(spec.run_id) },
@@ -70,6 +73,7 @@ static const struct field {
 	{ 59, FIELD_I32,   AT(spec.open_files) },
 	{ 60, FIELD_I32,   AT(spec.processes) },
 	{ 61, FIELD_I32,   AT(spec.umask) },
+	{ 62, FIELD_BOOL,  AT(spec.live) },
 
 	KEY(96, result.key),
 	{ 104, FIELD_I32,  AT(result.class) },

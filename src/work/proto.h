@@ -8,7 +8,8 @@
  *                     STARTED the process exists (pid, start time); sent lazily, with the next wake-up,
  *                             or not at all when the step ended before
  *                     RESULT  the step ended; kept by the worker until acknowledged
- *                     PROGRESS the log grew (bytes, lines): at most 4 a second, only while it runs
+ *                     PROGRESS the log grew (bytes, lines), or a call of a model went on (what it used so far):
+ *                             at most 4 a second, only while it runs
  *   engine → worker   WELCOME the protocol version and what to do with what HELLO named: keep it, or
  *                             kill it (an attempt that is fenced)
  *                     START   run this step; acknowledges the last result too
@@ -44,6 +45,11 @@ enum proto_type {
 
 enum step_signal { STEP_CANCEL = 1, STEP_KILL, STEP_FREEZE, STEP_THAW };
 
+/* What a call of a model has used so far; below 0: not known. All 0: nothing was said. */
+struct live_counts {
+	int64_t input, output, cost_micro_usd;
+};
+
 /* Which attempt: run, node, generation, iteration, attempt. `token` is the attempt's row id, unique
  * in the home; it fences: a result for a token that is not running is stored, not applied. */
 struct step_key {
@@ -76,6 +82,7 @@ struct step_spec {
 	int64_t memory_bytes, cpu_s, file_bytes; /* limits; 0: none */
 	int32_t open_files, processes;
 	int32_t umask;           /* -1: the worker's */
+	bool live;               /* it calls a model and tells what that uses (work/live.h) */
 };
 
 /* How a step ended. */
@@ -115,6 +122,7 @@ struct proto_message {
 	struct step_key key;          /* STARTED, PROGRESS, ACK, SIGNAL, WELCOME */
 	int64_t pid, start_time;      /* STARTED */
 	int64_t bytes, lines;         /* PROGRESS */
+	struct live_counts live;      /* PROGRESS */
 	enum step_signal signal;      /* SIGNAL */
 	int64_t grace_ms;             /* SIGNAL */
 	bool keep;                    /* WELCOME: go on with it; else kill and forget */

@@ -115,6 +115,8 @@ struct step {
 	int64_t began_us, started_ms;
 	bool started_told;
 	int64_t progress_us, progress_next_us; /* when it is due (NEVER), and allowed at the earliest */
+	int64_t live_us;       /* when to look at what a call of a model uses; NEVER */
+	struct live_counts live;
 	enum stop_reason reason;
 	enum stop_stage stage;
 	int64_t stage_us; /* when the next stage is due; NEVER */

@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/proc.h"
 #include "work/cgroup.h"
+#include "work/live.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 
 #define STARTED_US (10 * MS)   /* shorter steps are not told as started */
 #define PROGRESS_US (250 * MS)
+#define LIVE_US (500 * MS)
 #define LINGER_US (200 * MS)   /* a pipeline's last process may outlive the first by so much */
 #define LEFTOVER_GRACE_US (2000 * MS)
 #define KILL_AGAIN_US (100 * MS)
@@ -147,6 +149,8 @@ static void step_free(struct step *s)
 {
 	if (s->output_path)
 		(void)unlink(s->output_path); /* mostly not there */
+	if (s->start.spec.live)
+		live_remove(s->output_path);
 	if (s->script_path)
 		(void)unlink(s->script_path);
 	free(s->output_path);
@@ -512,7 +516,7 @@ void step_start(struct worker *w, struct proto_message *m)
 {
 	struct step *s = &w->step;
 	struct exec_fault fault = { EXEC_FORK, 0 };
-	*s = (struct step){ .start = *m, .stage_us = NEVER, .progress_us = NEVER };
+	*s = (struct step){ .start = *m, .stage_us = NEVER, .progress_us = NEVER, .live_us = NEVER };
 	*m = (struct proto_message){ 0 };
 	const struct step_spec *spec = &s->start.spec;
 	s->capture.out.fd = s->capture.err.fd = -1;
@@ -532,6 +536,8 @@ void step_start(struct worker *w, struct proto_message *m)
 		return;
 	}
 	s->began_us = clock_mono_us();
+	if (spec->live)
+		s->live_us = s->began_us + LIVE_US;
 	if (!execute(w, &fault))
 		finish_unstarted(w, describe_fault(spec, &fault, &w->result.message));
 }
@@ -585,12 +591,25 @@ static void tell_started(struct worker *w)
 static void tell_progress(struct worker *w, int64_t now_us)
 {
 	struct step *s = &w->step;
-	struct log_totals totals;
-	log_totals(s->capture.log, &totals);
+	struct log_totals totals = { 0 };
+	if (s->capture.log)
+		log_totals(s->capture.log, &totals);
 	s->progress_us = NEVER;
 	s->progress_next_us = now_us + PROGRESS_US;
 	link_send(w, &(struct proto_message){ .type = MSG_PROGRESS, .key = s->start.spec.key,
-					      .bytes = totals.bytes, .lines = totals.lines });
+					      .bytes = totals.bytes, .lines = totals.lines, .live = s->live });
+}
+
+/* What changed goes with the next progress. */
+static void look_at_live(struct step *s, int64_t now_us)
+{
+	struct live_counts c;
+	s->live_us = now_us + LIVE_US;
+	if (!live_read(s->output_path, &c) || memcmp(&c, &s->live, sizeof(c)) == 0)
+		return;
+	s->live = c;
+	if (s->progress_us == NEVER)
+		s->progress_us = MAX(now_us, s->progress_next_us);
 }
 
 /* The next stage of ending: TERM → KILL → KILL again; or, for what is left in the background, all of it. */
@@ -621,6 +640,8 @@ void step_tick(struct worker *w, int64_t now_us)
 		if (s->progress_us == NEVER)
 			s->progress_us = MAX(now_us, s->progress_next_us);
 	}
+	if (s->live_us <= now_us)
+		look_at_live(s, now_us);
 	if (s->progress_us <= now_us)
 		tell_progress(w, now_us);
 	if (!s->started_told && s->began_us + STARTED_US <= now_us)
@@ -642,6 +663,7 @@ int64_t step_due_us(const struct worker *w)
 	if (w->phase != WORKER_BUSY)
 		return NEVER;
 	int64_t due = MIN(s->capture.flush_us, s->progress_us);
+	due = MIN(due, s->live_us);
 	if (!s->started_told)
 		due = MIN(due, s->began_us + STARTED_US);
 	if (!s->frozen)

@@ -220,11 +220,32 @@ def program_is_killed(home):
     need(row["state"] == "failed" and row["failure"]["class"] == "signal", row["failure"])
 
 
+def worker_is_killed(home):
+    """What a call uses is told while it goes on; when its worker is lost, that is what is known of it."""
+    order = submit(home, "  plan: {llm: {providers: [claude], prompt: hello}}\n", url=standin.url("slow", "lost"))
+    run = until(lambda: home.get(f"/v1/orders/{order}")["run"], "the run begins")
+    live = until(lambda: home.get(f"/v1/runs/{run}")["live"], "what it used so far is told")
+    need(live["input"] == 141 and live["output"] >= 1 and live["cost_micro_usd"] > 0, f"while it streams: {live}")
+    seen = home.all(f"/v1/runs/{run}/iterations")[0]["round"]
+    need(seen["tokens"] >= 142 and seen["cost_micro_usd"] > 0, f"of its iteration: {seen}")
+    worker = [w for w in home.get("/v1/workers")["items"] if w["run"] == run]
+    need(len(worker) == 1, worker)
+    os.kill(worker[0]["pid"], signal.SIGKILL)
+    lost = until(lambda: home.all(f"/v1/usage?run={run}"), "the call has a row")[0]
+    need(lost["status"] == "lost" and lost["provider"] == "claude", lost)
+    need((lost["input"], lost["output"]) == (live["input"], live["output"]), f"{lost} after {live}")
+    until(lambda: len(standin.requests("lost")) == 2, "it is asked again")
+    home.call("POST", f"/v1/runs/{run}/cancel", {})
+    run, row = finish(home, order)
+    need(row["state"] == "canceled" and row["live"] is None, row)
+    need(sorted(u["status"] for u in home.all(f"/v1/usage?run={run}")) == ["canceled", "lost"], home.all(f"/v1/usage?run={run}"))
+
+
 def rows_are_the_reports(home, stored):
     """Each try is one row of the table that sums are made of."""
     wanted = sorted((u["provider"], u["status"], u["input"], u["output"]) for r in stored for u in r.get("usage", []))
     with sqlite3.connect(home.path / "state.db") as db:
-        rows = db.execute("SELECT provider, status, input, output FROM usage").fetchall()
+        rows = db.execute("SELECT provider, status, input, output FROM usage WHERE status <> 'lost'").fetchall()
     key = str
     need(sorted(map(key, rows)) == sorted(map(key, wanted)), f"rows: {rows}\nreports: {wanted}")
 
@@ -239,6 +260,7 @@ def scenario(rng):
         retries(home)
         canceled(home)
         program_is_killed(home)
+        worker_is_killed(home)
         breakers(home)  # the last one that asks gpt
         _, kills = engine_is_killed(rng, home)
         home.fsck()

@@ -191,6 +191,24 @@ START_TEST(a_deadline_that_retries_asks_again)
 }
 END_TEST
 
+START_TEST(a_deadline_that_retries_does_so_for_a_while)
+{
+	id_t64 r = asking("nodes: {a: {run: took=1}, ok: {needs: a, approval: {ask: ok, timeout: 1h, on_timeout: retry, retries: 2}}}");
+	world_run_ms(w, HOUR + 5000);
+	decided(r, "ok", APPROVAL_RETRY); /* somebody was there: it counts from the beginning */
+	world_run_ms(w, HOUR + 5000);
+	world_restart(w);
+	world_run_ms(w, HOUR + 5000);
+	is_node(r, "ok", NODE_WAITING);
+	started(r, "a", 5);
+	finish();
+	is_node(r, "ok", NODE_FAILED);
+	is_run(r, RUN_FAILED);
+	started(r, "a", 5);
+	ck_assert_str_eq(world_node(w, r, "ok").reason, "aborted: nobody decided in time, and it was asked 3 times");
+}
+END_TEST
+
 START_TEST(a_question_outlives_the_engine)
 {
 	id_t64 r = asking(SHIP);
@@ -292,6 +310,7 @@ int main(void)
 	tcase_add_test(t, a_role_that_is_not_asked_does_not_decide);
 	tcase_add_loop_test(t, a_deadline_decides_by_its_policy_also_after_a_restart, 0, COUNT(policies));
 	tcase_add_test(t, a_deadline_that_retries_asks_again);
+	tcase_add_test(t, a_deadline_that_retries_does_so_for_a_while);
 	tcase_add_test(t, a_question_outlives_the_engine);
 	tcase_add_test(t, other_nodes_go_on_while_it_asks);
 	tcase_add_test(t, a_critical_failure_withdraws_it);

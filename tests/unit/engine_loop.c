@@ -219,6 +219,35 @@ START_TEST(usage_is_counted_once_and_sums_agree)
 }
 END_TEST
 
+/* What sub-workflows use, at any depth, is used by the run above; also by an engine that reads it from its rows. */
+START_TEST(a_budget_counts_the_runs_below)
+{
+	world_file(w, "leaf.yaml", "snapshot: off\nnodes: {a: {agent: {command: 'took=20 tokens=100', adapter: claude, prompt: x}}}");
+	world_file(w, "middle.yaml", "nodes: {sub: {workflow: leaf.yaml}}");
+	id_t64 r = begin("budget: {tokens: 150}\nnodes: {one: {workflow: middle.yaml}, two: {needs: one, workflow: leaf.yaml}, "
+			 "three: {needs: two, workflow: middle.yaml}}");
+	struct usage_sum own, all;
+	for (int i = 0; i < _i; i++) {
+		world_run_ms(w, 15);
+		world_crash(w, 5);
+	}
+	finish();
+	is_run(r, RUN_FAILED);
+	is_node(r, "two", NODE_SUCCEEDED);
+	is_node(r, "three", NODE_FAILED);
+	id_t64 leaf = world_node(w, world_node(w, r, "three").child, "sub").child;
+	struct node_row a = world_node(w, leaf, "a");
+	ck_assert_int_eq(a.class, CLASS_BUDGET);
+	ck_assert_msg(strstr(a.reason, "limit tokens is reached: 200 of 150") != NULL, "%s", a.reason);
+	ck_assert_int_eq(store_usage_sum(w->store, r, -1, 0, 0, &own, NULL), ERR_OK);
+	ck_assert_int_eq(store_usage_sum_below(w->store, r, &all, NULL), ERR_OK);
+	ck_assert_int_eq(own.calls, 0);
+	ck_assert_int_eq(all.calls, 2);
+	ck_assert_int_eq(all.total, 200);
+	ck_assert_int_eq(store_iteration_count(w->store, r), 2);
+}
+END_TEST
+
 /* The engine dies after so many milliseconds; whatever it was at, no work that was done is done again. */
 START_TEST(a_crash_repeats_no_work_that_is_done)
 {
@@ -430,6 +459,7 @@ int main(void)
 	tcase_add_test(t, a_command_decides);
 	tcase_add_loop_test(t, an_escalation_asks_a_person, 0, 4);
 	tcase_add_test(t, usage_is_counted_once_and_sums_agree);
+	tcase_add_loop_test(t, a_budget_counts_the_runs_below, 0, 5);
 	tcase_add_loop_test(t, a_crash_repeats_no_work_that_is_done, 0, 40);
 	tcase_add_test(t, checks_that_are_lost_begin_again);
 	tcase_add_test(t, work_is_retried_within_its_iteration);

@@ -159,7 +159,7 @@ static const struct { const char *text, *says; } rows[] = {
 	/* approvals */
 	{ "nodes: {a: {approval: {}}}", "what is the question?" }, { "nodes: {a: {approval: ''}}", "the question is empty" }, { AP "choices: [go]}}}", "'go' is not one of: continue, retry, skip, redirect, abort" }, { AP "choices: []}}}", "the list is empty; without it there are" },
 	{ AP "choices: [skip, skip]}}}", "'skip' is named twice" }, { AP "choices: [redirect]}}}", "redirect to where?" }, { AP "choices: [skip], to: [b]}, needs: b}, b: {run: x}}", "redirect is not among the choices" },
-	{ AP "to: [c]}}}", "there is no node 'c'" }, { AP "to: a}}}", "this is the question itself" }, { AP "on_timeout: skip}}}", "without timeout: it waits for ever" }, { AP "timeout: 1h, on_timeout: redirect}}}", "where to go is for a person to say" },
+	{ AP "to: [c]}}}", "there is no node 'c'" }, { AP "to: a}}}", "this is the question itself" }, { AP "on_timeout: skip}}}", "without timeout: it waits for ever" }, { AP "timeout: 1h, retries: 2}}}", "retries: says how often" }, { AP "timeout: 1h, on_timeout: redirect}}}", "where to go is for a person to say" },
 	{ AP "roles: ['a b']}}}", "'a b' is no name" }, { AP "question: x}}}", "it is called ask here" }, { "nodes: {a: {approval: x, timeout: 1h}}", "'timeout' belongs to a node with run:, http:, workflow:, agent:, llm:, publish:; this one has approval:" },
 	{ "nodes: {a: {approval: x, foreach: [1]}}", "one question is asked once" }, { N "on_exit: {approval: x}", "a handler asks nobody" },
 	/* publishing */
