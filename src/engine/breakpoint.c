@@ -170,6 +170,8 @@ static void say(struct engine *e, const struct run *r, const char *type, const s
 	run_event(e, r, type, &(struct note){ n->actor, n->who, n->reason, str_text(&data) });
 }
 
+static void meet_ready(struct engine *e, struct run *owner, struct breakpoint *b, struct run *r, const char *prefix);
+
 static void add(struct engine *e, struct run *r, const struct breakpoint_spec *s, const struct note *n)
 {
 	bool nothing = !s->state && !s->class && !s->output;
@@ -184,6 +186,7 @@ static void add(struct engine *e, struct run *r, const struct breakpoint_spec *s
 	struct breakpoint *b = keep(r, &row);
 	store_breakpoint_put(e->store, &b->row);
 	say(e, r, "run.breakpoint_added", b, n);
+	meet_ready(e, r, b, r, "");
 }
 
 void breakpoints_begin(struct engine *e, struct run *r, const struct note *n)
@@ -266,19 +269,28 @@ static bool fits(struct breakpoint *b, const char *path, const struct node *n, e
 	       (ended && b->re && n->tail && regex_find(b->re, n->tail, strlen(n->tail), 0, &from, &to, NULL));
 }
 
-static void hit(struct engine *e, struct run *r, struct breakpoint *b, const struct node *n)
+static bool can_stop(const struct run *r)
 {
+	return r->state == RUN_RUNNING || r->state == RUN_PREPARING;
+}
+
+static void hit(struct engine *e, struct run *r, struct breakpoint *b, struct node *n)
+{
+	if (b->row.state == NODE_READY) {
+		if (!can_stop(r))
+			return; /* it is met when the run goes on, as long as the node has not begun */
+		n->met = true;
+	}
 	b->row.hits = MIN(b->row.hits + 1, HITS_MAX);
 	store_breakpoint_put(e->store, &b->row);
 	say(e, r, "run.breakpoint_hit", b, &(struct note){ .actor = ACTOR_ENGINE, .reason = n->name });
-	bool stops = r->state == RUN_RUNNING || r->state == RUN_PREPARING;
-	if (b->row.hits < b->row.wanted || !stops)
+	if (b->row.hits < b->row.wanted || !can_stop(r))
 		return;
 	r->break_hit = b->row.number;
 	run_touch(e, r);
 }
 
-static void ask(struct engine *e, struct run *r, const char *path, const struct node *n, enum node_state state)
+static void ask(struct engine *e, struct run *r, const char *path, struct node *n, enum node_state state)
 {
 	for (size_t i = 0; i < r->nbreaks; i++)
 		if (fits(r->breaks[i], path, n, state))
@@ -297,10 +309,40 @@ static bool watched(const struct run *r)
 	return false;
 }
 
-void breakpoint_reached(struct engine *e, const struct node *n, enum node_state state)
+void breakpoint_reached(struct engine *e, struct node *n, enum node_state state)
 {
+	n->met = false;
 	if (watched(n->run))
 		ask(e, n->run, n->name, n, state);
+}
+
+/* A breakpoint that came when nodes were ready already holds at them, too. */
+static void meet_ready(struct engine *e, struct run *owner, struct breakpoint *b, struct run *r, const char *prefix)
+{
+	for (size_t i = 0; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i];
+		auto_free char *path = xasprintf("%s%s", prefix, n->name);
+		if (node_derived_state(n) == NODE_READY && fits(b, path, n, NODE_READY))
+			hit(e, owner, b, n);
+		if (!n->child || n->child->dead)
+			continue;
+		auto_free char *longer = xasprintf("%s/", path);
+		meet_ready(e, owner, b, n->child, longer);
+	}
+}
+
+void breakpoints_go_on(struct engine *e, struct run *r)
+{
+	if (!watched(r))
+		return;
+	for (size_t i = 0; i < r->nnodes; i++)
+		if (!r->nodes[i]->met && node_derived_state(r->nodes[i]) == NODE_READY)
+			ask(e, r, r->nodes[i]->name, r->nodes[i], NODE_READY);
+}
+
+void breakpoint_recovered(struct node *n)
+{
+	n->met = n->run->state != RUN_PAUSED || str_eq(n->run->reason, "breakpoint");
 }
 
 void breakpoint_stop(struct engine *e, struct run *r)

@@ -157,6 +157,7 @@ struct node {
 	bool superseded; /* instances: the group was or will be expanded anew */
 	bool stale;      /* what it was made from was made anew since */
 	bool asked;      /* a question of it waits for an answer */
+	bool met;        /* it is ready, and a breakpoint has held there */
 	struct node_loop *loop; /* NULL: it has no iterations, or has not begun */
 	enum node_state state;
 	int unmet;       /* needed nodes that have not ended */
@@ -666,7 +667,11 @@ void breakpoints_begin(struct engine *e, struct run *r, const struct note *n);
 enum err_code breakpoints_load(struct engine *e, struct run *r, struct err *err);
 void breakpoints_free(struct run *r);
 /* The node reached a state (NODE_READY: it may start). */
-void breakpoint_reached(struct engine *e, const struct node *n, enum node_state state);
+void breakpoint_reached(struct engine *e, struct node *n, enum node_state state);
+/* The run goes on: those at nodes that became ready while it could not stop are met now. */
+void breakpoints_go_on(struct engine *e, struct run *r);
+/* A node is ready that was ready before the engine came back: whether that was met then. */
+void breakpoint_recovered(struct node *n);
 /* Stop at the breakpoint that was hit. */
 void breakpoint_stop(struct engine *e, struct run *r);
 /* The end of its output is looked at, even if it succeeds. */

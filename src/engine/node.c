@@ -275,7 +275,9 @@ void node_consider(struct engine *e, struct node *n)
 		}
 	}
 	node_make_ready(e, n);
-	if (!e->recovering) /* what was ready then was met then */
+	if (e->recovering)
+		breakpoint_recovered(n);
+	else
 		breakpoint_reached(e, n, NODE_READY);
 }
 

@@ -692,6 +692,7 @@ void run_resume(struct engine *e, struct run *r, const struct note *n)
 		each_running(e, r, STEP_THAW);
 	r->crashes = 0;
 	run_move(e, r, RUN_RUNNING, n);
+	breakpoints_go_on(e, r);
 	each_child(e, r, n, run_resume);
 }
 

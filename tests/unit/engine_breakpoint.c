@@ -68,6 +68,63 @@ START_TEST(before_a_node_starts)
 }
 END_TEST
 
+/* It came when the node was ready already, which is no reason to pass it by. */
+START_TEST(at_a_node_that_is_ready_already)
+{
+	id_t64 r = begin(CHAIN);
+	world_run_ms(w, 50);
+	verb(VERB_PAUSE, r);
+	world_run_ms(w, 1000);
+	is_run(r, RUN_PAUSED);
+	is_node(r, "a", NODE_SUCCEEDED);
+	stop_at(r, "{\"node\":\"b\"}");
+	verb(VERB_RESUME, r);
+	world_run_ms(w, 1000);
+	stopped(r);
+	started(r, "b", 0);
+	ck_assert_int_eq(hits_of(r, 1), 1);
+	world_restart(w);
+	verb(VERB_RESUME, r); /* it was met: now it is left behind */
+	finish();
+	started(r, "b", 1);
+	is_run(r, RUN_FAILED);
+}
+END_TEST
+
+START_TEST(at_a_node_that_waits_for_a_place)
+{
+	id_t64 r = begin("concurrency: 1\nnodes: {a: {run: took=1000}, b: {run: took=100}}");
+	world_run_ms(w, 100);
+	bool first = world_node(w, r, "a").state == NODE_RUNNING;
+	stop_at(r, first ? "{\"node\":\"b\"}" : "{\"node\":\"a\"}");
+	world_run_ms(w, 5000);
+	stopped(r);
+	started(r, first ? "b" : "a", 0);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+}
+END_TEST
+
+START_TEST(at_a_node_that_was_sent_back)
+{
+	id_t64 r = begin(CHAIN);
+	finish();
+	stop_at(r, "{\"node\":\"b\"}");
+	struct answer a = world_ask(w, &(struct command){ .verb = VERB_ROLLBACK, .id = r, .checkpoint = "a", .who = "tester" });
+	ck_assert_msg(a.code == ERR_OK, "%s", a.message);
+	world_run_ms(w, 5000);
+	is_run(r, RUN_PAUSED);
+	verb(VERB_RESUME, r);
+	world_run_ms(w, 5000);
+	stopped(r);
+	started(r, "b", 1);
+	verb(VERB_RESUME, r);
+	finish();
+	started(r, "b", 2);
+}
+END_TEST
+
 START_TEST(when_a_node_fails_with_a_class)
 {
 	id_t64 r = begin("nodes: {a: {run: exit=1, critical: false}, b: {run: took=9000, timeout: 1s, needs: {a: done}}}");
@@ -239,6 +296,9 @@ int main(void)
 	TCase *t = tcase_create("all");
 	tcase_add_checked_fixture(t, setup, teardown_sound);
 	tcase_add_test(t, before_a_node_starts);
+	tcase_add_test(t, at_a_node_that_is_ready_already);
+	tcase_add_test(t, at_a_node_that_waits_for_a_place);
+	tcase_add_test(t, at_a_node_that_was_sent_back);
 	tcase_add_test(t, when_a_node_fails_with_a_class);
 	tcase_add_test(t, from_the_third_time_on);
 	tcase_add_test(t, at_a_pattern_in_the_output);
