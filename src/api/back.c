@@ -389,6 +389,20 @@ static enum err_code read_question(const struct request *r, struct command *c, s
 	return code ? code : request_flag(r, "restore", &c->restore, err);
 }
 
+/* "set" and "env", objects as in the body of the verb itself; they are only checked. */
+static enum err_code read_edits(const struct request *r, struct json **ret, struct edit_spec *ret_edit, struct err *err)
+{
+	const char *set = request_query(r, "set", NULL), *env = request_query(r, "env", NULL);
+	bool any;
+	if (!set && !env)
+		return ERR_OK;
+	auto_free char *text = xasprintf("{\"set\":%s,\"env\":%s}", set ? set : "null", env ? env : "null");
+	enum err_code code = json_parse(text, strlen(text), TARGET_MAX, ret, err);
+	if (!code && json_count(*ret) != 2)
+		code = err_set(err, ERR_USAGE, _("set and env: expected a JSON object each"));
+	return code ? code : read_edit(*ret, true, ret_edit, &any, err);
+}
+
 enum err_code api_preview(struct request *r, struct err *err)
 {
 	struct command c = { .verb = VERB_RETRY };
@@ -400,6 +414,12 @@ enum err_code api_preview(struct request *r, struct err *err)
 	const char *names[NODES_MAX];
 	c.nodes = names;
 	c.nnodes = split_names(text, names);
+	auto_json *edits = NULL;
+	struct edit_spec edit;
+	code = read_edits(r, &edits, &edit, err);
+	if (code)
+		return code;
+	c.edit = edits ? &edit : NULL;
 	struct preview *p = xcalloc(1, sizeof(*p));
 	p->home = xstrdup(engine_home(r->api->engine));
 	p->copies = c.verb == VERB_FORK;
@@ -432,6 +452,14 @@ enum err_code api_preview(struct request *r, struct err *err)
 }
 
 /* ---- differences ---- */
+
+static bool climbs(const char *path)
+{
+	for (const char *p = path; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+		if (str_starts(p, "..") && (p[2] == '/' || !p[2]))
+			return true;
+	return path[0] == '/';
+}
 
 struct side {
 	char *name; /* as asked for */
@@ -623,6 +651,8 @@ enum err_code api_diff(struct request *r, struct err *err)
 	struct found_space space = { .name = request_query(r, "workstream", "main"), .stream = -1 };
 	const char *from = request_query(r, "from", "start"), *to = request_query(r, "to", "now");
 	const char *path = request_query(r, "path", NULL);
+	if (path && climbs(path))
+		return err_set(err, ERR_USAGE, _("path=%.200s: expected a file of the workspace, as src/main.c"), path);
 	bool text = false;
 	engine_settle(a->engine);
 	enum err_code code = find_run(a, r->args[0], &run, err);

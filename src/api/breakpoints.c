@@ -69,7 +69,7 @@ enum err_code api_unbreak(struct request *r, struct err *err)
 		char *end;
 		long n = strtol(text, &end, 10);
 		if (*end || n < 1 || n > INT32_MAX)
-			code = err_set(err, ERR_NOT_FOUND, _("\"%.40s\" is no number of a breakpoint"), text);
+			code = err_set(err, ERR_USAGE, _("\"%.40s\" is no number of a breakpoint"), text);
 		c.number = (int)n;
 	}
 	if (!code)

@@ -21,6 +21,8 @@ static void close_p(int *fd)
 enum err_code fs_read(const char *path, size_t max, char **ret, size_t *ret_len, struct err *err)
 {
 	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && !*path)
+		return err_set(err, ERR_NOT_FOUND, _("there is no file without a name"));
 	if (fd < 0)
 		return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, _("cannot read %s"), path);
 	struct stat st;

@@ -109,8 +109,10 @@ static enum err_code short_options(struct call *call, int argc, char **argv, int
 		if (!o) {
 			err_note(err, ERR_USAGE, _("there is no option -%c here"),
 			         *p > ' ' && *p < 0x7f ? *p : '?');
-			err_hint(err, _("see: pawl %s --help"),
-			         call->command ? call->command->name : "");
+			if (call->command)
+				err_hint(err, _("see: pawl %s --help"), call->command->name);
+			else
+				err_hint(err, _("options of a command stand after its name; see: pawl --help"));
 			return ERR_USAGE;
 		}
 		enum err_code code;

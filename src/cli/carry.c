@@ -22,13 +22,33 @@ static void add_size(struct str *s, double bytes)
 
 /* ---- export ---- */
 
+/* A device or a pipe is written to: it must not be replaced by a file. */
+static enum err_code download_into(struct call *call, const char *path, const char *file, uint64_t *ret_len, struct err *err)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, ERR_IO, _("cannot write %s"), file);
+	enum err_code code = client_download(call->cli->client, path, fd, ret_len, err);
+	if (close(fd) && !code)
+		code = err_sys(err, ERR_IO, _("cannot write %s"), file);
+	return code;
+}
+
 /* Into a file beside it, which takes the name when it is whole. */
 static enum err_code download(struct call *call, const char *path, const char *file, uint64_t *ret_len, struct err *err)
 {
+	struct stat st;
+	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+		return download_into(call, path, file, ret_len, err);
 	auto_free char *part = xasprintf("%s.part", file);
 	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST) {
+		(void)err_set(err, ERR_CONFLICT, _("%s exists already"), part);
+		err_hint(err, _("another export writes it; if none does, remove it"));
+		return ERR_CONFLICT;
+	}
 	if (fd < 0)
-		return err_sys(err, errno == EEXIST ? ERR_CONFLICT : ERR_IO, _("cannot make %s"), part);
+		return err_sys(err, ERR_IO, _("cannot make %s"), part);
 	enum err_code code = client_download(call->cli->client, path, fd, ret_len, err);
 	if (!code && fsync(fd))
 		code = err_sys(err, ERR_IO, _("cannot write %s"), part);
@@ -125,7 +145,7 @@ static enum err_code run_import(struct call *call, struct err *err)
 {
 	const char *file = call->args[0];
 	struct stat st;
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return err_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, _("cannot read %s"), file);
 	enum err_code code = fstat(fd, &st) || !S_ISREG(st.st_mode)

@@ -163,6 +163,8 @@ struct target {
 /* Read "r-…", "o-…", "last", a prefix, RUN/NODE, RUN/NODE.ATTEMPT, "#EVENT" or a workflow's hash.
  */
 enum err_code target_parse(const char *text, struct target *ret, struct err *err) MUST_CHECK;
+/* ERR_NOT_FOUND, of an id that may be either. */
+enum err_code no_such(const char *id, struct err *err);
 void target_done(struct target *t);
 /* RUN/NODE.3 may be a node of that name or an attempt of RUN/NODE: ask the engine. */
 enum err_code target_settle(struct cli *cli, struct target *t, struct err *err) MUST_CHECK;

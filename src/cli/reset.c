@@ -146,13 +146,35 @@ static void print_preview(const struct cli *cli, const struct json *v)
 	out_text(&s);
 }
 
+/* What would be given anew, to be checked: "set" and "env", as in the body of the verb. */
+static enum err_code add_edited(struct str *path, struct call *call, struct err *err)
+{
+	auto_str text = STR_INIT;
+	struct jw w = jw_begin(&text);
+	jw_obj(&w, NULL);
+	enum err_code code = add_edits(call, &w, "set", err);
+	jw_end_obj(&w);
+	auto_json *v = NULL;
+	if (!code)
+		code = json_parse(text.p, text.len, MIB, &v, err);
+	for (const struct json *i = json_first(v); i; i = json_next(i)) {
+		auto_str value = STR_INIT;
+		json_add(&value, i);
+		str_addf(path, "&%s=", json_key(i));
+		client_add_encoded(path, str_text(&value));
+	}
+	return code;
+}
+
 static enum err_code show_preview(struct call *call, const char *run, const struct way *way, struct err *err)
 {
 	auto_str path = STR_INIT;
 	auto_json *v = NULL;
 	str_addf(&path, "/v1/runs/%s/preview?verb=%s", run, way->verb);
 	add_question(&path, call, way);
-	enum err_code code = cli_get(call->cli, str_text(&path), &v, err);
+	enum err_code code = add_edited(&path, call, err);
+	if (!code)
+		code = cli_get(call->cli, str_text(&path), &v, err);
 	if (code)
 		return code;
 	if (call->cli->json)

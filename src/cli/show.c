@@ -352,7 +352,8 @@ static enum err_code read_any(struct cli *cli, struct target *t, struct json **r
 	}
 	auto_free char *order = xasprintf("/v1/orders/%s", t->id);
 	t->kind = TARGET_ORDER;
-	return cli_get(cli, order, ret, err);
+	code = cli_get(cli, order, ret, err);
+	return code == ERR_NOT_FOUND ? no_such(t->id, err) : code;
 }
 
 static enum err_code print_partial(struct cli *cli, const struct json *v)

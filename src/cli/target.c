@@ -19,6 +19,13 @@ void target_done(struct target *t)
 	*t = (struct target){ .kind = TARGET_ANY };
 }
 
+enum err_code no_such(const char *id, struct err *err)
+{
+	(void)err_set(err, ERR_NOT_FOUND, _("there is no run and no order %s"), id);
+	err_hint(err, _("see: pawl runs, pawl queue"));
+	return ERR_NOT_FOUND;
+}
+
 /* "#123": an event. */
 static enum err_code event_number(const char *text, struct target *t, struct err *err)
 {

@@ -90,6 +90,8 @@ static enum err_code one(struct cli *cli, const char *text, const char *verb, en
 		                 &why);
 		if (code == ERR_NOT_FOUND && on == ON_EITHER && t.kind == TARGET_ANY)
 			code = post_verb(cli, "orders", t.id, verb, body, &why);
+		if (code == ERR_NOT_FOUND && on == ON_EITHER && t.kind == TARGET_ANY)
+			code = no_such(t.id, &why);
 		if (code && err)
 			*err = why;
 	}
@@ -209,7 +211,7 @@ static enum err_code run_priority(struct call *call, struct err *err)
 	long priority = strtol(text, &end, 10);
 	if (!*text || *end || priority < -1000000 || priority > 1000000)
 		return err_set(err, ERR_USAGE,
-		               _("the priority is \"%s\"; it must be a whole number"), text);
+		               _("the priority is \"%s\"; it must be a whole number from -1000000 to 1000000"), text);
 	auto_str body = STR_INIT;
 	struct jw w;
 	begin_body(call, &body, &w);

@@ -153,13 +153,12 @@ static enum err_code take_env(struct edit *x, struct err *err)
 		return ERR_OK;
 	if (json_type(given) != JSON_OBJECT)
 		return err_set(err, ERR_USAGE, _("env: expected an object of texts"));
+	enum err_code code = check_env(given, true, err);
+	if (code)
+		return code;
 	jw_obj(&x->w, "env");
-	for (const struct json *i = json_first(given); i; i = json_next(i)) {
-		const char *k = json_key(i);
-		if ((json_type(i) != JSON_STRING && json_type(i) != JSON_NULL) || !*k || strchr(k, '='))
-			return err_set(err, ERR_USAGE, _("env must map names to strings; %s does not"), k);
-		note_change(x, k, json_get(x->r->env, k), i, looks_secret(k));
-	}
+	for (const struct json *i = json_first(given); i; i = json_next(i))
+		note_change(x, json_key(i), json_get(x->r->env, json_key(i)), i, looks_secret(json_key(i)));
 	jw_end_obj(&x->w);
 	x->env = merged(x->r->env, given);
 	return strlen(x->env) > VALUES_MAX ? err_set(err, ERR_TOO_LARGE, _("the environment has more than %d bytes"), VALUES_MAX) :
@@ -407,8 +406,10 @@ enum err_code run_edit(struct engine *e, const struct command *c, const struct n
 	x.w = jw_begin(&x.data);
 	jw_obj(&x.w, NULL);
 	enum err_code code = run_look(e, c->id, &x.r, &loaded, err);
-	if (code)
+	if (code) {
+		str_done(&x.data);
 		return code;
+	}
 	code = store_run_get(e->store, c->id, &row, err);
 	if (!code && row.parent_run)
 		code = err_set(err, ERR_CONFLICT, _("this run belongs to a node of %s: edit that one"),
@@ -424,7 +425,7 @@ enum err_code run_edit(struct engine *e, const struct command *c, const struct n
 	jw_end_obj(&x.w);
 	if (!code && !x.d && !x.params && !x.env && !x.spec->outputs)
 		code = err_set(err, ERR_USAGE, _("nothing is to be changed: give params, env, outputs or a definition"));
-	if (!code)
+	if (!code && n)
 		apply(&x, c->verb == VERB_EDIT, n);
 	if (x.d)
 		definition_unref(e, x.d);

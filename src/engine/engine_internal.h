@@ -692,6 +692,9 @@ void holds_free(struct engine *e);
 
 /* ---- edit.c ---- */
 /* Change what the run is given, or its definition: of a run that is paused or has ended. */
+/* Names and texts; NULL takes one away, where that means something. */
+enum err_code check_env(const struct json *env, bool takes_away, struct err *err);
+/* Without a note it is only checked. */
 enum err_code run_edit(struct engine *e, const struct command *c, const struct note *n, struct flow_report *report,
 		       struct err *err);
 

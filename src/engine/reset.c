@@ -396,7 +396,11 @@ enum err_code engine_reset_preview(struct engine *e, const struct command *c,
 				   void (*files)(void *ctx, const struct reset_files *f), void *ctx, struct err *err)
 {
 	struct reset p;
-	enum err_code code = make(e, c, c->verb != VERB_FORK, &p, err);
+	struct flow_report report = { 0 };
+	enum err_code code = c->edit ? run_edit(e, c, NULL, &report, err) : ERR_OK;
+	flow_report_done(&report);
+	if (!code)
+		code = make(e, c, c->verb != VERB_FORK, &p, err);
 	if (code)
 		return code;
 	show_rows(&p, fn, ctx);

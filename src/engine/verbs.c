@@ -61,12 +61,15 @@ static enum err_code check_until(const struct graph *g, const struct submission 
 	return ERR_OK;
 }
 
-static enum err_code check_env(const struct json *env, struct err *err)
+enum err_code check_env(const struct json *env, bool takes_away, struct err *err)
 {
+	static const char in_names[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
 	for (const struct json *i = json_first(env); i; i = json_next(i)) {
-		const char *k = json_key(i);
-		if (json_type(i) != JSON_STRING || !k || !*k || strchr(k, '='))
-			return err_set(err, ERR_USAGE, _("env must map names to strings; %s does not"), k ? k : "?");
+		const char *k = json_key(i) ? json_key(i) : "?";
+		if (json_type(i) != JSON_STRING && !(takes_away && json_type(i) == JSON_NULL))
+			return err_set(err, ERR_USAGE, _("env must map names to strings; %s does not"), k);
+		if (!*k || k[strspn(k, in_names)] || (*k >= '0' && *k <= '9'))
+			return err_set(err, ERR_USAGE, _("env: \"%.64s\" is no name of a variable; it has letters, digits and _"), k);
 	}
 	return ERR_OK;
 }
@@ -138,7 +141,7 @@ static enum err_code submit(struct engine *e, const struct command *c, struct fl
 	if (!code)
 		code = check_until(d->graph, s, &until, err);
 	if (!code)
-		code = check_env(s->env, err);
+		code = check_env(s->env, false, err);
 	if (!code && s->breaks)
 		code = breakpoints_check(d->graph, s->breaks, err);
 	if (!code)

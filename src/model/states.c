@@ -170,6 +170,7 @@ static const struct state_move moves[] = {
 
 #define S(x) (1U << (x))
 #define RUN_LIVE (S(RUN_RUNNING) | S(RUN_PAUSING) | S(RUN_PAUSED) | S(RUN_FROZEN) | S(RUN_WAITING))
+#define ANY_STATE (~0U)
 #define RUN_ENDABLE (RUN_LIVE | S(RUN_PREPARING))
 #define RUN_FINAL (S(RUN_SUCCEEDED) | S(RUN_FAILED) | S(RUN_CANCELED))
 #define ORDER_WAITS (S(ORDER_QUEUED) | S(ORDER_HELD) | S(ORDER_BLOCKED))
@@ -208,8 +209,8 @@ static const struct {
 	[VERB_UNDO]    = { "undo",    ENTITY_RUN, RUN_LIVE | RUN_FINAL, 0, N_("take the last verb back") },
 	[VERB_EDIT]    = { "edit",    ENTITY_RUN, S(RUN_PAUSED) | RUN_FINAL, 0, N_("change what it is given") },
 	[VERB_SHELL]   = { "shell",   ENTITY_RUN, S(RUN_PAUSED) | RUN_FINAL, 0, N_("stand where a node stood") },
-	[VERB_SHELL_RENEW] = { "shell_renew", ENTITY_RUN, ~0U, 0, N_("the shell is still there") },
-	[VERB_SHELL_END]   = { "shell_end",   ENTITY_RUN, ~0U, 0, N_("the shell is gone") },
+	[VERB_SHELL_RENEW] = { "shell_renew", ENTITY_RUN, ANY_STATE, 0, N_("the shell is still there") },
+	[VERB_SHELL_END]   = { "shell_end",   ENTITY_RUN, ANY_STATE, 0, N_("the shell is gone") },
 	[VERB_HOLD]    = { "hold",    ENTITY_ORDER, S(ORDER_QUEUED) | S(ORDER_BLOCKED), S(ORDER_HELD),
 			   N_("keep it from starting") },
 	[VERB_RELEASE] = { "release", ENTITY_ORDER, S(ORDER_HELD), S(ORDER_QUEUED) | S(ORDER_BLOCKED),
@@ -333,8 +334,8 @@ void verbs_legal(enum entity e, int state, struct str *out)
 {
 	const char *comma = "";
 	for (size_t i = 0; i < COUNT(verbs); i++) {
-		if (verbs[i].entity != e || !(verbs[i].fits >> state & 1))
-			continue;
+		if (verbs[i].entity != e || verbs[i].fits == ANY_STATE || !(verbs[i].fits >> state & 1))
+			continue; /* what fits always is no choice of a person: the shell says it by itself */
 		str_addf(out, "%s%s", comma, verbs[i].name);
 		comma = ", ";
 	}
