@@ -79,14 +79,19 @@ static void tell_map(struct tell *t, const struct smap *these, const struct smap
 		tell(t, paths[i], change);
 }
 
-static enum err_code open_pair(struct place *place, const char *store, const char *from, const char *to,
-			       struct meta *a, struct meta *b, struct err *err)
+static enum err_code open_both(struct place *place, const char *store, const char *from, const char *to,
+			       struct err *err)
 {
 	enum err_code code = check_id(from, err);
 	if (!code)
 		code = check_id(to, err);
-	if (!code)
-		code = place_open(place, store, NULL, false, false, err);
+	return code ? code : place_open(place, store, NULL, false, false, err);
+}
+
+static enum err_code open_pair(struct place *place, const char *store, const char *from, const char *to,
+			       struct meta *a, struct meta *b, struct err *err)
+{
+	enum err_code code = open_both(place, store, from, to, err);
 	if (!code)
 		code = meta_read(place, from, a, err);
 	return code ? code : meta_read(place, to, b, err);
@@ -103,28 +108,21 @@ static void put_mode(struct smap *modes, const char *path, uint32_t mode)
 }
 
 /* The permissions of every file and folder: what is usual may differ between two snapshots, so that the exceptions
- * alone say nothing. The paths point into *text. */
-static enum err_code all_modes(struct place *place, const char *id, const struct meta *meta, struct str *text,
-			       struct smap *modes, struct err *err)
+ * alone say nothing. */
+static enum err_code all_modes(struct place *place, const char *id, const struct meta *meta, struct smap *modes,
+			       struct err *err)
 {
-	const char *const args[] = { "ls-tree", "-r", "-t", "-z", id, NULL };
-	enum err_code code = git_capture(&place->git, args, -1, SPACE_META_MAX * 4, text, err);
+	auto_files files = FILES_INIT;
+	enum err_code code = files_read(&place->objects, id, NULL, NULL, &files, err);
+	for (size_t i = 0; i < files.n && !code; i++) {
+		const struct file *f = &files.v[i];
+		if (!S_ISLNK(f->mode))
+			put_mode(modes, f->path, meta_mode(meta, f->path, f->mode, f->mode & S_IXUSR));
+	}
+	if (files.oid[0])
+		put_mode(modes, "", meta_mode(meta, "", S_IFDIR, false));
 	size_t at = 0;
 	const char *path;
-	for (; !code && at < text->len; at += strlen(text->p + at) + 1) {
-		const char *record = text->p + at, *name = strchr(record, '\t');
-		bool folder = str_starts(record, "040000"), program = str_starts(record, "100755");
-		if (!name || (!folder && !program && !str_starts(record, "100644")))
-			continue;
-		if (str_eq(name + 1, "tree"))
-			name = "\t";
-		else if (str_starts(name + 1, "tree/"))
-			name += strlen("tree/");
-		else
-			continue;
-		put_mode(modes, name + 1, meta_mode(meta, name + 1, folder ? S_IFDIR : S_IFREG, program));
-	}
-	at = 0;
 	while (!code && smap_next(&meta->empty, &at, &path))
 		put_mode(modes, path, meta_mode(meta, path, S_IFDIR, false));
 	return code;
@@ -133,12 +131,11 @@ static enum err_code all_modes(struct place *place, const char *id, const struct
 static enum err_code tell_modes(struct tell *t, struct place *place, const char *const ids[2],
 				const struct meta *const metas[2], struct err *err)
 {
-	auto_str text_a = STR_INIT, text_b = STR_INIT;
 	CLEANUP(modes_done) struct smap a = MAP_INIT;
 	CLEANUP(modes_done) struct smap b = MAP_INIT;
-	enum err_code code = all_modes(place, ids[0], metas[0], &text_a, &a, err);
+	enum err_code code = all_modes(place, ids[0], metas[0], &a, err);
 	if (!code)
-		code = all_modes(place, ids[1], metas[1], &text_b, &b, err);
+		code = all_modes(place, ids[1], metas[1], &b, err);
 	if (!code)
 		tell_map(t, &b, &a, true, SPACE_MODE);
 	return code;
@@ -175,8 +172,7 @@ enum err_code space_diff_text(const char *store, const char *from, const char *t
 			      size_t max, struct str *text, struct err *err)
 {
 	auto_place place = PLACE_INIT;
-	auto_meta a = META_INIT, b = META_INIT;
-	enum err_code code = open_pair(&place, store, from, to, &a, &b, err);
+	enum err_code code = open_both(&place, store, from, to, err);
 	if (code)
 		return code;
 	auto_free char *within = xasprintf("tree/%s", path ? path : "");
@@ -184,5 +180,12 @@ enum err_code space_diff_text(const char *store, const char *from, const char *t
 				     "--no-ext-diff", "--no-textconv", "--no-color", "--full-index",
 				     "--binary",      "--relative=tree/", from,	     to,
 				     "--",	      within,	      NULL };
-	return git_capture(&place.git, args, -1, max, text, err);
+	code = git_capture(&place.git, args, -1, max, text, err);
+	if (code != ERR_IO)
+		return code;
+	struct err other; /* the usual reason has a better sentence */
+	auto_meta a = META_INIT, b = META_INIT;
+	return meta_read(&place, from, &a, &other) || meta_read(&place, to, &b, &other) ?
+		       err_set(err, other.code, "%s", other.message) :
+		       code;
 }

@@ -78,6 +78,7 @@ enum err_code space_gc(const char *store, const char *const *keep, size_t nkeep,
 		auto_meta meta = META_INIT;
 		code = meta_read(&place, keep[i], &meta, err);
 	}
+	objects_done(&place.objects);
 	if (code)
 		return code;
 	auto_free char *caches = xasprintf("%s/pawl", place.store);
@@ -86,6 +87,7 @@ enum err_code space_gc(const char *store, const char *const *keep, size_t nkeep,
 	sweep(caches, "", ".tmp");
 	sweep(place.store, "fast_import_crash_", "");
 	sweep(packs, "tmp_", "");
+	sweep(packs, ".tmp-", "");
 	code = name_kept(&place, keep, nkeep, err);
 	static const char *const repack[] = { "repack", "-a", "-d", "-q", NULL };
 	static const char *const prune[] = { "prune", "--expire=now", NULL };

@@ -6,11 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,8 +31,9 @@ static const char *const exact[] = {
 	"core.excludesFile=/dev/null", "core.autocrlf=false", "core.safecrlf=false",
 	"core.precomposeUnicode=false", "core.protectHFS=false", "core.protectNTFS=false",
 	"core.ignoreCase=false", "core.symlinks=true", "core.fileMode=true", "core.quotePath=false",
-	"core.fsync=all", "core.logAllRefUpdates=false", "core.compression=1", "pack.compression=1",
+	"core.logAllRefUpdates=false", "core.compression=1", "pack.compression=1",
 	"fastimport.unpackLimit=1", "diff.renames=false",
+	"core.fsync=objects,derived-metadata", /* branches are of no account */
 };
 /* clang-format on */
 
@@ -88,6 +92,24 @@ static int make_actions(posix_spawn_file_actions_t *actions, const char *cwd, in
 	return rc;
 }
 
+static char program[4096]; /* "git" where it was not found: posix_spawnp() says why, then */
+
+/* Each folder of a long PATH would cost every start a failing exec. */
+static void find_program(void)
+{
+	const char *at = getenv("PATH");
+	for (size_t len; at && *at; at += len + (at[len] == ':')) {
+		len = strcspn(at, ":");
+		if (*at == '/' && len < sizeof program - sizeof "/git") {
+			(void)snprintf(program, sizeof program, "%.*s/git", (int)len, at);
+			struct stat st;
+			if (stat(program, &st) == 0 && S_ISREG(st.st_mode) && access(program, X_OK) == 0)
+				return;
+		}
+	}
+	(void)snprintf(program, sizeof program, "git");
+}
+
 static int spawn_git(struct git_proc *proc, const struct vector *argv, const char *const *env, const char *cwd, int in,
 		     int out)
 {
@@ -105,9 +127,11 @@ static int spawn_git(struct git_proc *proc, const struct vector *argv, const cha
 		rc = posix_spawnattr_setsigmask(&attr, &none);
 	if (!rc)
 		rc = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	(void)pthread_once(&once, find_program); /* cannot fail */
 	/* The vectors are not changed by the call; its prototype is older than const. */
 	if (!rc)
-		rc = posix_spawnp(&proc->pid, "git", &actions, &attr, (char *const *)(uintptr_t)argv->v,
+		rc = posix_spawnp(&proc->pid, program, &actions, &attr, (char *const *)(uintptr_t)argv->v,
 				  (char *const *)(uintptr_t)env);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)posix_spawnattr_destroy(&attr);

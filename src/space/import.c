@@ -3,12 +3,15 @@
  * and trees made from the last snapshot's. */
 #include "space/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define FLUSH_AT ((size_t)MIB)
+#define PACK_FILES_MAX 100 /* two for each pack, and what git keeps beside them */
 
 struct stream {
 	struct git_proc proc;
@@ -201,6 +204,29 @@ static enum err_code sync_names(const struct place *place, struct err *err)
 	return fd < 0 || fsync(fd) ? err_sys(err, ERR_IO, _("cannot make %s durable"), path) : ERR_OK;
 }
 
+/* Each snapshot is a pack, and git looks into all of them for what it does not have yet. Now and then those that are
+ * small beside the others become one; nothing is dropped, and who reads meanwhile finds it in the new one. */
+static void tidy(struct place *place)
+{
+	auto_free char *packs = xasprintf("%s/objects/pack", place->store);
+	auto_free char *lock = xasprintf("%s/pawl/tidy.lock", place->store);
+	DIR *dir = opendir(packs);
+	size_t files = 0;
+	while (dir && readdir(dir))
+		files++;
+	if (dir)
+		(void)closedir(dir); /* only read from */
+	if (files < PACK_FILES_MAX)
+		return;
+	auto_fd fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
+		return; /* somebody else is at it */
+	static const char *const args[] = { "repack", "-d", "-q", "-n", "--geometric=2", "--window=0", NULL };
+	/* What fails costs time at the next snapshot, nothing else. */
+	if (git_capture(&place->git, args, -1, 4 * KIB, NULL, NULL))
+		return;
+}
+
 enum err_code import(struct place *place, const struct cache *last, struct listing *now,
 		     const struct str *meta, struct space_report *report, char id[SPACE_ID_LEN + 1],
 		     bool *ret_again, struct err *err)
@@ -212,8 +238,10 @@ enum err_code import(struct place *place, const struct cache *last, struct listi
 					    NULL };
 	CLEANUP(stream_done) struct stream s = { GIT_PROC_INIT, STR_INIT, false };
 	*ret_again = false;
-	auto_free char *stale = xasprintf("%s/refs/pawl/%s.lock", place->store, place->key);
+	auto_free char *branch = xasprintf("%s/refs/pawl/%s", place->store, place->key);
+	auto_free char *stale = xasprintf("%s.lock", branch);
 	(void)unlink(stale); /* seldom there */
+	(void)unlink(branch); /* it is not flushed, so after a power failure it may hold anything */
 	enum err_code code = git_start(&s.proc, &place->git, args, -1, true, err);
 	if (!code)
 		code = add_all(&s, place, last, now, meta, report, ret_again, err);
@@ -222,5 +250,9 @@ enum err_code import(struct place *place, const struct cache *last, struct listi
 	flush(&s, true);
 	space_close(&s.proc.in);
 	code = read_answer(&s.proc, id, err);
-	return code ? code : sync_names(place, err);
+	if (!code)
+		code = sync_names(place, err);
+	if (!code)
+		tidy(place);
+	return code;
 }

@@ -59,16 +59,62 @@ enum err_code walk(int root, const struct rules *rules, struct listing *listing,
 /* Open beneath `root`, following no link. -1 with errno set. */
 int open_beneath(int root, const char *path, int flags);
 
+/* ---- what a store holds ---- */
+
+#define OBJECTS_AHEAD 64 /* questions that may be asked before the first answer is read */
+
+struct object_buffer;
+struct objects {
+	const struct git *git;
+	struct git_proc proc;
+	struct object_buffer *buffer; /* NULL: git was not started yet */
+};
+void objects_done(struct objects *o);
+struct object_head {
+	char oid[SPACE_ID_LEN + 1];
+	uint64_t size;
+};
+/* Ask for object `name` (or for what it has at `suffix`, as ":meta"). Answers come in the order of the questions:
+ * objects_head(), then objects_body() to `fd` or into `text`. ERR_NOT_FOUND: there is none; after every other
+ * error nothing more can be read. */
+enum err_code objects_ask(struct objects *o, const char *name, const char *suffix, struct err *err) MUST_CHECK;
+enum err_code objects_head(struct objects *o, const char *kind, struct object_head *ret, struct err *err) MUST_CHECK;
+enum err_code objects_body(struct objects *o, uint64_t size, int fd, struct str *text, struct err *err) MUST_CHECK;
+/* All of one; ret may be NULL. */
+enum err_code objects_get(struct objects *o, const char *name, const char *suffix, const char *kind, size_t max,
+			  struct object_head *ret, struct str *text, struct err *err) MUST_CHECK;
+
+struct file { /* or folder */
+	const char *path; /* borrowed from the list */
+	uint32_t mode;    /* of git: kind, and whether it is a program */
+	char oid[SPACE_ID_LEN + 1];
+	bool skipped, write;
+};
+struct files {
+	struct arena names;
+	struct file *v;
+	size_t n, cap;
+	char oid[SPACE_ID_LEN + 1]; /* of the folder itself; "" when it is empty */
+};
+#define FILES_INIT { ARENA_INIT, NULL, 0, 0, "" }
+void files_done(struct files *files);
+#define auto_files CLEANUP(files_done) struct files
+/* All files and folders of a snapshot; those of one folder stand together, a folder before what is in it. Not what is
+ * in folders that `skip` (may be NULL) skips; "" is the whole. */
+enum err_code files_read(struct objects *o, const char *id, bool (*skip)(void *with, const char *path, const char *oid),
+			 void *with, struct files *ret, struct err *err) MUST_CHECK;
+
 /* A store that is open, and the folder that is worked on. */
 struct place {
 	struct git git;
+	struct objects objects;
 	char *store;
 	int lock; /* shared by all who use the store, exclusive for gc */
 	char *folder, *cache_path;
 	char key[33]; /* of the folder: names its cache, its lock and its branch */
 	int folder_lock, root;
 };
-#define PLACE_INIT { { .dir = NULL }, NULL, -1, NULL, NULL, "", -1, -1 }
+#define PLACE_INIT { { .dir = NULL }, { NULL, GIT_PROC_INIT, NULL }, NULL, -1, NULL, NULL, "", -1, -1 }
 void place_close(struct place *place);
 #define auto_place CLEANUP(place_close) struct place
 /* folder NULL: the store alone. `create`: make the store. */

@@ -9,6 +9,7 @@ libspace_a_SOURCES = \
 	src/space/import.c \
 	src/space/internal.h \
 	src/space/meta.c \
+	src/space/object.c \
 	src/space/patch.h src/space/patch_apply.c src/space/patch_journal.c src/space/patch_journal.h \
 	src/space/patch_judge.c src/space/patch_read.c src/space/patch_settle.c \
 	src/space/place.c \

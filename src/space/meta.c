@@ -103,11 +103,9 @@ static bool take_record(struct meta *meta, const char *record)
 
 enum err_code meta_read(struct place *place, const char *id, struct meta *meta, struct err *err)
 {
-	auto_free char *name = xasprintf("%s:meta", id);
-	const char *const args[] = { "cat-file", "blob", name, NULL };
 	auto_str out = STR_INIT;
-	enum err_code code = git_capture(&place->git, args, -1, SPACE_META_MAX, &out, err);
-	if (code == ERR_IO)
+	enum err_code code = objects_get(&place->objects, id, ":meta", "blob", SPACE_META_MAX, NULL, &out, err);
+	if (code == ERR_NOT_FOUND)
 		return err_set(err, ERR_NOT_FOUND, _("there is no snapshot %s"), id);
 	if (code)
 		return code;

@@ -14,6 +14,7 @@
 
 void place_close(struct place *place)
 {
+	objects_done(&place->objects);
 	space_close(&place->root);
 	space_close(&place->folder_lock);
 	space_close(&place->lock);
@@ -73,6 +74,7 @@ enum err_code place_open(struct place *place, const char *store, const char *fol
 {
 	place->store = fs_absolute("/", store);
 	place->git = (struct git){ .dir = place->store };
+	place->objects.git = &place->git;
 	enum err_code code = open_store(place, create, exclusive, err);
 	if (code || !folder)
 		return code;

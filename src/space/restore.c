@@ -4,46 +4,38 @@
  * then a snapshot again, which must be the one that was asked for. Every step may be repeated. */
 #include "space/internal.h"
 
-#include "base/fs.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-struct item { /* of the snapshot */
-	const char *path;
-	char oid[SPACE_ID_LEN + 1];
-	uint32_t mode;
-	bool write;
-};
-
 struct going_back {
 	struct place place;
 	struct meta meta;
 	struct rules rules;
-	struct str tree; /* `git ls-tree -r -z`, which the items point into */
-	struct item *items;
-	size_t nitems, cap;
-	struct smap wanted; /* path → item; folder → &folder_mark */
+	struct files files; /* what the snapshot holds */
+	struct smap wanted; /* path → struct file; folder → &folder_mark */
+	struct smap touched; /* what must be flushed: files, and folders that names came to or went from */
 	struct listing now;
 };
+
+#define FLUSH_MAX 16 /* files and folders that are flushed one by one */
 
 static char folder_mark;
 
 static void going_back_done(struct going_back *g)
 {
 	smap_done(&g->wanted);
+	smap_done(&g->touched);
 	listing_done(&g->now);
-	free(g->items);
-	str_done(&g->tree);
+	files_done(&g->files);
 	rules_done(&g->rules);
 	meta_done(&g->meta);
 	place_close(&g->place);
 }
 #define auto_going_back CLEANUP(going_back_done) struct going_back
 #define GOING_BACK_INIT                                                                                \
-	{ PLACE_INIT, META_INIT, RULES_INIT, STR_INIT, NULL, 0, 0, MAP_INIT, LISTING_INIT }
+	{ PLACE_INIT, META_INIT, RULES_INIT, FILES_INIT, MAP_INIT, MAP_INIT, LISTING_INIT }
 
 /* ---- what the snapshot holds ---- */
 
@@ -59,27 +51,19 @@ static void want_folders(struct going_back *g, const char *path, bool itself)
 	}
 }
 
+static bool is_content(const struct file *f)
+{
+	return !S_ISDIR(f->mode);
+}
+
 static enum err_code read_tree(struct going_back *g, const char *id, struct err *err)
 {
-	const char *const args[] = { "ls-tree", "-r", "-z", id, NULL };
-	enum err_code code = git_capture(&g->place.git, args, -1, SPACE_META_MAX * 4, &g->tree, err);
-	for (size_t at = 0; !code && at < g->tree.len; at += strlen(g->tree.p + at) + 1) {
-		char *line = g->tree.p + at, *tab = strchr(line, '\t');
-		if (!tab || tab - line < SPACE_ID_LEN + 12)
-			return err_set(err, ERR_CORRUPT, _("snapshot %s cannot be read"), id);
-		if (!str_starts(tab + 1, "tree/"))
-			continue;
-		struct item item = { .path = tab + 1 + strlen("tree/"),
-				     .mode = (uint32_t)strtoul(line, NULL, 8) };
-		memcpy(item.oid, tab - SPACE_ID_LEN, SPACE_ID_LEN);
-		GROW(g->items, g->nitems, g->cap);
-		g->items[g->nitems++] = item;
-	}
+	enum err_code code = files_read(&g->place.objects, id, NULL, NULL, &g->files, err);
 	smap_put(&g->wanted, "", &folder_mark);
-	for (size_t i = 0; i < g->nitems; i++) {
-		smap_put(&g->wanted, g->items[i].path, &g->items[i]);
-		want_folders(g, g->items[i].path, false);
-		rules_always(&g->rules, g->items[i].path);
+	for (size_t i = 0; i < g->files.n; i++) {
+		struct file *f = &g->files.v[i];
+		smap_put(&g->wanted, f->path, is_content(f) ? (void *)f : &folder_mark);
+		rules_always(&g->rules, f->path);
 	}
 	size_t at = 0;
 	const char *path;
@@ -94,15 +78,14 @@ static enum err_code read_tree(struct going_back *g, const char *id, struct err 
 static enum err_code read_ignore_files(struct going_back *g, struct err *err)
 {
 	enum err_code code = ERR_OK;
-	for (size_t i = 0; i < g->nitems && !code && !g->rules.include_ignored; i++) {
-		const struct item *item = &g->items[i];
-		const char *slash = strrchr(item->path, '/'), *name = slash ? slash + 1 : item->path;
-		if (!str_eq(name, ".gitignore") || !S_ISREG(item->mode))
+	for (size_t i = 0; i < g->files.n && !code && !g->rules.include_ignored; i++) {
+		const struct file *f = &g->files.v[i];
+		const char *slash = strrchr(f->path, '/'), *name = slash ? slash + 1 : f->path;
+		if (!str_eq(name, ".gitignore") || !S_ISREG(f->mode))
 			continue;
-		const char *const args[] = { "cat-file", "blob", item->oid, NULL };
 		auto_str text = STR_INIT;
-		code = git_capture(&g->place.git, args, -1, 4 * MIB, &text, err);
-		auto_free char *folder = xstrndup(item->path, (size_t)(name - item->path));
+		code = objects_get(&g->place.objects, f->oid, "", "blob", 4 * MIB, NULL, &text, err);
+		auto_free char *folder = xstrndup(f->path, (size_t)(name - f->path));
 		smap_put(&g->rules.texts, folder, str_take(&text));
 	}
 	return code;
@@ -154,32 +137,66 @@ static enum err_code check_way(struct going_back *g, const struct space_report *
 	return ERR_OK;
 }
 
-/* Mark the items that must be written, from the difference of the two trees. */
-static enum err_code mark_changes(struct going_back *g, const char *from, const char *to,
-				  struct space_restored *ret, struct err *err)
+/* Folders that are the same now. */
+struct same {
+	struct smap folders; /* of the snapshot: path → struct file */
+	struct smap same;    /* the topmost that need no look */
+	const char *oid;     /* of the whole */
+};
+
+static void same_done(struct same *s)
 {
-	const char *const args[] = { "diff-tree", "-r", "-z", "--no-renames", from, to, NULL };
-	auto_str out = STR_INIT;
-	enum err_code code = git_capture(&g->place.git, args, -1, SPACE_META_MAX * 4, &out, err);
-	for (size_t at = 0; !code && at < out.len;) {
-		const char *line = out.p + at;
-		at += strlen(line) + 1;
-		const char *path = at < out.len ? out.p + at : "";
-		at += strlen(path) + 1;
-		if (!str_starts(path, "tree/"))
-			continue;
-		struct item *item = smap_get(&g->wanted, path + strlen("tree/"));
-		if (item && (void *)item != &folder_mark) {
-			item->write = true;
-			ret->written++;
-		} else {
+	smap_done(&s->folders);
+	smap_done(&s->same);
+}
+
+static bool is_same(void *with, const char *path, const char *oid)
+{
+	struct same *s = with;
+	const struct file *f = smap_get(&s->folders, path);
+	bool same = str_eq(oid, *path ? f ? f->oid : "" : s->oid);
+	if (same)
+		smap_put(&s->same, path, s);
+	return same;
+}
+
+static bool in_same_folder(const struct same *s, const char *path)
+{
+	bool same = smap_get(&s->same, "") != NULL;
+	for (const char *slash = path; !same && s->same.n && (slash = strchr(slash, '/')); slash++)
+		same = smap_getn(&s->same, path, (size_t)(slash - path)) != NULL;
+	return same;
+}
+
+/* Mark the files that must be written: all but those that the present has, too. */
+static enum err_code mark_changes(struct going_back *g, const char *from, struct space_restored *ret,
+				  struct err *err)
+{
+	auto_files present = FILES_INIT;
+	CLEANUP(same_done) struct same s = { MAP_INIT, MAP_INIT, g->files.oid };
+	for (size_t i = 0; i < g->files.n; i++)
+		if (S_ISDIR(g->files.v[i].mode))
+			smap_put(&s.folders, g->files.v[i].path, &g->files.v[i]);
+	enum err_code code = files_read(&g->place.objects, from, is_same, &s, &present, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < g->files.n; i++)
+		g->files.v[i].write = is_content(&g->files.v[i]) && !in_same_folder(&s, g->files.v[i].path);
+	for (size_t i = 0; i < present.n; i++) {
+		const struct file *f = &present.v[i];
+		struct file *wanted = smap_get(&g->wanted, f->path);
+		bool file = wanted && (void *)wanted != &folder_mark;
+		if (is_content(f) && !file)
 			ret->removed++;
-		}
+		else if (is_content(f) && f->mode == wanted->mode && str_eq(f->oid, wanted->oid))
+			wanted->write = false;
 	}
+	for (size_t i = 0; i < g->files.n; i++)
+		ret->written += g->files.v[i].write;
 	return code;
 }
 
-static enum err_code plan(struct going_back *g, const char *id, struct space_restored *ret, struct err *err)
+static enum err_code plan(struct going_back *g, struct space_restored *ret, struct err *err)
 {
 	char before[SPACE_ID_LEN + 1];
 	enum err_code code = take(&g->place, &g->rules, before, &g->now, &ret->report, err);
@@ -187,7 +204,7 @@ static enum err_code plan(struct going_back *g, const char *id, struct space_res
 		return code;
 	memcpy(ret->before, before, sizeof before);
 	code = check_way(g, &ret->report, err);
-	return code ? code : mark_changes(g, before, id, ret, err);
+	return code ? code : mark_changes(g, before, ret, err);
 }
 
 /* ---- doing it ---- */
@@ -229,6 +246,17 @@ static enum err_code cannot(const char *path, struct err *err)
 		       shown);
 }
 
+/* To be flushed: this, and the folder that has its name. */
+static void touch(struct going_back *g, const char *path)
+{
+	if (g->touched.n > FLUSH_MAX)
+		return;
+	const char *slash = strrchr(path, '/');
+	auto_free char *folder = xstrndup(path, slash ? (size_t)(slash - path) : 0);
+	smap_put(&g->touched, path, g);
+	smap_put(&g->touched, folder, g);
+}
+
 /* Folders without the right to write are opened for the work; their permissions come last. */
 static enum err_code open_folders(struct going_back *g, struct err *err)
 {
@@ -251,7 +279,7 @@ static enum err_code remove_later(struct going_back *g, struct err *err)
 		const struct entry *e = &g->now.v[i];
 		const void *wanted = smap_get(&g->wanted, e->path);
 		bool folder = S_ISDIR(e->mode);
-		const struct item *item = wanted;
+		const struct file *item = wanted;
 		bool stays = folder ? wanted == &folder_mark :
 				      wanted && wanted != &folder_mark && !item->write;
 		if (stays)
@@ -263,6 +291,7 @@ static enum err_code remove_later(struct going_back *g, struct err *err)
 		if (fd < 0 || (unlinkat(fd, name, folder ? AT_REMOVEDIR : 0) && errno != ENOENT &&
 			       !(folder && !wanted && (errno == ENOTEMPTY || errno == EEXIST))))
 			return cannot(e->path, err);
+		touch(g, e->path);
 	}
 	return ERR_OK;
 }
@@ -279,6 +308,7 @@ static enum err_code make_folder(struct going_back *g, const char *path, struct 
 		int fd = parent_of(&parent, part, &name);
 		if (fd < 0 || (mkdirat(fd, name, 0700) && errno != EEXIST))
 			return cannot(part, err);
+		touch(g, part);
 		if (!was)
 			return ERR_OK;
 		*at = was;
@@ -296,113 +326,56 @@ static enum err_code make_folders(struct going_back *g, struct err *err)
 	return code;
 }
 
-struct reader { /* of what `git cat-file --batch` answers */
-	int fd;
-	size_t at, len;
-	char bytes[256 * KIB];
-};
-
-static bool fill(struct reader *r)
+static enum err_code write_item(struct going_back *g, const struct file *item, struct parent *parent,
+				struct err *err)
 {
-	ssize_t n;
-	do
-		n = read(r->fd, r->bytes, sizeof r->bytes);
-	while (n < 0 && errno == EINTR);
-	r->at = 0;
-	r->len = n > 0 ? (size_t)n : 0;
-	return n > 0;
-}
-
-static bool read_line(struct reader *r, char *line, size_t size)
-{
-	size_t n = 0;
-	while (n < size - 1 && (r->at < r->len || fill(r))) {
-		char c = r->bytes[r->at++];
-		if (c == '\n') {
-			line[n] = '\0';
-			return true;
-		}
-		line[n++] = c;
-	}
-	return false;
-}
-
-/* `size` bytes, and the newline after them, to `fd` or into `text`. */
-static bool read_blob(struct reader *r, uint64_t size, int fd, struct str *text)
-{
-	while (size) {
-		if (r->at == r->len && !fill(r)) {
-			errno = EPIPE;
-			return false;
-		}
-		size_t n = (size_t)MIN(size, (uint64_t)(r->len - r->at));
-		if (text)
-			str_add_len(text, r->bytes + r->at, n);
-		else if (!fs_write_all(fd, r->bytes + r->at, n))
-			return false;
-		r->at += n;
-		size -= n;
-	}
-	if (r->at == r->len && !fill(r))
-		return false;
-	r->at++;
-	return true;
-}
-
-static enum err_code write_item(struct going_back *g, const struct item *item, struct parent *parent,
-				struct reader *r, struct err *err)
-{
-	char line[128], *end = NULL;
-	if (!read_line(r, line, sizeof line) || !str_starts(line, item->oid) ||
-	    !str_starts(line + SPACE_ID_LEN, " blob "))
-		return err_set(err, ERR_CORRUPT, _("the snapshot lacks object %s"), item->oid);
-	uint64_t size = strtoull(line + SPACE_ID_LEN + strlen(" blob "), &end, 10);
+	struct objects *o = &g->place.objects;
+	struct object_head head;
+	enum err_code code = objects_head(o, "blob", &head, err);
+	if (code)
+		return code == ERR_NOT_FOUND ? ERR_CORRUPT : code;
 	const char *name;
 	int fd = parent_of(parent, item->path, &name);
 	if (fd < 0)
 		return cannot(item->path, err);
 	if (S_ISLNK(item->mode)) {
 		auto_str target = STR_INIT;
-		if (size > (uint64_t)64 * KIB || !read_blob(r, size, -1, &target) ||
-		    symlinkat(str_text(&target), fd, name))
+		errno = ENAMETOOLONG;
+		if (head.size > (uint64_t)64 * KIB)
 			return cannot(item->path, err);
-		return ERR_OK;
+		code = objects_body(o, head.size, -1, &target, err);
+		return code ? code : symlinkat(str_text(&target), fd, name) ? cannot(item->path, err) : ERR_OK;
 	}
 	/* Made anew, never written over: another name of the old file keeps its bytes. */
 	auto_fd file = openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	uint32_t mode = meta_mode(&g->meta, item->path, item->mode, item->mode & S_IXUSR);
-	if (file < 0 || !read_blob(r, size, file, NULL) || fchmod(file, mode))
+	if (file < 0)
 		return cannot(item->path, err);
-	return ERR_OK;
+	code = objects_body(o, head.size, file, NULL, err);
+	if (code)
+		return code == ERR_STORAGE ? cannot(item->path, err) : code;
+	return fchmod(file, mode) ? cannot(item->path, err) : ERR_OK;
 }
 
 static enum err_code write_items(struct going_back *g, struct err *err)
 {
-	static const char *const args[] = { "cat-file", "--batch", "--buffer", NULL };
-	auto_str wants = STR_INIT;
-	for (size_t i = 0; i < g->nitems; i++) {
-		if (!g->items[i].write)
-			continue;
-		str_add(&wants, g->items[i].oid);
-		str_add_char(&wants, '\n');
-	}
-	if (!wants.len)
-		return ERR_OK;
-	auto_fd input = git_memory(wants.p, wants.len);
-	auto_git proc = GIT_PROC_INIT;
-	if (input < 0)
-		return err_sys(err, ERR_IO, _("cannot ask git for files"));
-	enum err_code code = git_start(&proc, &g->place.git, args, input, false, err);
-	if (code)
-		return code;
-	auto_free struct reader *reader = xmalloc(sizeof *reader);
-	reader->fd = proc.out;
-	reader->at = reader->len = 0;
 	auto_parent parent = PARENT_INIT(g->place.root);
-	for (size_t i = 0; i < g->nitems && !code; i++)
-		if (g->items[i].write)
-			code = write_item(g, &g->items[i], &parent, reader, err);
-	return code ? code : git_finish(&proc, err);
+	enum err_code code = ERR_OK;
+	size_t asked = 0, open = 0;
+	for (size_t i = 0; i < g->files.n && !code; i++) {
+		for (; !code && asked < g->files.n && open < OBJECTS_AHEAD; asked++) {
+			if (!g->files.v[asked].write)
+				continue;
+			code = objects_ask(&g->place.objects, g->files.v[asked].oid, "", err);
+			open++;
+		}
+		if (code || !g->files.v[i].write)
+			continue;
+		code = write_item(g, &g->files.v[i], &parent, err);
+		open--;
+		touch(g, g->files.v[i].path);
+	}
+	return code;
 }
 
 /* Permissions of what stayed, then of folders, the deepest first. */
@@ -412,7 +385,7 @@ static enum err_code set_modes(struct going_back *g, struct space_restored *ret,
 	for (size_t i = 0; i < g->now.n; i++) {
 		const struct entry *e = &g->now.v[i];
 		const void *wanted = smap_get(&g->wanted, e->path);
-		const struct item *item = wanted;
+		const struct file *item = wanted;
 		if (!S_ISREG(e->mode) || !wanted || wanted == &folder_mark || item->write)
 			continue;
 		uint32_t mode = meta_mode(&g->meta, e->path, e->mode, item->mode & S_IXUSR);
@@ -422,6 +395,7 @@ static enum err_code set_modes(struct going_back *g, struct space_restored *ret,
 		int fd = parent_of(&parent, e->path, &name);
 		if (fd < 0 || fchmodat(fd, name, mode, AT_SYMLINK_NOFOLLOW))
 			return cannot(e->path, err);
+		touch(g, e->path);
 		ret->changed_mode++;
 	}
 	return ERR_OK;
@@ -451,15 +425,46 @@ static enum err_code set_folder_modes(struct going_back *g, struct space_restore
 			continue;
 		if (fchmod(fd, mode))
 			return cannot(paths[i], err);
+		touch(g, paths[i]);
 		ret->changed_mode++;
 	}
 	return ERR_OK;
 }
 
+/* All of the file system when that is less work: it waits for what everybody has written. */
+static bool flush_touched(struct going_back *g)
+{
+	if (g->touched.n > FLUSH_MAX)
+		return syncfs(g->place.root) == 0;
+	size_t n = 0, at = 0;
+	int fds[FLUSH_MAX + 1];
+	bool good = true;
+	const char *path;
+	while (smap_next(&g->touched, &at, &path)) {
+		struct stat st;
+		/* What was removed is flushed with the folder that it was in; so is a link. */
+		if (fstatat(g->place.root, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW) ||
+		    (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+			continue;
+		int fd = open_beneath(g->place.root, path, O_RDONLY | O_NONBLOCK);
+		if (fd < 0) /* its permissions are those of the snapshot by now */
+			good = false;
+		else
+			fds[n++] = fd;
+	}
+	for (size_t i = 0; i < n; i++) /* together, so that they do not wait for each other */
+		(void)sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+	for (size_t i = 0; i < n; i++) {
+		good = !fsync(fds[i]) && good;
+		(void)close(fds[i]);
+	}
+	return good || syncfs(g->place.root) == 0;
+}
+
 static enum err_code verify(struct going_back *g, const char *id, struct space_restored *ret, struct err *err)
 {
 	char after[SPACE_ID_LEN + 1];
-	if (syncfs(g->place.root))
+	if (!flush_touched(g))
 		return err_sys(err, ERR_IO, _("cannot make the restored files durable"));
 	enum err_code code = take(&g->place, &g->rules, after, NULL, &ret->report, err);
 	if (code || str_eq(after, id))
@@ -481,7 +486,7 @@ enum err_code space_restore(const char *store, const char *folder, const char *i
 	CLEANUP(space_restored_done) struct space_restored done = { 0 };
 	enum err_code code = open_snapshot(&g, store, folder, id, err);
 	if (!code)
-		code = plan(&g, id, &done, err);
+		code = plan(&g, &done, err);
 	if (!code)
 		code = open_folders(&g, err);
 	if (!code)
@@ -510,7 +515,7 @@ enum err_code space_restore_preview(const char *store, const char *folder, const
 	CLEANUP(space_restored_done) struct space_restored done = { 0 };
 	enum err_code code = open_snapshot(&g, store, folder, id, err);
 	if (!code)
-		code = plan(&g, id, &done, err);
+		code = plan(&g, &done, err);
 	if (code)
 		return code;
 	*ret = done;

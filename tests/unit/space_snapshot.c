@@ -132,6 +132,40 @@ START_TEST(what_is_not_covered_is_named)
 }
 END_TEST
 
+static size_t files_in(const char *folder)
+{
+	struct dirent **list;
+	int n = scandir(folder, &list, NULL, NULL);
+	ck_assert_int_ge(n, 0);
+	for (int i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+	return (size_t)n;
+}
+
+/* Each is a pack of its own at first; a store with thousands of them would get slower with each. */
+START_TEST(many_snapshots_are_few_packs)
+{
+	char ids[70][SPACE_ID_LEN + 1];
+	auto_free char *packs = xasprintf("%s/objects/pack", w.store);
+	put(&w, "stays", "as it is");
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		auto_free char *text = xasprintf("%zu", i);
+		put(&w, "file", text);
+		snap(&plain, ids[i], NULL);
+	}
+	ck_assert_uint_lt(files_in(packs), COUNT(ids) * 2);
+	auto_free char *file = xasprintf("%s/file", w.folder);
+	for (size_t i = 0; i < COUNT(ids); i += 7) {
+		auto_free char *wanted = xasprintf("%zu", i), *text = NULL;
+		back(ids[i]);
+		OK(fs_read(file, 100, &text, NULL, &err));
+		ck_assert_str_eq(text, wanted);
+		ck_assert(has(&w, "stays"));
+	}
+}
+END_TEST
+
 /* The rules of the snapshot decide, not the present ones. */
 START_TEST(ignore_rules_are_those_of_the_time)
 {
@@ -432,6 +466,7 @@ int main(void)
 	tcase_add_loop_test(tc, random_trees_come_back, 0, 12);
 	tcase_add_test(tc, unchanged_files_are_not_read);
 	tcase_add_test(tc, what_is_not_covered_is_named);
+	tcase_add_test(tc, many_snapshots_are_few_packs);
 	tcase_add_test(tc, ignore_rules_are_those_of_the_time);
 	tcase_add_test(tc, what_stands_in_the_way_is_kept);
 	tcase_add_test(tc, links_lead_nowhere);
