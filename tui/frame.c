@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define WIDE 100
+#define SPARK 200 /* columns from which on the header has room for failures by the hour */
 #define GRAPH_ROWS 7 /* title, blank, up to four, blank */
 
 static int key_rows(int columns)
@@ -224,6 +225,29 @@ static int draw_counts(struct console *c, int row, int at, int end, int columns)
 	return at;
 }
 
+/* Runs that failed in each of the last hours, as heights; returns the column where it begins. Its signs have one column
+ * in every font, which blocks have not. */
+static int draw_failures(struct console *c, int row, int end)
+{
+	static const char *const heights[] = { ".", "\xe2\xa3\x80", "\xe2\xa3\xa4", "\xe2\xa3\xb6", "\xe2\xa3\xbf" };
+	static const char *const ascii[] = { ".", ":", "i", "I", "#" };
+	const int64_t *failed = c->model.engine.failed;
+	const char *const *signs = c->cells->ascii ? ascii : heights;
+	int64_t most = 0, all = 0;
+	auto_str text = STR_INIT;
+	for (size_t i = 0; i < FAILED_HOURS; i++) {
+		most = MAX(most, failed[i]);
+		all += failed[i];
+	}
+	str_addf(&text, "%s ", _("fails/h"));
+	for (size_t i = 0; i < FAILED_HOURS; i++)
+		str_add(&text, signs[failed[i] ? 1 + (failed[i] * 4 - 1) / most : 0]);
+	str_addf(&text, _("  %lld in 12h"), (long long)all);
+	int at = end - cells_width(c->cells, str_text(&text), text.len);
+	(void)cells_put(c->cells, row, at, end - at, all ? ROLE_TEXT : ROLE_DIM, str_text(&text), text.len);
+	return at;
+}
+
 static void draw_header(struct console *c, struct rect r)
 {
 	bool down = model_down(&c->model);
@@ -236,7 +260,9 @@ static void draw_header(struct console *c, struct rect r)
 	str_addf(&right, "%s  %s", clock, c->read_only ? _("ro") : _("rw"));
 	add_engine(c, &engine);
 	cells_clear(c->cells, r, ROLE_HEADER);
-	int end = r.columns - (int)cells_width(c->cells, str_text(&right), right.len) - 1;
+	int clock_at = r.columns - (int)cells_width(c->cells, str_text(&right), right.len) - 1, end = clock_at;
+	if (r.columns >= SPARK && c->model.engine.tells_hours && !down)
+		end = draw_failures(c, r.row, end - 3) - 2;
 	int at = 1 + cells_puts(c->cells, r.row, 1, end - 1, ROLE_HEADER, "pawl");
 	if (r.columns >= WIDE && c->model.engine.home)
 		at += 2 + cells_puts(c->cells, r.row, at + 2, MIN(36, end - at - 2), ROLE_TEXT,
@@ -251,7 +277,7 @@ static void draw_header(struct console *c, struct rect r)
 				     (long long)c->model.engine.pid);
 	if (c->model.was_up && at < end)
 		(void)draw_counts(c, r.row, at, end - 1, r.columns);
-	cells_put_right(c->cells, r.row, end, r.columns - end, ROLE_HEADER, str_text(&right));
+	cells_put_right(c->cells, r.row, clock_at, r.columns - clock_at, ROLE_HEADER, str_text(&right));
 	if (down)
 		cells_add_style(c->cells, r.row, 0, r.columns, STYLE_DIM);
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tui/list.h"
 
+#include "base/utf8.h"
 #include "tui/fuzzy.h"
 
 #include <string.h>
+
+#define MEASURED_ROWS 200
+#define MEASURED_MAX 60 /* columns */
 
 void list_init(struct list *l, const struct list_ops *ops, const struct rows *rows)
 {
@@ -80,6 +84,22 @@ static void take_cursor(struct list *l)
 	l->cursor_id = l->cursor < l->n ? xstrdup(row_of(l, l->cursor)->id) : NULL;
 }
 
+/* Of the first rows alone: columns that moved with each row would be worse than a cut one. */
+static void measure(struct list *l)
+{
+	const struct list_context c = { .ascii = true, .roomy = true };
+	auto_str text = STR_INIT;
+	for (size_t i = 0; i < l->ops->ncolumns; i++) {
+		l->need[i] = 0;
+		for (size_t row = 0; l->ops->columns[i].share && row < MIN(l->n, (size_t)MEASURED_ROWS); row++) {
+			enum role role = ROLE_TEXT;
+			str_clear(&text);
+			l->ops->columns[i].text(row_of(l, row), &c, &text, &role);
+			l->need[i] = MAX(l->need[i], (int)MIN(text_width(str_text(&text), text.len), (size_t)MEASURED_MAX));
+		}
+	}
+}
+
 void list_refresh(struct list *l)
 {
 	auto_str scratch = STR_INIT;
@@ -93,6 +113,7 @@ void list_refresh(struct list *l)
 	}
 	if (l->sort_column >= 0)
 		sort_visible(l);
+	measure(l);
 	for (size_t i = 0; l->cursor_id && i < l->n; i++) {
 		if (!str_eq(row_of(l, i)->id, l->cursor_id))
 			continue;
@@ -228,7 +249,6 @@ const char **list_targets(const struct list *l, size_t *ret_n)
 
 /* ---- drawing ---- */
 
-#define COLUMNS_MAX 16
 #define GUTTER 3 /* cursor, glyph, blank */
 
 static void column_widths(const struct list *l, int width, int *widths)
@@ -242,13 +262,15 @@ static void column_widths(const struct list *l, int width, int *widths)
 		shares += shown ? c->share : 0;
 	}
 	int left = MAX(width - fixed + 1, 0);
-	for (size_t i = 0; shares && i < l->ops->ncolumns; i++) {
-		if (!widths[i] || !l->ops->columns[i].share)
+	for (size_t i = 0; i < l->ops->ncolumns; i++) {
+		const struct column *c = &l->ops->columns[i];
+		if (!widths[i] || !c->share)
 			continue;
-		int part = left * l->ops->columns[i].share / shares;
+		shares -= c->share;
+		/* The rest to the last one; of the others none takes nearly all. */
+		int part = shares ? MIN(MAX(l->need[i] - c->width, 0), left * 3 / 4) : left;
 		widths[i] += part;
 		left -= part;
-		shares -= l->ops->columns[i].share;
 	}
 }
 
@@ -307,7 +329,7 @@ static void draw_row(const struct list *l, struct cells *g, int screen_row, stru
 void list_draw(struct list *l, struct cells *g, struct rect r, bool focused, bool header,
 	       const struct list_context *c)
 {
-	int widths[COLUMNS_MAX] = { 0 };
+	int widths[LIST_COLUMNS_MAX] = { 0 };
 	column_widths(l, r.columns, widths);
 	if (header && r.rows > 1) {
 		draw_header(l, g, r, widths);
@@ -321,6 +343,8 @@ void list_draw(struct list *l, struct cells *g, struct rect r, bool focused, boo
 		l->top = l->cursor - rows + 1;
 	if (l->top + rows > l->n)
 		l->top = l->n > rows ? l->n - rows : 0;
+	if (l->top == 0)
+		l->new_above = 0;
 	for (int i = 0; i < r.rows && l->top + (size_t)i < l->n; i++)
 		draw_row(l, g, r.row + i, r, l->top + (size_t)i, widths, c, focused);
 }

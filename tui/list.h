@@ -16,7 +16,7 @@ struct list_context { /* what a column may need besides the row */
 struct column {
 	const char *name;  /* as in the column picker; translate on use */
 	int width;         /* columns; the flexible one: the least */
-	int share;         /* > 0: takes its share of what is left */
+	int share;         /* > 0: gets what its texts need of what is left, and the last of them the rest */
 	bool right;        /* numbers: to the right edge */
 	int from_width;    /* shown when the pane has at least this many columns */
 	/* Append the cell's text; may change the role from that of the row's state. */
@@ -30,6 +30,7 @@ struct list_ops {
 	size_t ncolumns;
 };
 
+#define LIST_COLUMNS_MAX 16
 struct list {
 	const struct list_ops *ops;
 	const struct rows *rows; /* borrowed */
@@ -45,7 +46,8 @@ struct list {
 	int sort_column;         /* -1: the engine's order */
 	bool reverse;
 	uint32_t hidden;         /* bits of columns that are switched off */
-	size_t new_above;        /* rows that came above the cursor since it was at the top */
+	size_t new_above;        /* rows that came above the cursor and are not in sight */
+	int need[LIST_COLUMNS_MAX]; /* columns that the texts of flexible columns take */
 };
 
 void list_init(struct list *l, const struct list_ops *ops, const struct rows *rows);

@@ -136,6 +136,10 @@ static void apply_engine(struct model *m, const struct json *body)
 	e->steps_running = json_get_int(steps, "running", 0);
 	e->steps_limit = json_get_int(steps, "limit", 0);
 	e->runs_limit = json_get_int(json_get(body, "runs"), "limit", 0);
+	const struct json *hour = json_first(json_get(body, "failures_per_hour"));
+	e->tells_hours = hour != NULL;
+	for (size_t i = 0; i < FAILED_HOURS; i++, hour = json_next(hour))
+		e->failed[i] = json_int(hour, 0);
 	memset(e->runs, 0, sizeof(e->runs));
 	for (const struct json *c = json_first(runs); c; c = json_next(c))
 		e->runs[ui_state_from_name(json_key(c))] += json_int(c, 0);

@@ -42,11 +42,14 @@ struct feed {
 	struct err err;
 };
 
+#define FAILED_HOURS 12
 struct engine_info {
 	char *version, *home, *state, *reason;
 	int64_t pid, started_at_ms, last_seq, new_failures, queue_waiting, queue_held, oldest_wait_ms;
 	int64_t steps_running, steps_limit, runs_limit;
 	int64_t runs[STATE_COUNT]; /* runs by state */
+	int64_t failed[FAILED_HOURS]; /* runs that failed, by hour; the present one last */
+	bool tells_hours;
 	bool queue_paused;
 };
 

@@ -97,7 +97,8 @@ static void it_log(const struct row *row, const struct list_context *c, struct s
 		   enum role *role)
 {
 	(void)c, (void)role;
-	str_add_i64(out, IT(row)->log_lines);
+	if (IT(row)->ended_at_ms || IT(row)->log_lines) /* while it runs nobody counts them */
+		str_add_i64(out, IT(row)->log_lines);
 }
 
 static int it_by_node(const struct row *a, const struct row *b)

@@ -151,13 +151,13 @@ void draw_list(struct console *c, enum pane pane, struct rect r, bool focused,
 	auto_str right = STR_INIT;
 	if (l->marks.n)
 		str_addf(&right, _("%zu marked  "), l->marks.n);
-	if (l->new_above)
-		str_addf(&right, _("%zu new above  "), l->new_above);
 	/* Draw first: it decides which rows are in sight. */
 	if (l->n)
 		list_draw(l, c->cells, rows, focused, true, &context);
 	else
 		draw_empty(c, rows, topic, l->filter ? _("no row matches the filter") : nothing);
+	if (l->new_above)
+		str_addf(&right, _("%zu new above  "), l->new_above);
 	add_range(&right, l, rows.rows - 1, l->rows->total);
 	auto_str shown = STR_INIT;
 	if (l->filter)

@@ -310,7 +310,7 @@ static void add_place(const struct logview *v, struct str *s, bool roomy)
 	else if (v->pattern && v->match_count >= 0)
 		str_addf(s, ngettext("%lld match  ", "%lld matches  ", (unsigned long)v->match_count),
 			 (long long)v->match_count);
-	add_grouped(s, MAX(number, (int64_t)0));
+	add_grouped(s, MAX(MIN(number, v->lines), (int64_t)0));
 	str_add_char(s, '/');
 	add_grouped(s, v->lines);
 	if (v->lines)

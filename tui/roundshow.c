@@ -3,12 +3,17 @@
 #include "tui/roundview.h"
 
 #include "base/fs.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define PROMPT_TEXT_MAX (4 * MIB)
-#define BAR_COLUMNS 30
+#define BAR_COLUMNS 24
+#define NAME_COLUMNS 20    /* of a check */
+#define MEANING_COLUMNS 12 /* of a level */
+#define OWNER_COLUMNS 6    /* whose limit it is */
+#define LIMIT_COLUMNS 16   /* what is limited */
 
 /* ---- checks ---- */
 
@@ -39,7 +44,8 @@ static void show_check(struct roundview *v, const struct json *check)
 	if (str_eq(state, "not_reached"))
 		word = _("not reached"); /* its level says why */
 	bool failed = role == ROLE_FAILED;
-	str_addf(&s, "%-20s %s", json_get_str(check, "name", "?"), word);
+	text_add_column(&s, json_get_str(check, "name", "?"), NAME_COLUMNS);
+	str_addf(&s, " %s", word);
 	if (json_get_int(check, "duration_ms", 0) > 0) {
 		str_add(&s, "  ");
 		add_took(&s, json_get_int(check, "duration_ms", 0));
@@ -67,7 +73,9 @@ static void show_level(struct roundview *v, const struct json *level)
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (str_eq(names[i].name, name))
 			meaning = _(names[i].meaning);
-	str_addf(&s, "%s %-12s %s", name, meaning, word);
+	str_addf(&s, "%s ", name);
+	text_add_column(&s, meaning, MEANING_COLUMNS);
+	str_addf(&s, " %s", word);
 	if (json_get_int(level, "duration_ms", 0) > 0) {
 		str_add(&s, "  ");
 		add_took(&s, json_get_int(level, "duration_ms", 0));
@@ -248,9 +256,7 @@ void round_bar(struct str *s, int64_t used, int64_t limit, int columns)
 
 static void add_amount(struct str *s, const char *what, int64_t n)
 {
-	if (n < 0)
-		str_add_char(s, '?');
-	else if (str_eq(what, "wall") || str_eq(what, "iteration"))
+	if (str_eq(what, "wall") || str_eq(what, "iteration"))
 		add_took(s, n);
 	else if (str_eq(what, "cost"))
 		add_cost(s, n);
@@ -273,14 +279,20 @@ static void show_limit(struct roundview *v, const struct json *e)
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (str_eq(names[i].name, what))
 			word = _(names[i].word);
-	round_bar(&bar, used, limit, BAR_COLUMNS);
-	str_addf(&s, "%-5s %-15s %s ", str_eq(json_get_str(e, "of", ""), "run") ? _("run") : _("node"), word, str_text(&bar));
-	add_amount(&s, what, used);
-	str_add(&s, _(" of "));
-	add_amount(&s, what, limit);
 	double part = limit > 0 && used >= 0 ? (double)used / (double)limit : 0;
-	if (used >= 0)
+	text_add_column(&s, str_eq(json_get_str(e, "of", ""), "run") ? _("run") : _("node"), OWNER_COLUMNS);
+	text_add_column(&s, word, LIMIT_COLUMNS);
+	if (used >= 0) {
+		round_bar(&bar, used, limit, BAR_COLUMNS);
+		str_addf(&s, "%s ", str_text(&bar));
+		add_amount(&s, what, used);
+		str_add(&s, _(" of "));
+		add_amount(&s, what, limit);
 		str_addf(&s, "  %d%%", (int)(part * 100));
+	} else { /* nobody measured it yet */
+		str_add(&s, _("at most "));
+		add_amount(&s, what, limit);
+	}
 	enum role role = part >= 1 ? ROLE_FAILED : part >= 0.8 ? ROLE_RETRY : ROLE_TEXT;
 	(void)round_add(v, role, 4, NO_HEAD, str_text(&s), s.len);
 }

@@ -36,13 +36,13 @@ const struct verb_row verb_rows[] = {
 	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .field = "node", .cannot = N_("cannot step") },
 	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true, .cannot = N_("cannot run until a node") },
 	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure"), .cannot = N_("cannot run until a failure") },
-	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  GOES_BACK, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry"), .options = OPTION_BIT(OPTION_RESTORE) },
-	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", GOES_BACK | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .field = "node", .preview = true, .cannot = N_("cannot resume from a node"), .options = OPTION_BIT(OPTION_KEEP_FILES) | OPTION_BIT(OPTION_ONLY) },
+	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  GOES_BACK, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry"), .options = OPTION_BIT(OPTION_RESTORE) | OPTION_BIT(OPTION_NOW) },
+	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", GOES_BACK | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .field = "node", .preview = true, .cannot = N_("cannot resume from a node"), .options = OPTION_BIT(OPTION_KEEP_FILES) | OPTION_BIT(OPTION_ONLY) | OPTION_BIT(OPTION_NOW) },
 	{ "skip",    OF_RUN, "/v1/runs/%s/nodes/{arg}/skip", LIVE | ENDED_BADLY, NULL, "pawl skip", N_("in %s it is done without"), .with_argument = true, .with_reason = true, .cannot = N_("cannot skip a node") },
 	{ "mark",    OF_RUN, "/v1/runs/%s/nodes/{arg}/mark", LIVE | ENDED_BADLY, NULL, "pawl mark", N_("in %s it counts as done"), .with_argument = true, .with_reason = true, .cannot = N_("cannot mark a node") },
 	{ "break",   OF_RUN, "/v1/runs/%s/breakpoints", 0, NULL, "pawl break", N_("%s stops there"), .with_argument = true, .field = "node" },
 	{ "unbreak", OF_RUN, "/v1/runs/%s/breakpoints/{arg}", 0, NULL, "pawl break", N_("%s does not stop there any more"), .with_argument = true, .flag = "-d", .method = "DELETE" },
-	{ "rollback", OF_RUN, "/v1/runs/%s/rollback", GOES_BACK | STATE_BIT(STATE_SUCCEEDED), N_("roll back %s"), "pawl rollback", N_("%s goes back"), .with_argument = true, .field = "checkpoint", .preview = true, .typed = true, .cannot = N_("cannot roll back"), .options = OPTION_BIT(OPTION_KEEP_FILES) },
+	{ "rollback", OF_RUN, "/v1/runs/%s/rollback", GOES_BACK | STATE_BIT(STATE_SUCCEEDED), N_("roll back %s"), "pawl rollback", N_("%s goes back"), .with_argument = true, .field = "checkpoint", .preview = true, .typed = true, .cannot = N_("cannot roll back"), .options = OPTION_BIT(OPTION_KEEP_FILES) | OPTION_BIT(OPTION_NOW) },
 	{ "fork",    OF_RUN, "/v1/runs/%s/fork", 0, N_("fork %s"), "pawl fork", N_("%s was forked"), .with_argument = true, .field = "checkpoint", .preview = true, .options = OPTION_BIT(OPTION_KEEP_FILES) },
 	{ "undo",    OF_RUN, "/v1/runs/%s/undo", 0, N_("undo what was last done to %s"), "pawl undo", N_("%s: the last verb is undone") },
 	{ "decide",  OF_RUN, "/v1/runs/%s/nodes/{arg}/decide", LIVE, NULL, "pawl approve", N_("in %s it is decided"), .with_argument = true, .with_reason = true, .cannot = N_("there is nothing to decide") },
@@ -70,6 +70,7 @@ const struct verb_option_row verb_option_rows[] = {
 	[OPTION_KEEP_FILES] = { 'K', "keep_files", "--keep-files", N_("keep the files") },
 	[OPTION_RESTORE] = { 'R', "restore", "--restore", N_("restore the files") },
 	[OPTION_ONLY] = { 'O', "only", "--only", N_("only this node") },
+	[OPTION_NOW] = { 'N', "now", "--now", N_("stop what runs") },
 };
 static_assert(COUNT(verb_option_rows) == VERB_OPTION_COUNT, "every option has a row");
 
@@ -481,7 +482,9 @@ static void read_preview(struct confirm *f, const struct json *body)
 		str_addf(&s, _("; the workspace %s"), workspace);
 	add_preview(f, str_take(&s));
 	if (json_get_int(counts, "running", 0))
-		add_preview(f, xasprintf(_("  %lld run now: they end first"), (long long)json_get_int(counts, "running", 0)));
+		add_preview(f, xasprintf(f->options & OPTION_BIT(OPTION_NOW) ? _("  %lld run now: they are stopped first") :
+									       _("  %lld run now: they end first"),
+					 (long long)json_get_int(counts, "running", 0)));
 	if (json_get_bool(json_get(body, "definition"), "changed", false))
 		add_preview(f, xstrdup(_("  the workflow's file was changed since; the run keeps its definition")));
 	for (const struct json *e = json_first(files); e && f->npreview < PREVIEW_MAX; e = json_next(e))

@@ -9,7 +9,7 @@
 enum verb_of { OF_RUN, OF_ORDER, OF_QUEUE, OF_ENGINE, OF_BREAKER };
 
 /* What can be switched while the question is there; a capital, which no run's id has. */
-enum verb_option { OPTION_KEEP_FILES, OPTION_RESTORE, OPTION_ONLY, VERB_OPTION_COUNT };
+enum verb_option { OPTION_KEEP_FILES, OPTION_RESTORE, OPTION_ONLY, OPTION_NOW, VERB_OPTION_COUNT };
 #define OPTION_BIT(o) (1U << (o))
 struct verb_option_row {
 	int key;

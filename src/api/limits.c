@@ -22,14 +22,19 @@ struct spent {
 	int generation, n;
 	int64_t began_ms, ended_ms, iteration_ms; /* ended 0: not yet */
 	int iteration;                            /* the newest */
+	int64_t memory_bytes;                     /* the most that its work took; 0: not known */
+	struct store *store;
 };
 
 static void add_round(void *ctx, const struct iteration_row *i)
 {
 	struct spent *s = ctx;
 	if (i->generation != s->generation) {
-		*s = (struct spent){ .generation = i->generation, .began_ms = i->started_ms };
+		*s = (struct spent){ .generation = i->generation, .began_ms = i->started_ms, .store = s->store };
 	}
+	struct attempt_row work;
+	if (i->work && !store_attempt_get(s->store, i->work, &work, NULL))
+		s->memory_bytes = MAX(s->memory_bytes, work.rss_kib * KIB);
 	s->n++;
 	s->iteration = i->iteration;
 	s->ended_ms = i->ended_ms;
@@ -44,8 +49,8 @@ static void show_limits(struct jw *w, const char *of, const struct graph_budget 
 	show_limit(w, of, BUDGET_COST, b->cost_micro_usd, u->cost_micro_usd);
 	show_limit(w, of, BUDGET_ITERATION, b->iteration_ms, u->iteration_ms);
 	show_limit(w, of, BUDGET_ITERATION_TOKENS, b->tokens_per_iteration, u->iteration_tokens);
-	show_limit(w, of, BUDGET_DISK, b->disk_bytes, -1);
-	show_limit(w, of, BUDGET_MEMORY, b->memory_bytes, -1);
+	show_limit(w, of, BUDGET_DISK, b->disk_bytes, u->disk_bytes);
+	show_limit(w, of, BUDGET_MEMORY, b->memory_bytes, u->memory_bytes ? u->memory_bytes : -1);
 }
 
 static struct usage_sum sum_of(struct api *a, id_t64 run, int idx, int generation, int iteration)
@@ -71,7 +76,7 @@ static const struct graph_node *definition_of(struct api *a, id_t64 run, int idx
 
 void show_budget(struct api *a, struct jw *w, id_t64 run, int idx)
 {
-	struct spent s = { 0 };
+	struct spent s = { .store = a->store };
 	struct run_row row;
 	const struct graph *g = graph_of(a, run);
 	const struct graph_node *n = definition_of(a, run, idx);
@@ -82,6 +87,7 @@ void show_budget(struct api *a, struct jw *w, id_t64 run, int idx)
 		struct budget_used u = { .wall_ms = (s.ended_ms ? s.ended_ms : clock_wall_ms()) - s.began_ms,
 			                 .iteration_ms = s.iteration_ms, .tokens = all.total,
 			                 .iteration_tokens = last.total,
+			                 .disk_bytes = engine_disk_used(a->engine, run, idx), .memory_bytes = s.memory_bytes,
 			                 .cost_micro_usd = all.cost_micro_usd, .iterations = s.n };
 		show_limits(w, "node", &n->budget, &u);
 	}
@@ -93,7 +99,7 @@ void show_budget(struct api *a, struct jw *w, id_t64 run, int idx)
 		struct budget_used u = { .wall_ms = row.started_ms ? end - row.started_ms - row.paused_ms : 0,
 			                 .iteration_ms = s.iteration_ms, .tokens = all.total,
 			                 .iteration_tokens = sum_of(a, run, idx, s.generation, s.iteration).total,
-			                 .cost_micro_usd = all.cost_micro_usd,
+			                 .cost_micro_usd = all.cost_micro_usd, .disk_bytes = -1,
 			                 .iterations = store_iteration_count(a->store, run) };
 		show_limits(w, "run", &g->budget, &u);
 	}

@@ -101,6 +101,10 @@ enum err_code api_engine(struct request *r, struct err *err)
 	show_counts(&w, "orders", ENTITY_ORDER, c->orders);
 	jw_end_obj(&w);
 	jw_int(&w, "failures_unacknowledged", read_unseen(a->store));
+	jw_arr(&w, "failures_per_hour");
+	for (int ago = READ_HOURS - 1; ago >= 0; ago--)
+		jw_int(&w, NULL, read_failed_in_hour(c, clock_wall_ms(), ago));
+	jw_end_arr(&w);
 	jw_bool(&w, "queue_paused", s.queue_paused);
 	jw_int(&w, "last_seq", s.last_seq);
 	jw_str(&w, "boot_id", clock_boot_id());

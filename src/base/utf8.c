@@ -204,6 +204,14 @@ size_t text_width(const char *text, size_t len)
 	return columns;
 }
 
+void text_add_column(struct str *s, const char *text, size_t columns)
+{
+	size_t has = text_width(text, strlen(text));
+	str_add(s, text);
+	for (; has < columns; has++)
+		str_add_char(s, ' ');
+}
+
 size_t text_fit(const char *text, size_t len, size_t columns)
 {
 	size_t used = 0, i = 0;

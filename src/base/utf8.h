@@ -28,6 +28,8 @@ enum safe_mode {
 void text_add_safe(struct str *s, const char *text, size_t len, enum safe_mode mode, bool newlines);
 /* Columns on a terminal (wcwidth of the current locale); safe text only. */
 size_t text_width(const char *text, size_t len);
+/* Append `text` and the blanks that it lacks to fill `columns`. */
+void text_add_column(struct str *s, const char *text, size_t columns);
 /* Bytes of `text` that fit into `columns`. */
 size_t text_fit(const char *text, size_t len, size_t columns);
 

@@ -203,6 +203,9 @@ enum err_code engine_workspaces(struct engine *e, id_t64 run, void (*fn)(void *c
 enum err_code engine_checkpoint(struct engine *e, id_t64 run, const char *name, struct checkpoint_row *ret,
 				struct err *err) MUST_CHECK;
 
+/* Bytes that the workspace of a node with a limit for them held when that was last looked at; -1: it was not. */
+int64_t engine_disk_used(struct engine *e, id_t64 run, int idx);
+
 /* ---- work on files, which blocks: done beside the loop ---- */
 
 enum space_job_kind {

@@ -133,6 +133,7 @@ struct node_loop {
 	int64_t began_ms, started_ms, worked_ms; /* the first iteration, the present one, the end of its work */
 	struct usage_sum used;      /* in this generation */
 	int64_t iteration_tokens, memory_bytes;
+	int64_t disk_bytes;         /* of its workspace, when last looked at; 0: never */
 	char *feedback;             /* what the present one was told; NULL: nothing */
 	bool same_prompt;
 	enum error_class class;     /* what failed in the present one … */

@@ -69,7 +69,15 @@ static void used_by(struct engine *e, const struct node *n, struct budget_used *
 				   .call_cost_micro_usd = l->used.call_cost_micro_usd, .iterations = (int)l->n + l->opened };
 	u->wall_ms = l->began_ms ? MAX(e->now.wall_ms - l->began_ms, (int64_t)0) : 0;
 	u->iteration_ms = l->started_ms ? MAX(e->now.wall_ms - l->started_ms, (int64_t)0) : 0;
-	u->disk_bytes = n->def->budget.disk_bytes && e->io->disk_used ? e->io->disk_used(e->io_ctx, node_workspace(n)) : 0;
+	if (n->def->budget.disk_bytes && e->io->disk_used)
+		u->disk_bytes = n->loop->disk_bytes = e->io->disk_used(e->io_ctx, node_workspace(n));
+}
+
+int64_t engine_disk_used(struct engine *e, id_t64 run, int idx)
+{
+	const struct run *r = map_get(&e->runs, run);
+	const struct node *n = r && idx >= 0 && (size_t)idx < r->nnodes ? r->nodes[idx] : NULL;
+	return n && n->loop && n->loop->disk_bytes ? n->loop->disk_bytes : -1;
 }
 
 /* Of a whole run that the node belongs to, and whose nodes and sub-workflows share it. */

@@ -369,6 +369,9 @@ SELECT id FROM run WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 2
 -- RUN_COUNTS: once after the start, from an index (scan)
 SELECT state, count(*) FROM run GROUP BY state
 
+-- RUNS_FAILED: when runs of a state ended, the newest runs first
+SELECT ended_ms FROM run WHERE state = ?1 ORDER BY id DESC LIMIT ?2
+
 -- RUN_UNSEEN: how many failures nobody has acknowledged from an index that holds only those (scan)
 SELECT count(*) FROM run WHERE acknowledged = 0
 

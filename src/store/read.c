@@ -320,12 +320,49 @@ static enum err_code count_states(struct store *st, enum stmt_id id, int64_t *v,
 	return code;
 }
 
+#define HOUR_MS 3600000
+#define FAILED_MAX 5000 /* failed runs that are looked at when counting anew */
+
+/* Hours that passed without a failure are emptied on the way to the next one. */
+static void count_failure(struct read_counts *c, int64_t at_ms)
+{
+	int64_t hour = at_ms / HOUR_MS;
+	if (!c->hour)
+		c->hour = hour;
+	for (; c->hour < hour && hour - c->hour < READ_HOURS; c->failed[c->hour % READ_HOURS] = 0)
+		c->hour++;
+	if (c->hour < hour) {
+		memset(c->failed, 0, sizeof(c->failed));
+		c->hour = hour;
+	}
+	if (hour >= 0 && c->hour - hour < READ_HOURS)
+		c->failed[hour % READ_HOURS]++;
+}
+
+int64_t read_failed_in_hour(const struct read_counts *c, int64_t now_ms, int ago)
+{
+	int64_t hour = now_ms / HOUR_MS - ago;
+	return hour >= 0 && hour <= c->hour && c->hour - hour < READ_HOURS ? c->failed[hour % READ_HOURS] : 0;
+}
+
+static enum err_code count_failed(struct store *st, struct read_counts *c, struct err *err)
+{
+	auto_stmt *s = stmt_get(st, STMT_RUNS_FAILED);
+	stmt_bind(s, "ii", (int64_t)RUN_FAILED, (int64_t)FAILED_MAX);
+	enum err_code code = ERR_OK;
+	while (stmt_row(st, s, &code, err))
+		count_failure(c, col_int(s, 0));
+	return code;
+}
+
 static enum err_code recount(struct store *st, struct read_counts *c, struct err *err)
 {
 	*c = (struct read_counts){ .seq = 0 };
 	enum err_code code = count_states(st, STMT_ORDER_COUNTS, c->orders, &c->norders, err);
 	if (!code)
 		code = count_states(st, STMT_RUN_COUNTS, c->runs, &c->nruns, err);
+	if (!code)
+		code = count_failed(st, c, err);
 	if (!code)
 		c->seq = store_last_seq(st);
 	return code;
@@ -361,6 +398,8 @@ enum err_code read_counts(struct store *st, struct read_counts *c, struct err *e
 			fold(c->orders, &c->norders, col_or(s, 9, -1), col_or(s, 10, -1));
 		else if (str_starts(type, "run."))
 			fold(c->runs, &c->nruns, col_or(s, 9, -1), col_or(s, 10, -1));
+		if (str_eq(type, "run.failed"))
+			count_failure(c, col_int(s, 1));
 	}
 	c->seq = code ? 0 : newest;
 	return code;

@@ -94,11 +94,17 @@ enum err_code read_events(struct store *st, const struct event_filter *f, read_e
 
 /* How many orders and runs there are in each state. Counted once, then kept up to date from the
  * events. */
+#define READ_HOURS 12
 struct read_counts {
 	int64_t seq; /* up to this event; 0: not yet counted */
 	int64_t orders[16], runs[16];
 	int64_t norders, nruns;
+	/* Runs that failed, by the hour since the epoch modulo READ_HOURS, up to `hour`. What was retried since counts until
+	 * it is counted anew, and of more than a few thousand failures the newest runs count. */
+	int64_t failed[READ_HOURS], hour;
 };
+/* How many failed in the hour `ago` hours before that of `now_ms`; 0 ≤ ago < READ_HOURS. */
+int64_t read_failed_in_hour(const struct read_counts *c, int64_t now_ms, int ago);
 enum err_code read_counts(struct store *st, struct read_counts *c, struct err *err) MUST_CHECK;
 /* Runs that failed and were not acknowledged. */
 int64_t read_unseen(struct store *st);

@@ -81,6 +81,8 @@ def test_failure_explains_itself():
     assert r["params"]["token"] == "***"
     assert r["progress"]["succeeded"] == 1 and r["progress"]["failed"] == 1
     assert e.get("/v1/engine")["failures_unacknowledged"] == 1
+    hours = e.get("/v1/engine")["failures_per_hour"]
+    assert len(hours) == 12 and sum(hours) == 1 and sum(hours[-2:]) == 1, hours
     n = e.get(f"/v1/runs/{run}/nodes/second").json
     assert n["state"] == "failed" and n["attempts"] == 2 and n["max_attempts"] == 2
     assert n["failure"]["line"] == 2 and n["needs"] == ["first"] and n["feeds"] == ["third"]

@@ -453,6 +453,11 @@ static void write_engine(struct jw *w)
 	jw_end_obj(w);
 	jw_end_obj(w);
 	jw_int(w, "failures_unacknowledged", failures);
+	static const int hours[] = { 0, 0, 1, 0, 3, 0, 0, 12, 0, 1, 0, 2 };
+	jw_arr(w, "failures_per_hour");
+	for (size_t i = 0; i < COUNT(hours); i++)
+		jw_int(w, NULL, hours[i]);
+	jw_end_arr(w);
 	jw_bool(w, "queue_paused", queue_paused);
 	jw_int(w, "last_seq", seq);
 	jw_end_obj(w);

@@ -73,9 +73,8 @@ struct term *term_start(int rows, int columns, const char *const *argv, const ch
 		abort();
 	}
 	if (t->pid == 0) {
-		char *path = getenv("PATH");
-		char *all[64] = { path ? xasprintf("PATH=%s", path) : NULL };
-		size_t n = path ? 1 : 0;
+		char *all[64] = { xstrdup("PATH=/usr/bin:/bin") };
+		size_t n = 1;
 		static const char *const kept[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS" };
 		for (size_t i = 0; i < COUNT(kept); i++)
 			if (getenv(kept[i]))

@@ -11,7 +11,7 @@
 
 struct term;
 
-/* Start argv with env ("NAME=value", NULL-terminated; nothing else is inherited but PATH). */
+/* Start argv with env ("NAME=value", NULL-terminated; nothing else is inherited, and PATH is the system's). */
 struct term *term_start(int rows, int columns, const char *const *argv, const char *const *env);
 /* Kill what still runs, free all. */
 void term_stop(struct term *t);
