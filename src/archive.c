@@ -10,13 +10,13 @@
  * Exit status: 0; else what err_exit_status() gives for the error, which is told on stderr as "NAME: message". */
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/language.h"
 #include "base/str.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -248,9 +248,7 @@ static enum err_code unpack(const char *file, const char *into, struct room *roo
 
 int main(int argc, char **argv)
 {
-	(void)setlocale(LC_ALL, "");
-	(void)bindtextdomain(PACKAGE, LOCALEDIR);
-	(void)textdomain(PACKAGE);
+	language_begin();
 	struct err err = { .code = ERR_OK };
 	enum err_code code;
 	if (argc == 3 && str_eq(argv[1], "pack")) {

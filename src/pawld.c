@@ -24,11 +24,11 @@
 #include "api/server.h"
 #include "base/diag.h"
 #include "base/fs.h"
+#include "base/language.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -278,6 +278,7 @@ static int run(struct options *o, const char *home)
 		                   .settings = config.engine,
 		                   .libexec = libexec,
 		                   .unsafe_network_fs = config.unsafe_network_fs };
+	language_neutral(); /* what is stored is in English */
 	uv_loop_t *loop = uv_default_loop();
 	struct leaving l = { NULL, NULL };
 	uv_signal_t signals[2];
@@ -312,9 +313,7 @@ static int check(struct options *o, const char *home)
 
 int main(int argc, char **argv)
 {
-	(void)setlocale(LC_ALL, "");
-	(void)bindtextdomain(PACKAGE, LOCALEDIR);
-	(void)textdomain(PACKAGE);
+	language_begin();
 	(void)signal(SIGPIPE, SIG_IGN);
 	struct options o = { .ready_fd = -1 };
 	int status = parse_options(argc, argv, &o);

@@ -72,8 +72,8 @@ dist_keymap_DATA = data/keymap/default.keymap
 dist_man_MANS += doc/pawl-console.1 doc/pawl-keymap.5
 tui/theme.$(OBJEXT): tui/theme_data.h
 
-TESTS += tests/tui/triage.sh tests/tui/outage.sh tests/tui/goback.sh tests/tui/rounds.sh tests/tui/repo.sh
-dist_check_SCRIPTS += tests/tui/triage.sh tests/tui/outage.sh tests/tui/goback.sh tests/tui/rounds.sh tests/tui/repo.sh
+TESTS += tests/tui/triage.sh tests/tui/outage.sh tests/tui/goback.sh tests/tui/rounds.sh tests/tui/repo.sh tests/tui/languages.sh
+dist_check_SCRIPTS += tests/tui/triage.sh tests/tui/outage.sh tests/tui/goback.sh tests/tui/rounds.sh tests/tui/repo.sh tests/tui/languages.sh
 EXTRA_DIST += tests/tui/lib.sh
 
 check_PROGRAMS += tests/fuzz/run_keymap

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/language.h"
 #include "tui/action.h"
 #include "tui/inspect.h"
 #include "tui/live.h"
@@ -481,10 +482,8 @@ static void choose_texts(bool ascii)
 
 int tui_main(int argc, char **argv)
 {
-	(void)setlocale(LC_ALL, "");
-	(void)setlocale(LC_NUMERIC, "C");
-	(void)bindtextdomain(PACKAGE, LOCALEDIR);
-	(void)textdomain(PACKAGE);
+	language_begin();
+	(void)setlocale(LC_TIME, ""); /* names of days */
 	struct console *c = xcalloc(1, sizeof(*c));
 	struct err err = { 0 };
 	const char *home = NULL, *glyphs = getenv("PAWL_GLYPHS"), *no_color = getenv("NO_COLOR");

@@ -203,7 +203,7 @@ static void help_draw(struct console *c, struct rect r, bool focused)
 	auto_str left = STR_INIT, right = STR_INIT;
 	list_draw(l, c->cells, rows, focused, true, &context);
 	str_addf(&left, _("keys in %s   / filters, Enter runs what is selected"),
-		 pane_name(c->help_of));
+		 _(pane_ops(c->help_of)->title));
 	add_range(&right, l, rows.rows - 1, -1);
 	draw_title(c, r, focused, 0, _(pane_help.title), str_text(&left), str_text(&right));
 }

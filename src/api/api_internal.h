@@ -97,6 +97,7 @@ struct job {
 	struct request *request; /* NULL: of nobody's request */
 	enum err_code code;
 	struct err err;
+	locale_t language; /* that of who asked */
 	struct str out; /* becomes the request's answer */
 	/* In the pool: touches nothing but the job. */
 	enum err_code (*run)(struct job *j, struct err *err);

@@ -5,7 +5,9 @@
 static void run(uv_work_t *work)
 {
 	struct job *j = work->data;
+	locale_t before = uselocale(j->language);
 	j->code = j->run(j, &j->err);
+	(void)uselocale(before);
 }
 
 static void done(uv_work_t *work, int status)
@@ -15,6 +17,7 @@ static void done(uv_work_t *work, int status)
 	a->jobs--;
 	if (status)
 		j->code = err_set(&j->err, ERR_UNAVAILABLE, _("the engine is leaving"));
+	locale_t before = uselocale(j->language);
 	if (j->done) {
 		j->done(j);
 	} else if (j->request) {
@@ -23,6 +26,7 @@ static void done(uv_work_t *work, int status)
 		j->out = spare;
 		request_finish(j->request, j->code, &j->err);
 	}
+	(void)uselocale(before);
 	str_done(&j->out);
 	j->free(j);
 	api_turn(a);
@@ -31,6 +35,7 @@ static void done(uv_work_t *work, int status)
 void job_start(struct api *a, struct job *j)
 {
 	j->api = a;
+	j->language = j->request ? j->request->language : LC_GLOBAL_LOCALE;
 	j->work.data = j;
 	if (j->request)
 		request_wait(j->request);

@@ -20,6 +20,7 @@ void *request_line(void *cls, const char *target, struct MHD_Connection *mhd)
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct request *r = xcalloc(1, sizeof(*r));
 	r->api = a;
+	r->language = LC_GLOBAL_LOCALE;
 	r->mhd = mhd;
 	r->conn = info ? info->socket_context : NULL;
 	r->number = ++a->next_number;
@@ -322,7 +323,9 @@ static void call(struct request *r)
 		r->phase = REQUEST_NEW;
 	if (str_eq(r->route->method, "GET"))
 		engine_settle(r->api->engine);
+	locale_t before = uselocale(r->language);
 	enum err_code code = r->route->handle(r, &err);
+	(void)uselocale(before);
 	if (code || r->phase == REQUEST_NEW)
 		request_finish(r, code, &err);
 }
@@ -367,7 +370,9 @@ static void ask(struct request *r)
 		return;
 	}
 	struct err err = { .code = ERR_OK };
+	locale_t before = uselocale(r->language);
 	enum err_code code = parse_body(r, &err);
+	(void)uselocale(before);
 	if (code)
 		request_finish(r, code, &err);
 	else
@@ -380,7 +385,10 @@ static enum MHD_Result first_call(struct request *r, const char *method)
 	bool refused = r->target_code != ERR_OK;
 	r->target_code = ERR_OK;
 	if (!refused) {
+		r->language = language_find(MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, "Accept-Language"));
+		locale_t before = uselocale(r->language);
 		enum err_code code = admit(r, method, &err);
+		(void)uselocale(before);
 		if (code)
 			request_finish(r, code, &err);
 		else

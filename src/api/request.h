@@ -8,6 +8,7 @@
 
 #include "api/route.h"
 #include "base/json.h"
+#include "base/language.h"
 #include "base/str.h"
 
 struct api;
@@ -40,6 +41,7 @@ struct request {
 	struct str body;
 	size_t discarded;            /* bytes of a body that is not wanted */
 	struct json *json;           /* the parsed body; NULL: none */
+	locale_t language; /* of the answer, for uselocale() */
 	const char *idempotency_key; /* NULL: none; lives as long as the request */
 
 	/* the answer */

@@ -10,6 +10,7 @@ libbase_a_SOURCES = \
 	src/base/heap.c src/base/heap.h \
 	src/base/id.c src/base/id.h \
 	src/base/json.c src/base/json.h src/base/json_write.c \
+	src/base/language.c src/base/language.h \
 	src/base/linediff.c src/base/linediff.h \
 	src/base/map.c src/base/map.h \
 	src/base/proc.c src/base/proc.h \
@@ -33,6 +34,11 @@ check_PROGRAMS += tests/unit/base_regex
 TESTS += tests/unit/base_regex
 tests_unit_base_regex_SOURCES = tests/unit/base_regex.c
 tests_unit_base_regex_LDADD = $(LIB_BASE) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/base_language
+TESTS += tests/unit/base_language
+tests_unit_base_language_SOURCES = tests/unit/base_language.c
+tests_unit_base_language_LDADD = $(LIB_BASE) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/unit/base_linediff
 TESTS += tests/unit/base_linediff

@@ -3,6 +3,8 @@
  * next to nothing beside its one request, so nothing is looked up before it is needed. */
 #include "cli/commands.h"
 
+#include "base/language.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
@@ -41,10 +43,8 @@ static bool is_plain(const char *locale)
 static bool set_locale(void)
 {
 	const char *characters = locale_name("LC_CTYPE"), *messages = locale_name("LC_MESSAGES");
-	if (!is_plain(messages) && !str_starts(messages, "C.") && setlocale(LC_MESSAGES, "")) {
-		(void)bindtextdomain(PACKAGE, LOCALEDIR);
-		(void)textdomain(PACKAGE);
-	}
+	if (!is_plain(messages) && !str_starts(messages, "C.") && setlocale(LC_MESSAGES, ""))
+		language_texts();
 	if (is_plain(characters) || !setlocale(LC_CTYPE, ""))
 		return false;
 	return str_eq(nl_langinfo(CODESET), "UTF-8");

@@ -24,10 +24,8 @@ enum err_code cli_home(struct cli *cli, bool create, struct err *err)
 	return ERR_OK;
 }
 
-enum err_code cli_connect(struct cli *cli, bool start, struct err *err)
+static enum err_code open_client(struct cli *cli, bool start, struct err *err)
 {
-	if (cli->client)
-		return ERR_OK;
 	struct client_options o = { .base_url = cli->url, .token = cli->token };
 	if (cli->url)
 		return client_new(&o, &cli->client, err);
@@ -46,6 +44,16 @@ enum err_code cli_connect(struct cli *cli, bool start, struct err *err)
 		client_free(c);
 	else
 		cli->client = c;
+	return code;
+}
+
+enum err_code cli_connect(struct cli *cli, bool start, struct err *err)
+{
+	if (cli->client)
+		return ERR_OK;
+	enum err_code code = open_client(cli, start, err);
+	if (!code && cli->json)
+		client_neutral(cli->client);
 	return code;
 }
 

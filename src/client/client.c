@@ -2,6 +2,7 @@
 #include "client/client_internal.h"
 
 #include "base/clock.h"
+#include "base/language.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,9 @@ enum err_code client_new(const struct client_options *o, struct client **ret, st
 	c->tail = &c->requests;
 	c->timeout_ms = o->timeout_ms > 0 ? o->timeout_ms : TIMEOUT_MS;
 	c->buffer = xmalloc(CLIENT_BUFFER);
+	auto_str languages = STR_INIT;
+	language_wanted(&languages);
+	c->languages = languages.len ? str_take(&languages) : NULL;
 	if (o->base_url) {
 		size_t len = strlen(o->base_url);
 		while (len > 8 && o->base_url[len - 1] == '/')
@@ -46,6 +50,12 @@ static void transport_drop(struct client *c, struct request *r)
 	web_drop(c, r);
 }
 
+void client_neutral(struct client *c)
+{
+	free(c->languages);
+	c->languages = NULL;
+}
+
 void client_free(struct client *c)
 {
 	if (!c)
@@ -59,6 +69,7 @@ void client_free(struct client *c)
 	conn_free_all(c);
 	web_free(c);
 	json_free(c->error_body);
+	free(c->languages);
 	free(c->home);
 	free(c->socket);
 	free(c->base_url);

@@ -24,6 +24,8 @@ struct client_options {
 enum err_code client_new(const struct client_options *o, struct client **ret,
                          struct err *err) MUST_CHECK;
 void client_free(struct client *c);
+/* Answers are for a program, and so in English, whatever this process speaks with people. */
+void client_neutral(struct client *c);
 /* What is spoken to, for messages: the path of the socket or the base URL. */
 const char *client_where(const struct client *c);
 /* Connect now instead of with the first request; the connection is kept for it. */

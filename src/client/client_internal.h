@@ -58,6 +58,7 @@ struct request {
 
 struct client {
 	char *home, *socket, *base_url, *token, *where;
+	char *languages; /* of Accept-Language; NULL: English */
 	int64_t timeout_ms;
 	unsigned int last_number;
 	struct request *requests, **tail;

@@ -125,13 +125,15 @@ void conn_free_all(struct client *c)
 		conn_close(c, c->conns);
 }
 
-static void write_head(struct str *out, const struct request *r)
+static void write_head(struct str *out, const struct client *c, const struct request *r)
 {
 	str_add(out, r->method);
 	str_add_char(out, ' ');
 	str_add(out, r->path);
 	str_add(out, " HTTP/1.1\r\nHost: pawl\r\nAccept: ");
 	str_add(out, r->stream ? "text/event-stream\r\n" : "*/*\r\n");
+	if (c->languages)
+		str_addf(out, "Accept-Language: %s\r\n", c->languages);
 	if (r->key[0])
 		str_addf(out, "Idempotency-Key: %s\r\n", r->key);
 	if (r->range[0])
@@ -236,7 +238,7 @@ bool conn_start(struct client *c, struct request *r)
 	k->heard = false;
 	k->sent = 0;
 	str_clear(&k->out);
-	write_head(&k->out, r);
+	write_head(&k->out, c, r);
 	(void)write_more(c, k); /* a broken one has been dealt with */
 	return true;
 }

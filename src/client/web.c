@@ -186,6 +186,8 @@ static void set_headers(struct exchange *x)
 	struct request *r = x->r;
 	add_header(x, "Accept", r->stream ? "text/event-stream" : "*/*");
 	add_header(x, "Expect", ""); /* no 100-continue */
+	if (x->c->languages)
+		add_header(x, "Accept-Language", x->c->languages);
 	if (r->key[0])
 		add_header(x, "Idempotency-Key", r->key);
 	if (r->range[0])

@@ -8,10 +8,10 @@
 #include "flow/flow.h"
 
 #include "base/fs.h"
+#include "base/language.h"
 #include "base/utf8.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -308,10 +308,7 @@ static enum err_code graph(const struct options *o, struct err *err)
 
 int main(int argc, char **argv)
 {
-	(void)setlocale(LC_ALL, "");
-	(void)setlocale(LC_NUMERIC, "C"); /* what is read and printed is the same everywhere */
-	(void)bindtextdomain(PACKAGE, LOCALEDIR);
-	(void)textdomain(PACKAGE);
+	language_begin();
 	struct err err = { .code = ERR_OK };
 	struct options o = { .width = 80, .states = -1 };
 	const char *verb = argc > 1 ? argv[1] : "";

@@ -14,13 +14,13 @@
  * Exit status: 0 done, or failed with best_effort; 1 failed; 2 a spec that is none. */
 #include "base/json.h"
 #include "base/fs.h"
+#include "base/language.h"
 #include "base/utf8.h"
 #include "model/error.h"
 #include "model/graph.h"
 #include "space/publish.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -196,7 +196,7 @@ int main(void)
 	auto_json *spec = NULL;
 	struct publish p = { .push = true };
 	struct err err = { 0 };
-	(void)setlocale(LC_ALL, "");
+	language_begin();
 	if (read_spec(&spec, &p, &err)) {
 		(void)fprintf(stderr, "pawl-publish: %s\n", err.message);
 		return 2;
