@@ -99,7 +99,7 @@ void show_budget(struct api *a, struct jw *w, id_t64 run, int idx)
 		struct budget_used u = { .wall_ms = row.started_ms ? end - row.started_ms - row.paused_ms : 0,
 			                 .iteration_ms = s.iteration_ms, .tokens = all.total,
 			                 .iteration_tokens = sum_of(a, run, idx, s.generation, s.iteration).total,
-			                 .cost_micro_usd = all.cost_micro_usd, .disk_bytes = -1,
+			                 .cost_micro_usd = all.cost_micro_usd, .disk_bytes = engine_disk_used(a->engine, run, idx),
 			                 .iterations = store_iteration_count(a->store, run) };
 		show_limits(w, "run", &g->budget, &u);
 	}

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
@@ -215,6 +216,20 @@ enum err_code fs_home(const char *option, bool create, char **ret, struct err *e
 	}
 	*ret = real;
 	return ERR_OK;
+}
+
+int64_t fs_disk_used(const char *path)
+{
+	char *root = xstrdup(path), *roots[] = { root, NULL };
+	int64_t bytes = 0;
+	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	for (FTSENT *i; walk && (i = fts_read(walk));)
+		if (i->fts_info == FTS_F || i->fts_info == FTS_D)
+			bytes += (int64_t)i->fts_statp->st_blocks * 512;
+	if (walk)
+		(void)fts_close(walk);
+	free(root);
+	return bytes;
 }
 
 const char *fs_network_kind(const char *path)

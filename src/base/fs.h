@@ -21,6 +21,9 @@ enum err_code fs_rmtree(const char *path, struct err *err) MUST_CHECK;
 /* All bytes, through EINTR and short writes. False with errno set. */
 bool fs_write_all(int fd, const void *p, size_t len);
 bool fs_exists(const char *path);
+/* Bytes that a folder and all below it take on disk, links not followed and other file systems left out. What
+ * cannot be read counts as nothing. Takes as long as there are files. */
+int64_t fs_disk_used(const char *path);
 /* Absolute path of `path` against `base`, "." and ".." resolved as text; yours. */
 char *fs_absolute(const char *base, const char *path);
 

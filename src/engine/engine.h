@@ -40,8 +40,6 @@ struct engine_io {
 	enum err_code (*workspace)(void *ctx, const char *path, const char *run, bool make, struct err *err);
 	/* Whether a folder has nothing in it; false when that cannot be told. */
 	bool (*empty)(void *ctx, const char *path);
-	/* Bytes that a folder takes on disk; of a very large one what was counted in time. NULL: nobody knows. */
-	int64_t (*disk_used)(void *ctx, const char *path);
 	/* The path without links, yours; NULL when there is no such thing. */
 	char *(*real_path)(void *ctx, const char *path);
 	/* Do the job (space_job_run()) beside the loop, then hand it back: engine_space_done(). */
@@ -211,6 +209,7 @@ int64_t engine_disk_used(struct engine *e, id_t64 run, int idx);
 enum space_job_kind {
 	SPACE_ACQUIRE,  /* make the worktree, if it is one; first snapshot */
 	SPACE_SNAPSHOT,
+	SPACE_MEASURE,  /* what the folder takes on disk */
 	SPACE_PROTECT,  /* snapshot, and what differs from `tree` as a patch */
 	SPACE_RESTORE,  /* make the files those of `tree` */
 	SPACE_GC,       /* drop what nothing names any more; no other job runs meanwhile */
@@ -230,6 +229,7 @@ struct space_job {
 	bool worktree, include_ignored;
 	bool again;               /* acquire: what an engine that died began may be there */
 	bool wanted;              /* acquire, release: a snapshot, too */
+	bool measure;             /* snapshot: what the folder takes on disk, too */
 	char tree[41];            /* "" or a snapshot or SPACE_EMPTY */
 	/* What came of it. */
 	enum err_code code;
@@ -237,6 +237,7 @@ struct space_job {
 	char taken[41];           /* the snapshot; "" when none was made */
 	size_t written, removed, changed_mode;
 	uint64_t nleft;           /* not covered by the snapshot */
+	int64_t disk_bytes;       /* as measured */
 	bool branch_kept, too_large; /* too_large: the difference is no patch; the snapshot has it */
 	struct gc *gc; /* gc */
 	/* The engine's. */

@@ -108,6 +108,8 @@ struct space {
 	bool dirty;      /* something ended since, and is not in it */
 	int running;     /* steps in it */
 	uint64_t nleft;  /* not covered by the newest snapshot */
+	int64_t disk_bytes; /* that it took when it was measured last … */
+	bool measured;   /* … since when nothing ended in it */
 	char *why_not;   /* the last snapshot failed; NULL: it did not */
 };
 
@@ -133,7 +135,6 @@ struct node_loop {
 	int64_t began_ms, started_ms, worked_ms; /* the first iteration, the present one, the end of its work */
 	struct usage_sum used;      /* in this generation */
 	int64_t iteration_tokens, memory_bytes;
-	int64_t disk_bytes;         /* of its workspace, when last looked at; 0: never */
 	char *feedback;             /* what the present one was told; NULL: nothing */
 	bool same_prompt;
 	enum error_class class;     /* what failed in the present one … */
@@ -475,6 +476,8 @@ void space_leave(struct node *n); /* … has ended */
 void space_touched(struct space *sp);
 /* A snapshot has to be made before the node's first attempt: true, and it is ready again later. */
 bool space_before(struct engine *e, struct node *n);
+/* Its budget, or that of a run that it belongs to, says how much its files may take. */
+bool disk_is_limited(const struct node *n);
 /* The attempt ended well: true when the success waits for a snapshot; step_result() is called again then. */
 bool space_hold(struct engine *e, struct node *n, const struct step_result *r);
 void held_free(struct held *h);

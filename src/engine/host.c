@@ -10,7 +10,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fts.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -245,23 +244,6 @@ static bool io_empty(void *ctx UNUSED, const char *path)
 	return d && !any;
 }
 
-#define DISK_FILES_MAX 50000 /* that are looked at: the loop waits meanwhile */
-
-static int64_t io_disk_used(void *ctx UNUSED, const char *path)
-{
-	char *root = xstrdup(path), *roots[] = { root, NULL };
-	int64_t bytes = 0;
-	int files = 0;
-	FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-	for (FTSENT *i; walk && files < DISK_FILES_MAX && (i = fts_read(walk)); files++)
-		if (i->fts_info == FTS_F || i->fts_info == FTS_D)
-			bytes += (int64_t)i->fts_statp->st_blocks * 512;
-	if (walk)
-		(void)fts_close(walk);
-	free(root);
-	return bytes;
-}
-
 static char *io_real_path(void *ctx UNUSED, const char *path)
 {
 	return realpath(path, NULL);
@@ -336,7 +318,6 @@ static const struct engine_io host_io = {
 	.exit_record_remove = io_exit_record_remove,
 	.workspace = io_workspace,
 	.empty = io_empty,
-	.disk_used = io_disk_used,
 	.real_path = io_real_path,
 	.space = io_space,
 	.progress = io_progress,

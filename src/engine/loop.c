@@ -69,15 +69,14 @@ static void used_by(struct engine *e, const struct node *n, struct budget_used *
 				   .call_cost_micro_usd = l->used.call_cost_micro_usd, .iterations = (int)l->n + l->opened };
 	u->wall_ms = l->began_ms ? MAX(e->now.wall_ms - l->began_ms, (int64_t)0) : 0;
 	u->iteration_ms = l->started_ms ? MAX(e->now.wall_ms - l->started_ms, (int64_t)0) : 0;
-	if (n->def->budget.disk_bytes && e->io->disk_used)
-		u->disk_bytes = n->loop->disk_bytes = e->io->disk_used(e->io_ctx, node_workspace(n));
+	u->disk_bytes = node_space(n)->disk_bytes;
 }
 
 int64_t engine_disk_used(struct engine *e, id_t64 run, int idx)
 {
 	const struct run *r = map_get(&e->runs, run);
 	const struct node *n = r && idx >= 0 && (size_t)idx < r->nnodes ? r->nodes[idx] : NULL;
-	return n && n->loop && n->loop->disk_bytes ? n->loop->disk_bytes : -1;
+	return n && disk_is_limited(n) && node_space(n)->disk_bytes ? node_space(n)->disk_bytes : -1;
 }
 
 /* Of a whole run that the node belongs to, and whose nodes and sub-workflows share it. */
@@ -89,6 +88,14 @@ static void used_by_run(struct engine *e, const struct node *n, const struct run
 				   .wall_ms = r->started_ms ? e->now.wall_ms - r->started_ms - r->paused_ms : 0,
 				   .iterations = r->iterations, .iteration_tokens = n->loop->iteration_tokens };
 	u->iteration_ms = n->loop->started_ms ? e->now.wall_ms - n->loop->started_ms : 0;
+	u->memory_bytes = n->loop->memory_bytes;
+	/* Workstreams may have the same folder. */
+	for (size_t i = 0; i < r->graph->nstreams; i++) {
+		bool again = false;
+		for (size_t k = 0; k < i; k++)
+			again = again || r->spaces[k] == r->spaces[i];
+		u->disk_bytes += again || !r->spaces[i] ? 0 : r->spaces[i]->disk_bytes;
+	}
 }
 
 enum budget_kind loop_limit(struct engine *e, struct node *n, enum budget_moment moment, char *why, size_t size)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kinds[] = { "acquire", "snapshot", "protect", "restore", "gc", "release" };
+static const char *const kinds[] = { "acquire", "snapshot", "measure", "protect", "restore", "gc", "release" };
 _Static_assert(COUNT(kinds) == SPACE_JOB_KINDS, "every kind of job has a name");
 
 const char *space_job_name(enum space_job_kind k)
@@ -686,6 +686,7 @@ enum err_code spaces_again(struct engine *e, struct run *r, struct err *err)
 void space_touched(struct space *sp)
 {
 	sp->dirty = true;
+	sp->measured = false;
 }
 
 void space_enter(struct node *n)
@@ -707,6 +708,7 @@ void space_leave(struct node *n)
 		return;
 	n->in_space = false;
 	sp->running--;
+	sp->measured = false;
 	if (!n->snapped || !n->tree)
 		sp->dirty = true;
 	n->snapped = false;
@@ -735,9 +737,15 @@ static void snapped_before(struct engine *e, struct space_job *j)
 	struct node *n = node_of_job(e, j, (int)j->token);
 	if (!n || !n->snapping)
 		return;
-	take_snapshot(e, node_space(n), j);
-	if (j->code)
-		node_space(n)->dirty = false; /* it was tried; the node's beginning is just not kept */
+	struct space *sp = node_space(n);
+	if (j->kind == SPACE_SNAPSHOT)
+		take_snapshot(e, sp, j);
+	if (j->kind == SPACE_SNAPSHOT && j->code)
+		sp->dirty = false; /* it was tried; the node's beginning is just not kept */
+	if (j->measure) {
+		sp->disk_bytes = j->disk_bytes;
+		sp->measured = true; /* or it cannot be, which is no reason to try for ever */
+	}
 	n->snapping = false;
 	n->run->snapping--;
 	/* Meanwhile the run may be failing, or have been sent back. */
@@ -748,12 +756,25 @@ static void snapped_before(struct engine *e, struct space_job *j)
 	run_touch(e, n->run);
 }
 
+bool disk_is_limited(const struct node *n)
+{
+	bool limited = n->def->budget.disk_bytes > 0;
+	for (const struct run *r = n->run; r && !limited; r = r->parent)
+		limited = r->graph->budget.disk_bytes > 0;
+	return limited && node_loops(n);
+}
+
 bool space_before(struct engine *e, struct node *n)
 {
 	struct space *sp = node_space(n);
-	if (n->state != NODE_PENDING || n->attempt > 0 || sp->policy != SNAPSHOT_NODES || !sp->dirty || sp->running > 0 || is_empty(e, sp))
+	if (n->state != NODE_PENDING || n->attempt > 0)
 		return false;
-	struct space_job *j = space_job_new(e, SPACE_SNAPSHOT, sp, snapped_before);
+	bool measure = !sp->measured && disk_is_limited(n);
+	bool snap = sp->policy == SNAPSHOT_NODES && sp->dirty && sp->running == 0 && !is_empty(e, sp);
+	if (!measure && !snap)
+		return false;
+	struct space_job *j = space_job_new(e, snap ? SPACE_SNAPSHOT : SPACE_MEASURE, sp, snapped_before);
+	j->measure = measure;
 	j->run = n->run->id;
 	j->token = n->idx;
 	n->snapping = true;

@@ -109,6 +109,11 @@ void space_job_run(const char *home, struct space_job *j)
 		break;
 	case SPACE_SNAPSHOT:
 		j->code = snapshot(store, j, &j->err);
+		if (j->measure)
+			j->disk_bytes = fs_disk_used(j->path);
+		break;
+	case SPACE_MEASURE:
+		j->disk_bytes = fs_disk_used(j->path);
 		break;
 	case SPACE_PROTECT:
 		j->code = snapshot(store, j, &j->err);

@@ -184,6 +184,7 @@ enum err_code step_surroundings(struct engine *e, const struct node *n, struct s
 	s->processes = n->def->limits.processes;
 	auto_free char *log = log_path_in(e->home, n->run->id, n->idx, n->generation, n->iteration, n->attempt);
 	s->log_path = step_keep(b, log, strlen(log));
+	s->measure = disk_is_limited(n) ? node_workspace(n) : NULL;
 	fill_secrets(n, b);
 	enum err_code code = fill_env(e, n, b, &scope, err);
 	if (!code)
@@ -444,6 +445,8 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 	CLEANUP(step_end_done) struct step_end end;
 	step_end_take_at(n->def, node_phase(n), &r, &end);
 	default_message(n, &r, &end.message);
+	if (r.disk_bytes > 0)
+		node_space(n)->disk_bytes = r.disk_bytes;
 	free(n->report);
 	n->report = end.report.len ? str_take(&end.report) : NULL;
 	/* Nobody canceled the run: the engine was stopped with what runs. */

@@ -74,6 +74,7 @@ static const struct field {
 	{ 60, FIELD_I32,   AT(spec.processes) },
 	{ 61, FIELD_I32,   AT(spec.umask) },
 	{ 62, FIELD_BOOL,  AT(spec.live) },
+	{ 63, FIELD_TEXT,  AT(spec.measure) },
 
 	KEY(96, result.key),
 	{ 104, FIELD_I32,  AT(result.class) },
@@ -93,6 +94,7 @@ static const struct field {
 	{ 118, FIELD_BYTES, AT(result.outputs), AT(result.outputs_len) },
 	{ 119, FIELD_TEXT, AT(result.message) },
 	{ 120, FIELD_TEXT, AT(result.tail) },
+	{ 121, FIELD_I64,  AT(result.disk_bytes) },
 
 	{ 160, FIELD_I32,  AT(hello.version) },
 	{ 161, FIELD_I64,  AT(hello.pid) },

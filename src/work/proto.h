@@ -82,6 +82,7 @@ struct step_spec {
 	int64_t memory_bytes, cpu_s, file_bytes; /* limits; 0: none */
 	int32_t open_files, processes;
 	int32_t umask;           /* -1: the worker's */
+	const char *measure;     /* folder whose size on disk belongs into the result; NULL: none */
 	bool live;               /* it calls a model and tells what that uses (work/live.h) */
 };
 
@@ -96,6 +97,7 @@ struct step_result {
 	int64_t cpu_us, rss_kib; /* of the process and what it waited for */
 	int64_t log_bytes, log_lines, log_dropped, log_lost;
 	int64_t redacted;        /* secrets masked */
+	int64_t disk_bytes;      /* that the folder to be measured takes at the end; 0: not known */
 	int32_t leftover;        /* background processes that were killed at the end */
 	const char *outputs;     /* bytes of $PAWL_OUTPUT; NULL if the file is not there */
 	size_t outputs_len;

@@ -329,6 +329,7 @@ static void finish(struct worker *w)
 	kept->r.cpu_us = s->cpu_us;
 	kept->r.rss_kib = s->rss_kib;
 	kept->r.leftover = s->leftover;
+	kept->r.disk_bytes = s->start.spec.measure ? fs_disk_used(s->start.spec.measure) : 0;
 	size_t tail_max = s->start.spec.want_tail ? TAIL_LONG : kept->r.class == CLASS_NONE ? 0 : TAIL_SHORT;
 	capture_close(&s->capture, &kept->r, tail_max, &kept->tail);
 	conclude(w);

@@ -124,10 +124,12 @@ static void work(struct world *w, struct space_job *j)
 			take_snapshot(w, j);
 		set_text(w, j->path, "");
 		break;
+	case SPACE_MEASURE:
 	case SPACE_GC:
 	case SPACE_JOB_KINDS:
 		break;
 	}
+	j->disk_bytes = j->measure ? w->disk_bytes : 0;
 }
 
 /* The letter of a job that is not in the list any more is of an engine that died. */

@@ -69,6 +69,8 @@ static void one_word(const char *word, struct script *ret)
 		set_text(&ret->said, word + 5);
 	else if (str_starts(word, "tokens="))
 		ret->tokens = n;
+	else if (str_starts(word, "disk="))
+		ret->disk = n * MIB;
 	else if (str_starts(word, "cost="))
 		ret->cost = n;
 	else if (str_starts(word, "breaker="))
@@ -230,6 +232,7 @@ static void finish(struct sim_worker *s)
 	struct world *w = s->w;
 	write_files(s);
 	s->result = (struct step_result){ .key = s->key, .started_ms = s->wall_ms, .ended_ms = w->wall_ms };
+	s->result.disk_bytes = s->script.disk;
 	judge(s, &s->result);
 	write_log(s);
 	free(s->outputs);

@@ -42,6 +42,7 @@ struct script {
 	/* Of an agent or a model: what its report says. */
 	char *said;       /* said=TEXT: the final text, _ for a blank */
 	int64_t tokens;   /* tokens=N: that a call took */
+	int64_t disk;     /* disk=N: MiB that its folder takes at the end */
 	int64_t cost;     /* cost=N: micro-USD; without it the cost is not known */
 	char *breaker;    /* breaker=NAME: it tells that breaker how it went */
 	/* Of checks: one verdict for each iteration, the last one for all that follow: p passed, f3 three problems,
@@ -142,6 +143,7 @@ struct world {
 	struct space_job **jobs;     /* under way */
 	size_t njobs, capjobs;
 	int njobs_done[SPACE_JOB_KINDS];
+	int64_t disk_bytes;          /* what a job measures */
 	int fail_job;                /* this many of the next jobs fail */
 	int64_t last_pid;
 	int64_t effects_left; /* effects until the engine dies while it releases them; -1: it does not */

@@ -119,6 +119,8 @@ static const struct { const char *yaml; int iterations; enum loop_final final; e
 	{ AGENT("took=1 tokens=60", "f2;f1;p", ", loop: {strategy: fixed, max: 9}, budget: {tokens: 100}"), 1, FINAL_BUDGET, CLASS_BUDGET, "limit tokens leaves no room" },
 	{ AGENT("took=1 tokens=60 cost=3000000", "f2;f1;p", ", loop: {strategy: fixed, max: 9}, budget: {cost: 5 USD}"), 1, FINAL_BUDGET, CLASS_BUDGET, "limit cost" },
 	{ AGENT("took=4000", "f2;f1;p", ", loop: {strategy: fixed, max: 9}, budget: {wall: 6s}"), 2, FINAL_TIMEOUT, CLASS_BUDGET, "limit wall" },
+	{ CHECKED("took=1 disk=300", "f2;f1;p", ", loop: {strategy: fixed, max: 9}, budget: {disk: 100MiB}"), 1, FINAL_BUDGET, CLASS_BUDGET, "limit disk is reached: 300.0 MiB of 100.0 MiB" },
+	{ "budget: {disk: 100MiB}\n" CHECKED("took=1 disk=300", "f2;f1;p", ", loop: {strategy: fixed, max: 9}"), 1, FINAL_BUDGET, CLASS_BUDGET, "limit disk is reached" },
 };
 /* clang-format on */
 
@@ -216,6 +218,22 @@ START_TEST(usage_is_counted_once_and_sums_agree)
 	ck_assert_int_eq(all.cost_micro_usd, 500);
 	ck_assert_int_eq(first.total + second.total, all.total);
 	ck_assert_int_eq(first.cost_micro_usd + second.cost_micro_usd, all.cost_micro_usd);
+}
+END_TEST
+
+/* Files that are there already are measured before the first call, beside the loop and once. */
+START_TEST(a_full_folder_starts_nothing)
+{
+	w->disk_bytes = 150 * (int64_t)MIB;
+	id_t64 r = run("budget: {disk: 100MiB}\n" CHECKED("took=1", "p", ""));
+	is_run(r, RUN_FAILED);
+	ck_assert_int_eq(world_node(w, r, "a").class, CLASS_BUDGET);
+	started(r, "a", 0);
+	ck_assert_int_eq(w->njobs_done[SPACE_MEASURE], 1);
+	w->disk_bytes = 50 * (int64_t)MIB;
+	r = run("budget: {disk: 100MiB}\n" CHECKED("took=1", "p", ""));
+	is_run(r, RUN_SUCCEEDED);
+	ck_assert_int_eq(w->njobs_done[SPACE_MEASURE], 2);
 }
 END_TEST
 
@@ -459,6 +477,7 @@ int main(void)
 	tcase_add_test(t, a_command_decides);
 	tcase_add_loop_test(t, an_escalation_asks_a_person, 0, 4);
 	tcase_add_test(t, usage_is_counted_once_and_sums_agree);
+	tcase_add_test(t, a_full_folder_starts_nothing);
 	tcase_add_loop_test(t, a_budget_counts_the_runs_below, 0, 5);
 	tcase_add_loop_test(t, a_crash_repeats_no_work_that_is_done, 0, 40);
 	tcase_add_test(t, checks_that_are_lost_begin_again);
