@@ -112,6 +112,25 @@ grep -q '^A better bell\.$' "$scratch/charter/charter.md" || {
 	failures=$((failures + 1))
 }
 run 1 'the engine has no variable ANTHROPIC_API_KEY' "$examples/llm.yaml" -p url=http://127.0.0.1:9
+if command -v python3 >/dev/null; then
+	# A stand-in for the servers, which speaks their protocols over real sockets.
+	mkfifo "$scratch/life" "$scratch/port"
+	python3 "$srcdir/tests/standin/provider.py" <"$scratch/life" >"$scratch/port" &
+	exec 3>"$scratch/life" # its input ends with this script
+	read -r port <"$scratch/port"
+	run 0 'The ratchet (pawl, catch), by local' "$examples/llm.yaml" -p url="http://127.0.0.1:$port/summary"
+	run 0 'The ratchet (again), by local' "$examples/llm.yaml" -p url="http://127.0.0.1:$port/summary-repaired"
+	./pawl engine stop >/dev/null
+	ANTHROPIC_API_KEY=sk-ant-of-a-test ./pawl engine start >/dev/null
+	run 0 'The ratchet (pawl, catch), by remote' "$examples/llm.yaml" -p url="http://127.0.0.1:$port/503" \
+		-p remote_url="http://127.0.0.1:$port/summary"
+	! grep -rqF sk-ant-of-a-test "$PAWL_HOME" || {
+		echo 'llm.yaml: the key is in a file of the home'
+		failures=$((failures + 1))
+	}
+else
+	echo 'not run: llm.yaml against a stand-in, for want of python3'
+fi
 answered "$examples/approval.yaml" '-c redirect --to draft' '-c continue --reason fine'
 [ "$(./pawl logs last/announce --raw)" = 'announced: Version 2 is here.' ] || {
 	echo 'approval.yaml: nothing was announced'

@@ -19,6 +19,7 @@ struct conn {
 	struct api *api;
 	int fd;
 	bool own; /* the peer is this user or root */
+	const char *who; /* its name, as the socket says */
 	enum conn_phase phase;
 	int64_t deadline_ms; /* boot clock */
 	struct conn *next, *previous;
@@ -38,6 +39,7 @@ struct api {
 	struct store *store;
 	const struct config *config;
 	char *socket_path;
+	char *user; /* that it runs as */
 	struct MHD_Daemon *daemon;
 	uv_poll_t poll;
 	uv_timer_t timer;    /* when the server library wants to be called */

@@ -113,7 +113,7 @@ static void answered(void *ctx, const struct command_reply *reply)
 void command_start(struct request *r, struct command *c)
 {
 	c->verb = r->route->verb;
-	c->who = "local";
+	c->who = request_who(r);
 	c->idempotency_key = r->idempotency_key;
 	if (r->idempotency_key) {
 		struct hash_part parts[] = { { r->target.path, strlen(r->target.path) },

@@ -81,12 +81,14 @@ void conn_cut_late(uv_timer_t *timer)
 	arm(a, now);
 }
 
-static bool peer_is_own(int fd)
+/* Who is at the other end says the kernel, whatever a request says. */
+static void look_at_peer(struct conn *c)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (peer.uid == geteuid() || peer.uid == 0);
+	bool known = getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0;
+	c->own = known && (peer.uid == geteuid() || peer.uid == 0);
+	c->who = !known ? "?" : peer.uid == geteuid() ? c->api->user : peer.uid == 0 ? "root" : "another user";
 }
 
 void conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
@@ -108,7 +110,7 @@ void conn_notify(void *cls, struct MHD_Connection *mhd, void **context,
 	c = xcalloc(1, sizeof(*c));
 	c->api = a;
 	c->fd = info->connect_fd;
-	c->own = peer_is_own(c->fd);
+	look_at_peer(c);
 	link_conn(c, CONN_BUSY);
 	conn_phase(c, CONN_READING);
 	*context = c;

@@ -250,6 +250,11 @@ static enum err_code check_query(const struct request *r, struct err *err)
 	return ERR_OK;
 }
 
+const char *request_who(const struct request *r)
+{
+	return r->conn ? r->conn->who : "local";
+}
+
 static enum err_code check_permission(const struct request *r, struct err *err)
 {
 	if (r->route->perm == PERM_NONE || (r->conn && r->conn->own))

@@ -69,6 +69,8 @@ void request_finish(struct request *r, enum err_code code, const struct err *err
 void request_again(struct request *r);
 
 /* A query parameter as text, `fallback` when it is not there or empty. */
+/* Who asks, as the socket says; for the record. */
+const char *request_who(const struct request *r);
 const char *request_query(const struct request *r, const char *name, const char *fallback);
 /* … as a whole number within limits; ERR_USAGE says what is allowed. */
 enum err_code request_number(const struct request *r, const char *name, int64_t fallback,

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -194,6 +195,13 @@ static enum err_code start_library(struct api *a, int fd, struct err *err)
 	         : ERR_OK;
 }
 
+/* Asked once, at the start: what knows the names of users may be far away. */
+static char *own_name(void)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	return user && user->pw_name && *user->pw_name ? xstrdup(user->pw_name) : xasprintf("uid %ld", (long)geteuid());
+}
+
 enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *config,
                       struct api **ret, struct err *err)
 {
@@ -204,6 +212,7 @@ enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *c
 	a->store = host_store(host);
 	a->config = config;
 	a->socket_path = xasprintf("%s/pawl.sock", engine_home(a->engine));
+	a->user = own_name();
 	unsigned char id[4];
 	random_bytes(id, sizeof(id));
 	(void)snprintf(a->start_id, sizeof(a->start_id), "%02x%02x%02x%02x", id[0], id[1], id[2],
@@ -216,6 +225,7 @@ enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *c
 		if (a->daemon)
 			MHD_stop_daemon(a->daemon);
 		free(a->socket_path);
+		free(a->user);
 		free(a);
 		return code;
 	}
@@ -296,5 +306,6 @@ void api_free(struct api *a)
 	map_done(&a->run_graphs);
 	map_done(&a->first_errors);
 	free(a->socket_path);
+	free(a->user);
 	free(a);
 }

@@ -101,9 +101,7 @@ static enum err_code read_flags(const struct json *order, struct submission *s, 
 	if (code)
 		return code;
 	s->priority = (int)priority;
-	if (!s->submitter)
-		s->submitter = "local";
-	if (strlen(s->submitter) > 128)
+	if (s->submitter && strlen(s->submitter) > 128)
 		return err_set(err, ERR_USAGE, _("submitter: at most 128 bytes"));
 	if (policy && !str_eq(policy, "fail") && !str_eq(policy, "skip"))
 		return err_set(err, ERR_USAGE,
@@ -243,7 +241,9 @@ static void give_item(struct batch *b, const struct json *order, struct batch_it
 		return;
 	}
 	char key[192];
-	struct command c = { .verb = VERB_SUBMIT, .submit = &x.s, .who = "local", .body = *body };
+	if (!x.s.submitter)
+		x.s.submitter = request_who(r);
+	struct command c = { .verb = VERB_SUBMIT, .submit = &x.s, .who = request_who(r), .body = *body };
 	if (r->idempotency_key) {
 		(void)snprintf(key, sizeof(key), "%s/%zu", r->idempotency_key, i);
 		c.idempotency_key = key;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define QUESTION_MAX (4 * KIB)
-#define FEEDBACK_TEXT_MAX (16 * KIB)
+#define FEEDBACK_TEXT_MAX LOOP_FEEDBACK_MAX
 #define ASK_AGAIN_MS 1000 /* a policy that cannot be carried out while other nodes run */
 
 static void close_row(struct engine *e, const struct node *n, enum approval_state state, const struct answer_row *a)

@@ -256,7 +256,7 @@ void loop_close(struct engine *e, struct node *n, enum node_state to, const char
 		return;
 	struct loop_decision d = { .action = LOOP_STOP, .final = to == NODE_FAILED ? FINAL_ERROR :
 								 to == NODE_SUCCEEDED ? FINAL_PASSED : FINAL_CANCELED };
-	(void)snprintf(d.reason, sizeof(d.reason), "%s", reason ? reason : _("canceled"));
+	loop_say(&d, reason ? reason : _("canceled"), NULL);
 	end_iteration(e, n, &d, &BY_ENGINE);
 }
 
@@ -380,7 +380,7 @@ static void fill_case(struct engine *e, struct node *n, struct loop_case *c, cha
 	}
 }
 
-static void settle(struct engine *e, struct node *n, const struct loop_decision *answer)
+static void settle(struct engine *e, struct node *n, const struct loop_decision *answer, const char *no_answer)
 {
 	struct node_loop *l = n->loop;
 	struct loop_case c;
@@ -390,6 +390,7 @@ static void settle(struct engine *e, struct node *n, const struct loop_decision 
 		l->now.passed = l->now.worked;
 	fill_case(e, n, &c, limit, sizeof(limit));
 	c.answer = answer;
+	c.no_answer = no_answer;
 	loop_decide(&c, &d);
 	bool ask_command = c.loop && c.loop->strategy == LOOP_CUSTOM && d.action == LOOP_ESCALATE && !answer &&
 			   l->phase != PHASE_STRATEGY;
@@ -454,7 +455,7 @@ bool loop_worked(struct engine *e, struct node *n, const struct step_result *r, 
 	keep_text(&l->tail, r->class ? r->tail : NULL);
 	bool canceling = n->run->state == RUN_CANCELING && n->run->phase == PHASE_MAIN;
 	if (!l->now.worked || n->def->nchecks == 0 || canceling) {
-		settle(e, n, NULL);
+		settle(e, n, NULL, NULL);
 		return true;
 	}
 	l->phase = PHASE_VERIFY;
@@ -485,20 +486,24 @@ static void verified(struct engine *e, struct node *n, const struct step_result 
 		l->now.passed = false;
 	l->class = l->now.passed ? CLASS_NONE : r->class ? r->class : CLASS_VERIFICATION;
 	keep_text(&l->message, l->now.passed ? NULL : message && *message ? message : _(error_class_meaning(l->class)));
-	settle(e, n, NULL);
+	settle(e, n, NULL, NULL);
 }
 
-static void answered(struct engine *e, struct node *n, const struct step_result *r, const char *outputs)
+static void answered(struct engine *e, struct node *n, const struct step_result *r, const char *message,
+		     const char *outputs)
 {
 	struct loop_decision d;
 	auto_json *v = NULL;
-	struct err err;
-	if (r->class == CLASS_NONE && outputs && !json_parse(outputs, strlen(outputs), REPORT_MAX, &v, NULL) &&
-	    !loop_answer(v, &d, &err)) {
-		settle(e, n, &d);
+	struct err err = { 0 };
+	bool good = r->class == CLASS_NONE;
+	if (good && (!outputs || !*outputs))
+		err_note(&err, ERR_INVALID, _("it wrote nothing to $PAWL_OUTPUT; a line decision=continue, stop, retry or escalate is wanted"));
+	else if (good && !json_parse(outputs, strlen(outputs), REPORT_MAX, &v, &err) && !loop_answer(v, &d, &err)) {
+		settle(e, n, &d, NULL);
 		return;
 	}
-	settle(e, n, NULL);
+	auto_free char *why = xasprintf(_("the command of the strategy did not answer: %s"), good ? err.message : message ? message : "?");
+	settle(e, n, NULL, why);
 }
 
 bool loop_attempt_ended(struct engine *e, struct node *n, const struct step_result *r, const char *message,
@@ -513,7 +518,7 @@ bool loop_attempt_ended(struct engine *e, struct node *n, const struct step_resu
 		verified(e, n, r, message, report);
 		return true;
 	case PHASE_STRATEGY:
-		answered(e, n, r, outputs);
+		answered(e, n, r, message, outputs);
 		return true;
 	case ATTEMPT_PHASE_COUNT:
 		break;
@@ -526,9 +531,9 @@ bool loop_attempt_ended(struct engine *e, struct node *n, const struct step_resu
 void loop_answered(struct engine *e, struct node *n, const struct answer_row *a)
 {
 	struct loop_decision d = { .action = a->choice == APPROVAL_RETRY ? LOOP_RETRY : LOOP_CONTINUE };
-	(void)snprintf(d.reason, sizeof(d.reason), _("%s decided: %s"), a->who ? a->who : "?",
-		       a->reason ? a->reason : approval_choice_name((enum approval_choice)a->choice));
-	(void)snprintf(d.feedback, sizeof(d.feedback), "%s", a->feedback ? a->feedback : "");
+	auto_free char *why = xasprintf(_("%s decided: %s"), a->who ? a->who : "?",
+					a->reason ? a->reason : approval_choice_name((enum approval_choice)a->choice));
+	loop_say(&d, why, a->feedback);
 	end_iteration(e, n, &d, &(struct note){ .actor = ACTOR_OPERATOR, .who = a->who });
 	again(e, n, &d);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model/loop.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -285,6 +287,7 @@ static void PRINTF_LIKE(4, 5) decide(struct loop_decision *d, enum loop_action a
 	d->final = final;
 	va_start(ap, fmt);
 	(void)vsnprintf(d->reason, sizeof(d->reason), fmt, ap);
+	d->reason[utf8_floor(d->reason, strlen(d->reason))] = '\0'; /* it may have been cut */
 	va_end(ap);
 }
 
@@ -333,7 +336,7 @@ static void ralph(const struct loop_case *c, struct loop_decision *d)
 static void custom(const struct loop_case *c, struct loop_decision *d)
 {
 	if (!c->answer) {
-		decide(d, LOOP_ESCALATE, FINAL_NONE, _("the command of the strategy did not answer"));
+		decide(d, LOOP_ESCALATE, FINAL_NONE, "%s", c->no_answer ? c->no_answer : _("the command of the strategy did not answer"));
 		return;
 	}
 	enum loop_trend trend = d->trend;
@@ -443,6 +446,20 @@ void loop_decide(const struct loop_case *c, struct loop_decision *ret)
 		strategies[loop->strategy].next(c, ret);
 }
 
+static void put_text(char *at, size_t size, const char *text)
+{
+	size_t len = strlen(text);
+	len = len < size ? len : utf8_floor(text, size - 1);
+	memcpy(at, text, len);
+	at[len] = '\0';
+}
+
+void loop_say(struct loop_decision *d, const char *reason, const char *feedback)
+{
+	put_text(d->reason, sizeof(d->reason), reason);
+	put_text(d->feedback, sizeof(d->feedback), feedback ? feedback : "");
+}
+
 enum err_code loop_answer(const struct json *v, struct loop_decision *ret, struct err *err)
 {
 	const char *name = json_get_str(v, "decision", NULL);
@@ -455,7 +472,6 @@ enum err_code loop_answer(const struct json *v, struct loop_decision *ret, struc
 		return err_set(err, ERR_INVALID, _("the strategy's command decided \"%.40s\"; it is one of continue, stop, retry, "
 						   "escalate"), name);
 	const char *reason = json_get_str(v, "reason", ""), *feedback = json_get_str(v, "feedback", "");
-	(void)snprintf(ret->reason, sizeof(ret->reason), "%s", *reason ? reason : _("the strategy's command decided so"));
-	(void)snprintf(ret->feedback, sizeof(ret->feedback), "%s", feedback);
+	loop_say(ret, *reason ? reason : _("the strategy's command decided so"), feedback);
 	return ERR_OK;
 }

@@ -61,7 +61,10 @@ struct loop_case {
 	enum loop_final limit_final; /* FINAL_TIMEOUT or FINAL_BUDGET, with limit */
 	const char *breaker;     /* an open breaker without which it cannot go on; NULL: none */
 	const struct loop_decision *answer; /* of the command of a custom strategy; NULL: it has not answered */
+	const char *no_answer;   /* … and why not; NULL: it was not asked yet */
 };
+
+#define LOOP_FEEDBACK_MAX (16 * KIB)
 
 struct loop_decision {
 	enum loop_action action;
@@ -70,10 +73,12 @@ struct loop_decision {
 	const char *detected;    /* "repeat", "diagnostics", "oscillation", "no_change", "similar"; NULL: nothing */
 	double confidence;       /* of what was detected, 0 … 1 */
 	char reason[320];        /* a sentence */
-	char feedback[4096];     /* of a custom strategy, for the next prompt; else "" */
+	char feedback[LOOP_FEEDBACK_MAX + 1]; /* of a custom strategy or a person, for the next prompt; else "" */
 };
 
 void loop_decide(const struct loop_case *c, struct loop_decision *ret);
+/* Reason and feedback (NULL: none), cut at a character where they are too long. */
+void loop_say(struct loop_decision *d, const char *reason, const char *feedback);
 
 /* How much `now` is better than `before`, from -1 to 1: the part of the problems that is gone, or 1 when a
  * level more passed. */

@@ -116,6 +116,8 @@ char *sim_document(struct sim_worker *s, enum error_class *class)
 		return NULL;
 	if (s->purpose == PHASE_STRATEGY) {
 		auto_free char *word = word_of(s->script.decision ? s->script.decision : "continue", s->key.iteration);
+		if (str_eq(word, "silent") || str_eq(word, "garbled"))
+			return str_eq(word, "silent") || *class ? NULL : xstrdup("well, I think so\n");
 		return *class ? NULL : xasprintf("decision=%s\nreason=the command says so\nfeedback=more of it\n", word);
 	}
 	jw_obj(&w, NULL);

@@ -251,6 +251,8 @@ SCENARIOS = {
     "json-fenced": {"texts": ['Sure:\n```json\n{"title": "a plan", "steps": []}\n```\n']},
     "json-repaired": {"texts": ['{"title": 5}', '```json\n{"title": "a plan", "steps": ["one"]}\n```']},
     "json-never": {"texts": ['{"title": 5}']},
+    "summary": {"texts": ['{"title": "The ratchet", "sentences": ["It turns one way."], "words": ["pawl", "catch"]}']},
+    "summary-repaired": {"texts": ['{"title": "The ratchet"}', '{"title": "The ratchet", "sentences": ["It turns."], "words": ["again"]}']},
     "json-prose": {"texts": ["I would rather not.", '{"title": "a plan", "steps": []}']},
 }
 

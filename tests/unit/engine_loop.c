@@ -172,6 +172,30 @@ START_TEST(a_command_decides)
 }
 END_TEST
 
+/* clang-format off */
+static const struct { const char *words, *says; } nonsense[] = {
+	{ "decide=maybe",   "decided \"maybe\"; it is one of continue, stop" },
+	{ "decide=silent",  "it wrote nothing to $PAWL_OUTPUT" },
+	{ "decide=garbled", "line 1 of $PAWL_OUTPUT is neither name=value" },
+	{ "exit=3",         "did not answer: ended with exit code 3" },
+};
+/* clang-format on */
+
+START_TEST(a_command_that_talks_nonsense_leaves_it_to_a_person)
+{
+	auto_free char *yaml = xasprintf(CHECKED("took=1", "f3;p", ", loop: {strategy: custom, max: 9, run: 'took=1 %s'}"), nonsense[_i].words);
+	id_t64 r = begin(yaml);
+	world_run_ms(w, 1000);
+	is_run(r, RUN_WAITING);
+	ck_assert_int_eq(look(r, "a"), 1);
+	ck_assert_msg(strstr(reasons[0], nonsense[_i].says) != NULL, "%s", reasons[0]);
+	struct node_row a = world_node(w, r, "a");
+	ck_assert_msg(strstr(a.reason, nonsense[_i].says) != NULL, "%s", a.reason);
+	verb(VERB_CANCEL, r);
+	finish();
+}
+END_TEST
+
 START_TEST(an_escalation_asks_a_person)
 {
 	static const enum approval_choice choices[] = { APPROVAL_CONTINUE, APPROVAL_RETRY, APPROVAL_SKIP, APPROVAL_ABORT };
@@ -475,6 +499,7 @@ int main(void)
 	tcase_add_test(t, work_that_changes_nothing_twice_is_not_repeated);
 	tcase_add_test(t, a_signal_does_not_override_a_failing_gate);
 	tcase_add_test(t, a_command_decides);
+	tcase_add_loop_test(t, a_command_that_talks_nonsense_leaves_it_to_a_person, 0, COUNT(nonsense));
 	tcase_add_loop_test(t, an_escalation_asks_a_person, 0, 4);
 	tcase_add_test(t, usage_is_counted_once_and_sums_agree);
 	tcase_add_test(t, a_full_folder_starts_nothing);
