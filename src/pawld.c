@@ -33,6 +33,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SETTINGS_MAX 64
@@ -238,7 +239,33 @@ static char *find_libexec(void)
 struct leaving {
 	struct host *host;
 	struct api *api;
+	const char *home;
+	struct stat was; /* of the home */
+	uv_timer_t look;
 };
+
+#define LOOK_MS 5000
+
+/* An engine whose home was removed or moved is out of reach, and another one may begin in its place. */
+static void look_for_home(uv_timer_t *timer)
+{
+	struct leaving *l = timer->data;
+	struct stat now;
+	if (stat(l->home, &now) == 0 ? now.st_dev == l->was.st_dev && now.st_ino == l->was.st_ino : errno != ENOENT)
+		return;
+	diag(DIAG_ERROR, "the home %s is gone: leaving", l->home);
+	host_stop(l->host, false);
+	api_stop(l->api);
+}
+
+static void watch_home(uv_loop_t *loop, struct leaving *l)
+{
+	(void)uv_timer_init(loop, &l->look); /* cannot fail */
+	l->look.data = l;
+	if (stat(l->home, &l->was) == 0)
+		(void)uv_timer_start(&l->look, look_for_home, LOOK_MS, LOOK_MS);
+	uv_unref((uv_handle_t *)&l->look);
+}
 
 static void on_signal(uv_signal_t *signal, int number)
 {
@@ -259,8 +286,9 @@ static void watch_signals(uv_loop_t *loop, uv_signal_t signals[2], struct leavin
 	}
 }
 
-static void forget_signals(uv_loop_t *loop, uv_signal_t signals[2])
+static void forget_signals(uv_loop_t *loop, uv_signal_t signals[2], struct leaving *l)
 {
+	uv_close((uv_handle_t *)&l->look, NULL);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	(void)uv_run(loop, UV_RUN_DEFAULT);
@@ -280,7 +308,7 @@ static int run(struct options *o, const char *home)
 		                   .unsafe_network_fs = config.unsafe_network_fs };
 	language_neutral(); /* what is stored is in English */
 	uv_loop_t *loop = uv_default_loop();
-	struct leaving l = { NULL, NULL };
+	struct leaving l = { .home = home };
 	uv_signal_t signals[2];
 	if (host_new(loop, &ho, &l.host, &err))
 		return fail(o, &err);
@@ -291,12 +319,13 @@ static int run(struct options *o, const char *home)
 		return fail(o, &err);
 	}
 	watch_signals(loop, signals, &l);
+	watch_home(loop, &l);
 	tell(o, "ready");
 	diag(DIAG_INFO, "pawld %s answers in %s (pid %ld)", PACKAGE_VERSION, home, (long)getpid());
 	(void)uv_run(loop, UV_RUN_DEFAULT);
 	api_free(l.api);
 	host_free(l.host);
-	forget_signals(loop, signals);
+	forget_signals(loop, signals, &l);
 	diag(DIAG_INFO, "left");
 	return 0;
 }
@@ -315,6 +344,7 @@ int main(int argc, char **argv)
 {
 	language_begin();
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file that would be too large is an error like a full disk */
 	struct options o = { .ready_fd = -1 };
 	int status = parse_options(argc, argv, &o);
 	if (status >= 0)

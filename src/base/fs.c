@@ -214,6 +214,12 @@ enum err_code fs_home(const char *option, bool create, char **ret, struct err *e
 		free(real);
 		return code;
 	}
+	if (create && stat(real, &st) == 0 && (st.st_mode & S_IWOTH)) {
+		enum err_code code = err_set(err, ERR_USAGE, _("%s is \"%s\": others can write into it"), from, path);
+		err_hint(err, _("chmod o-w %s"), real);
+		free(real);
+		return code;
+	}
 	*ret = real;
 	return ERR_OK;
 }

@@ -127,7 +127,7 @@ enum err_code cli_program(const char *name, char **ret, struct err *err) MUST_CH
 /* Become it. Returns only on failure. */
 enum err_code cli_exec(const char *path, const char *const *argv, struct err *err) MUST_CHECK;
 /* Run it and wait for its end. */
-enum err_code cli_wait(const char *path, const char *const *argv, struct err *err) MUST_CHECK;
+enum err_code cli_wait(const char *path, const char *const *argv, int *ret_status, struct err *err) MUST_CHECK;
 /* A folder of shipped files ("examples"); NULL when there is none. */
 char *cli_data_folder(const char *name);
 

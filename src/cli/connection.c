@@ -108,17 +108,19 @@ enum err_code cli_exec(const char *path, const char *const *argv, struct err *er
 	return err_sys(err, ERR_UNSUPPORTED, _("cannot run %s"), path);
 }
 
-enum err_code cli_wait(const char *path, const char *const *argv, struct err *err)
+enum err_code cli_wait(const char *path, const char *const *argv, int *ret_status, struct err *err)
 {
 	pid_t pid;
+	int status = 0;
 	/* posix_spawn() does not write to its arguments. */
 	int e = posix_spawn(&pid, path, NULL, NULL, (char *const *)(uintptr_t)argv, environ);
 	if (e) {
 		errno = e;
 		return err_sys(err, ERR_UNSUPPORTED, _("cannot run %s"), path);
 	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	return ERR_OK;
 }
 

@@ -168,7 +168,8 @@ static void offer_console(struct cli *cli)
 	if (open && read(0, line, sizeof(line)) > 0) {
 		const char *argv[] = { program, "--home", cli->home, NULL };
 		struct err err;
-		if (cli_wait(program, argv, &err))
+		int status; /* the console has told it */
+		if (cli_wait(program, argv, &status, &err))
 			error_print(cli, &err, NULL);
 	}
 }

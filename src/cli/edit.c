@@ -104,7 +104,14 @@ static enum err_code open_editor(const char *path, struct err *err)
 		editor = "vi";
 	auto_free char *command = xasprintf("%s \"$1\"", editor);
 	const char *const argv[] = { "sh", "-c", command, editor, path, NULL };
-	return cli_wait("/bin/sh", argv, err);
+	int status;
+	enum err_code code = cli_wait("/bin/sh", argv, &status, err);
+	if (code || !status)
+		return code;
+	code = err_set(err, ERR_CONFLICT, _("the editor \"%s\" ended with %d, so nothing was changed"), editor, status);
+	if (status == 127)
+		err_hint(err, _("set EDITOR to one that is there"));
+	return code;
 }
 
 static enum err_code edit_text(const char *before, char **ret, struct err *err)

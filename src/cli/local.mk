@@ -53,6 +53,6 @@ tests_unit_cli_commands_LDADD = $(LIB_CLI) $(CHECK_LIBS)
 
 TESTS += tests/cli/generated.sh
 dist_check_SCRIPTS += tests/cli/generated.sh
-TESTS += tests/cli/back.sh tests/cli/carry.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/mistakes.sh tests/cli/terminal.sh tests/cli/languages.sh
-dist_check_SCRIPTS += tests/cli/back.sh tests/cli/carry.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/mistakes.sh tests/cli/terminal.sh tests/cli/languages.sh
+TESTS += tests/cli/back.sh tests/cli/carry.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/mistakes.sh tests/cli/terminal.sh tests/cli/languages.sh tests/cli/unkind.sh
+dist_check_SCRIPTS += tests/cli/back.sh tests/cli/carry.sh tests/cli/commands.sh tests/cli/steer.sh tests/cli/loops.sh tests/cli/mistakes.sh tests/cli/terminal.sh tests/cli/languages.sh tests/cli/unkind.sh
 EXTRA_DIST += tests/cli/lib.sh tests/language.sh

@@ -295,8 +295,14 @@ static void greet(const struct standing *s)
 	}
 	str_add(&text, _(" stood: its folder, environment, umask and limits. Nothing of the run starts meanwhile.\n"));
 	if (json_get_str(s->v, "script", NULL)) {
-		str_add(&text, _("It ran: "));
-		add_safe(&text, json_get_str(s->v, "script", ""));
+		const char *script = json_get_str(s->v, "script", "");
+		str_add(&text, _("It ran:"));
+		for (size_t n; *script; script += n + (script[n] == '\n')) {
+			n = strcspn(script, "\n");
+			auto_free char *line = xstrndup(script, n);
+			str_add(&text, "\n  ");
+			add_safe(&text, line);
+		}
 		str_add_char(&text, '\n');
 	}
 	str_add(&text, _("Leave with exit.\n"));
@@ -343,10 +349,12 @@ static enum err_code run_shell(struct call *call, struct err *err)
 	int status = -1;
 	if (then && !str_eq(then, "retry") && !str_eq(then, "done") && !str_eq(then, "leave"))
 		return err_set(err, ERR_USAGE, _("--then is \"%s\"; it must be retry, done or leave"), then);
+	shell = shell && *shell == '/' ? shell : "/bin/sh";
+	if (access(shell, X_OK))
+		return err_sys(err, ERR_UNSUPPORTED, _("SHELL is %s"), shell);
 	enum err_code code = stand(call, &s, &used, err);
 	if (code)
 		return code;
-	shell = shell && *shell == '/' ? shell : "/bin/sh";
 	prompt = make_prompt(&s, base_name(shell));
 	(void)shell_argv(shell, argv);
 	code = call->nargs > used ? err_set(err, ERR_USAGE, _("one node at a time: \"%s\" is too much"), call->args[used]) :

@@ -319,9 +319,9 @@ int main(int argc, char **argv)
 		               _("use: pawl-flow validate FILE…, or pawl-flow graph FILE"));
 	code = code ? code : read_options(argc, argv, &o, &err);
 	code = code ? code : draws ? graph(&o, &err) : validate(&o, &err);
+	if ((fflush(stdout) || ferror(stdout)) && !err.code)
+		code = err_sys(&err, errno == ENOSPC ? ERR_STORAGE : ERR_IO, _("cannot write the output"));
 	if (err.code)
 		say(&err, o.json);
-	if (fflush(stdout))
-		code = ERR_IO;
 	return err_exit_status(code);
 }

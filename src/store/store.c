@@ -5,9 +5,11 @@
 #include "base/fs.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PROBE_BYTES (128 * KIB)
 
@@ -102,6 +104,10 @@ enum err_code store_open(const char *path, const struct store_options *o, struct
 	}
 	struct store *st = xcalloc(1, sizeof(*st));
 	st->path = xstrdup(path);
+	/* SQLite would make it readable for others; what belongs to it later gets the same permissions. */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		(void)close(fd); /* if not, SQLite says why */
 	int rc = sqlite3_open_v2(path, &st->db,
 				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	enum err_code code = rc ? store_error(st, rc, err, _("opening the database")) : ERR_OK;

@@ -4,6 +4,7 @@
 #include "work/worker.h"
 
 #include "base/clock.h"
+#include "base/fs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 
 #define RETRY_FIRST_US (50 * MS)
 #define RETRY_LAST_US (1000 * MS)
-#define LONELY_US (10000 * MS) /* an idle worker that nobody answers leaves after so long */
+#define LONELY_US (10000 * MS) /* a worker leaves that nobody answers for so long: when idle, or when there is no home left to tell */
 #define RECORD_RETRY_US (1000 * MS)
 
 /* ---- exit records ---- */
@@ -215,7 +216,7 @@ void link_tick(struct worker *w, int64_t now_us)
 	if (w->phase == WORKER_DONE && w->fd < 0 && !w->result_recorded && w->record_us <= now_us)
 		record_result(w);
 	if (w->fd < 0 && w->lonely_us + LONELY_US <= now_us &&
-	    (w->phase == WORKER_IDLE || (w->phase == WORKER_DONE && w->result_recorded)))
+	    (w->phase == WORKER_IDLE || (w->phase == WORKER_DONE && (w->result_recorded || !fs_exists(w->home)))))
 		w->done = true;
 	if (w->leaving && w->phase == WORKER_IDLE)
 		w->done = true;
