@@ -60,7 +60,7 @@ tests/crash/clockshift.so: tests/crash/clockshift.c
 	$(AM_V_CCLD)mkdir -p tests/crash && \
 	$(CC) -D_GNU_SOURCE $(PAWL_PLAIN_CFLAGS) -O2 -g -shared -fPIC -o $@ $(srcdir)/$(@:.so=.c) -ldl
 crash_tests = tests/crash/kill.py tests/crash/points.py tests/crash/powerloss.py tests/crash/faults.py \
-	tests/crash/diskfull.py tests/crash/lock.py tests/crash/clock.py tests/crash/agent.py
+	tests/crash/diskfull.py tests/crash/lock.py tests/crash/clock.py tests/crash/agent.py tests/crash/rollback.py
 TESTS += $(crash_tests)
 dist_check_SCRIPTS += $(crash_tests)
 

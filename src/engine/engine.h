@@ -213,7 +213,7 @@ enum space_job_kind {
 	SPACE_PROTECT,  /* snapshot, and what differs from `tree` as a patch */
 	SPACE_RESTORE,  /* make the files those of `tree` */
 	SPACE_GC,       /* drop what nothing names any more; no other job runs meanwhile */
-	SPACE_RELEASE,  /* snapshot, if wanted; then remove the worktree */
+	SPACE_RELEASE,  /* remove the worktree */
 	SPACE_JOB_KINDS
 };
 const char *space_job_name(enum space_job_kind k); /* "snapshot" */
@@ -228,7 +228,7 @@ struct space_job {
 	char *path, *repository, *branch, *base, *patch;
 	bool worktree, include_ignored;
 	bool again;               /* acquire: what an engine that died began may be there */
-	bool wanted;              /* acquire, release: a snapshot, too */
+	bool wanted;              /* acquire: a snapshot, too */
 	bool measure;             /* snapshot: what the folder takes on disk, too */
 	char tree[41];            /* "" or a snapshot or SPACE_EMPTY */
 	/* What came of it. */

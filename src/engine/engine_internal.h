@@ -323,6 +323,7 @@ struct engine {
 	struct map holds; /* run → struct hold */
 	struct smap breakers; /* name → struct gate */
 	struct smap leases; /* path → struct space: folders that one run has for itself */
+	struct map leaving; /* run → how many of its worktrees are just given back */
 	uint64_t space_epoch; /* jobs of an earlier one are nobody's */
 	bool gc_runs;
 	int jobs, stale_jobs; /* handed out; those of an earlier epoch */
@@ -467,6 +468,11 @@ void spaces_release(struct engine *e, struct run *r);
 void spaces_wake(struct engine *e); /* a folder is free: runs that wait for it may take it */
 /* Folders of a run that ended and is reopened: ERR_CONFLICT when somebody has one now. */
 enum err_code spaces_again(struct engine *e, struct run *r, struct err *err) MUST_CHECK;
+/* A worktree goes, when what is in it is kept; release.c. */
+void space_give_back(struct engine *e, struct space *sp);
+bool spaces_leaving(const struct engine *e, id_t64 run);
+/* It went, or there is no knowing what is left of it. */
+bool space_gone(const struct space *sp);
 /* Finish the releases that the last engine did not. */
 void spaces_recover(struct engine *e);
 void space_store(struct engine *e, const struct space *sp);

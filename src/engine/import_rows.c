@@ -188,7 +188,7 @@ static const struct range {
 	{ CARRY_APPROVAL, "state", 0, APPROVAL_STATE_COUNT - 1 }, { CARRY_APPROVAL, "choices", 0, (1 << APPROVAL_CHOICE_COUNT) - 1 },
 	{ CARRY_APPROVAL, "on_timeout", -1, APPROVAL_CHOICE_COUNT - 1 }, { CARRY_APPROVAL, "choice", -1, APPROVAL_CHOICE_COUNT - 1 },
 	{ CARRY_WORKSPACE, "stream", 0, 10000 }, { CARRY_WORKSPACE, "kind", 0, WORKSPACE_REPO },
-	{ CARRY_WORKSPACE, "state", 0, SPACE_RELEASED },
+	{ CARRY_WORKSPACE, "state", 0, SPACE_REMOVING },
 	{ CARRY_CHECKPOINT, "number", 0, FEW }, { CARRY_CHECKPOINT, "stream", 0, 10000 }, { CARRY_CHECKPOINT, "idx", -1, FEW },
 	{ CARRY_CHECKPOINT, "generation", 1, FEW }, { CARRY_CHECKPOINT, "iteration", 0, FEW },
 	{ CARRY_PROCEDURE, "step", 0, STEP_COUNT - 1 }, { CARRY_PROCEDURE, "verb", 0, VERB_COUNT - 1 },

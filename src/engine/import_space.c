@@ -76,7 +76,8 @@ static void find_trees(struct import *x)
 	for (size_t k = 0; k < x->rows[CARRY_WORKSPACE].n; k++) {
 		size_t run = run_index(x, import_number(x, CARRY_WORKSPACE, k, "run"));
 		size_t stream = (size_t)import_number(x, CARRY_WORKSPACE, k, "stream");
-		bool released = import_number(x, CARRY_WORKSPACE, k, "state") == SPACE_RELEASED &&
+		int64_t state = import_number(x, CARRY_WORKSPACE, k, "state");
+		bool released = (state == SPACE_RELEASED || state == SPACE_REMOVING) &&
 				import_number(x, CARRY_WORKSPACE, k, "kind") == WORKSPACE_REPO;
 		if (run != SIZE_MAX && stream < x->runs[run].graph->nstreams && released)
 			set_tree(owner(x, run, stream), import_text(x, CARRY_WORKSPACE, k, "tree"), INT64_MAX);

@@ -29,6 +29,7 @@ libengine_a_SOURCES = \
 	src/engine/pool.c \
 	src/engine/queue.c \
 	src/engine/recover.c \
+	src/engine/release.c \
 	src/engine/reset.c \
 	src/engine/rollback.c \
 	src/engine/run.c \

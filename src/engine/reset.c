@@ -383,7 +383,7 @@ static void show_spaces(const struct reset *p, void (*fn)(void *ctx, const struc
 		if (space_index(r, i) != i)
 			continue;
 		struct reset_files f = { .stream = r->graph->streams[i].name, .path = sp->path,
-					 .gone = sp->state == SPACE_RELEASED && sp->kind == WORKSPACE_REPO,
+					 .gone = space_gone(sp),
 					 .include_ignored = sp->include_ignored,
 					 .to = p->spaces[i].to[0] ? p->spaces[i].to : NULL };
 		f.why = f.to ? NULL : _(why_stays(p, sp, &p->spaces[i]));

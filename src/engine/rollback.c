@@ -170,18 +170,13 @@ static bool is_own(const struct run *r, int stream)
 	return true;
 }
 
-static bool is_gone(const struct space *sp)
-{
-	return sp->kind == WORKSPACE_REPO && sp->state == SPACE_RELEASED;
-}
-
 bool way_back_needed(struct engine *e, const struct reset *p)
 {
 	bool needed = p->mode == RESET_BACK;
 	for (int i = 0; (size_t)i < p->r->graph->nstreams; i++) {
 		const struct space *sp = p->r->spaces[i];
 		if (is_own(p->r, i))
-			needed |= is_gone(sp) || (p->spaces[i].to[0] && !is_there(e, sp, p->spaces[i].to));
+			needed |= space_gone(sp) || (p->spaces[i].to[0] && !is_there(e, sp, p->spaces[i].to));
 	}
 	return needed;
 }
@@ -222,10 +217,10 @@ void way_back_begin(struct engine *e, const struct reset *p, const struct comman
 		const char *to = p->spaces[i].to;
 		/* A sub-workflow that has to end may still write. */
 		bool there = is_there(e, sp, to) && !(p->mode == RESET_BACK && r->children.n > 0);
-		if (!is_own(r, i) || (!is_gone(sp) && (!to[0] || there)))
+		if (!is_own(r, i) || (!space_gone(sp) && (!to[0] || there)))
 			continue;
 		struct back_space *s = &b->v[b->n++];
-		*s = (struct back_space){ .stream = i, .acquire = is_gone(sp) };
+		*s = (struct back_space){ .stream = i, .acquire = space_gone(sp) };
 		memcpy(s->to, to[0] ? to : sp->tree, sizeof(s->to));
 	}
 	r->ended_ms = 0;

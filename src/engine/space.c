@@ -128,6 +128,7 @@ void space_forget(struct engine *e)
 	e->jobs_end = &e->jobs_wait;
 	e->gc_runs = false;
 	smap_done(&e->leases);
+	map_done(&e->leaving);
 }
 
 void engine_space_done(struct engine *e, struct space_job *j)
@@ -493,37 +494,6 @@ bool spaces_prepare(struct engine *e, struct run *r)
 
 /* ---- giving back ---- */
 
-struct leaving {
-	struct engine *e;
-	struct workspace_row *v;
-	size_t n, cap;
-};
-
-static void put_released(struct engine *e, const struct space_job *j)
-{
-	struct workspace_row row = { .run = j->run, .stream = j->stream, .kind = WORKSPACE_REPO, .path = j->path,
-				     .repository = j->repository, .branch = j->branch, .base = j->base,
-				     .state = SPACE_RELEASED, .tree = j->taken[0] ? j->taken : j->tree[0] ? j->tree : NULL };
-	store_workspace_put(e->store, &row);
-	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "workspace.released", .run = j->run, .idx = -1,
-				.was = -1, .now = -1, .actor = ACTOR_ENGINE, .reason = j->path };
-	store_event(e->store, &ev);
-}
-
-static void released(struct engine *e, struct space_job *j)
-{
-	struct space *sp = space_of(e, j);
-	if (sp && sp->state != SPACE_LEAVING)
-		return; /* reopened meanwhile: that makes it again */
-	if (!j->code) {
-		put_released(e, j);
-		return;
-	}
-	struct event_row ev = { .at_ms = e->now.wall_ms, .type = "workspace.left", .run = j->run, .idx = -1, .was = -1,
-				.now = -1, .actor = ACTOR_ENGINE, .reason = j->err.message };
-	store_event(e->store, &ev); /* the row stays: the next start tries again, and gc names it */
-}
-
 void spaces_release(struct engine *e, struct run *r)
 {
 	bool woke = false;
@@ -535,50 +505,15 @@ void spaces_release(struct engine *e, struct run *r)
 		give_lease(e, sp);
 		/* One that failed is kept: somebody will want to look at it. */
 		bool remove = sp->kind == WORKSPACE_REPO && r->state != RUN_FAILED && sp->branch;
-		sp->state = remove ? SPACE_LEAVING : sp->kind == WORKSPACE_REPO ? sp->state : SPACE_RELEASED;
-		space_store(e, sp);
-		if (!remove)
+		if (remove) {
+			space_give_back(e, sp);
 			continue;
-		struct space_job *j = space_job_new(e, SPACE_RELEASE, sp, released);
-		j->wanted = sp->policy != SNAPSHOT_OFF;
-		memcpy(j->tree, sp->tree, sizeof(j->tree));
+		}
+		sp->state = sp->kind == WORKSPACE_REPO ? sp->state : SPACE_RELEASED;
+		space_store(e, sp);
 	}
 	if (woke)
 		spaces_wake(e);
-}
-
-static void add_leaving(void *ctx, const struct workspace_row *w)
-{
-	struct leaving *l = ctx;
-	GROW(l->v, l->n, l->cap);
-	l->v[l->n++] = (struct workspace_row){ .run = w->run, .stream = w->stream, .path = dup(w->path),
-					       .repository = dup(w->repository), .branch = dup(w->branch),
-					       .base = dup(w->base), .tree = dup(w->tree) };
-}
-
-void spaces_recover(struct engine *e)
-{
-	struct leaving l = { .e = e };
-	if (store_workspaces_in(e->store, SPACE_LEAVING, add_leaving, &l, NULL))
-		l.n = 0;
-	for (size_t i = 0; i < l.n; i++) {
-		const struct workspace_row *w = &l.v[i];
-		struct space_job *j = xcalloc(1, sizeof(*j));
-		j->kind = SPACE_RELEASE;
-		j->run = w->run;
-		j->stream = w->stream;
-		j->worktree = j->wanted = true;
-		j->path = (char *)(uintptr_t)w->path;
-		j->repository = (char *)(uintptr_t)w->repository;
-		j->branch = (char *)(uintptr_t)w->branch;
-		j->base = (char *)(uintptr_t)w->base;
-		(void)snprintf(j->tree, sizeof(j->tree), "%s", w->tree ? w->tree : "");
-		free((void *)(uintptr_t)w->tree);
-		j->epoch = e->space_epoch;
-		j->done = released;
-		effect_add(e, EFFECT_SPACE)->job = j;
-	}
-	free(l.v);
 }
 
 /* ---- after a restart, and reopening ---- */
@@ -669,7 +604,7 @@ enum err_code spaces_again(struct engine *e, struct run *r, struct err *err)
 		const struct space *holder = NULL;
 		if (sp->run != r || sp->stream != (int)i)
 			continue;
-		if (sp->state == SPACE_LEAVING)
+		if (sp->kind == WORKSPACE_REPO && spaces_leaving(e, r->id))
 			return err_set(err, ERR_CONFLICT, _("the worktree %s is just being removed; ask again"), sp->path);
 		if (!take_lease(e, sp, &holder)) {
 			enum err_code code = err_set(err, ERR_CONFLICT, _("%s has the folder %s now"),

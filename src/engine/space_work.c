@@ -61,13 +61,11 @@ static enum err_code acquire(const char *store, struct space_job *j, struct err 
 	return code;
 }
 
-static enum err_code release(const char *store, struct space_job *j, struct err *err)
+static enum err_code release(struct space_job *j, struct err *err)
 {
 	struct worktree t = { .repository = j->repository, .folder = j->path, .branch = j->branch };
 	(void)snprintf(t.base, sizeof(t.base), "%s", j->base ? j->base : "");
-	/* What was not committed stays in the store; when that fails the folder stays. */
-	enum err_code code = j->wanted && fs_exists(j->path) ? snapshot(store, j, err) : ERR_OK;
-	return code ? code : worktree_release(&t, &j->branch_kept, err);
+	return worktree_release(&t, &j->branch_kept, err);
 }
 
 /* From what will be to what is now: applied afterwards, it brings the present back. */
@@ -127,7 +125,7 @@ void space_job_run(const char *home, struct space_job *j)
 		j->code = gc_run(j->gc, &j->err);
 		break;
 	case SPACE_RELEASE:
-		j->code = release(store, j, &j->err);
+		j->code = release(j, &j->err);
 		break;
 	case SPACE_JOB_KINDS:
 		break;

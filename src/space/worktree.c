@@ -243,8 +243,16 @@ static enum err_code drop_branch(const struct git *git, const struct worktree *t
 	return code;
 }
 
+/* A git that died leaves the lock of the branch behind. The branch is the run's, and nothing of that runs now. */
+static void unlock_branch(const struct worktree *t)
+{
+	auto_free char *lock = xasprintf("%s/refs/heads/%s.lock", t->repository, t->branch);
+	(void)unlink(lock); /* there is none, as a rule; where it stays git says so */
+}
+
 static enum err_code clear_folder(const struct git *git, const struct worktree *t, struct err *err)
 {
+	unlock_branch(t);
 	struct search search = { t, false };
 	enum err_code code = each_worktree(git, is_ours, &search, err);
 	const char *const args[] = { "worktree", "remove", "--force", "--force", t->folder, NULL };

@@ -203,7 +203,8 @@ struct approval_row {
 
 /* SPACE_EMPTY stands for the snapshot of an empty folder wherever a snapshot is named. */
 #define SPACE_EMPTY "empty"
-enum space_state { SPACE_WANTED, SPACE_HELD, SPACE_LEAVING, SPACE_RELEASED };
+/* Stored: numbers never change. Leaving: what is in it is kept first; removing: it is, and it goes. */
+enum space_state { SPACE_WANTED, SPACE_HELD, SPACE_LEAVING, SPACE_RELEASED, SPACE_REMOVING };
 struct workspace_row {
 	id_t64 run;
 	int stream, kind;

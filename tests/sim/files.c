@@ -120,8 +120,6 @@ static void work(struct world *w, struct space_job *j)
 			j->code = err_set(&j->err, ERR_NOT_FOUND, "there is no snapshot %s", j->tree);
 		break;
 	case SPACE_RELEASE:
-		if (j->wanted)
-			take_snapshot(w, j);
 		set_text(w, j->path, "");
 		break;
 	case SPACE_MEASURE:

@@ -148,6 +148,111 @@ START_TEST(an_engine_that_dies_while_it_prepares_begins_again)
 }
 END_TEST
 
+#define REPOSITORY "workspace: {repo: code}\n"
+
+static enum space_state state_found;
+
+static const char *kept_files;
+
+static void take_tree(void *ctx UNUSED, const struct workspace_row *row)
+{
+	kept_files = row->tree ? world_snapshot_text(w, row->tree) : NULL;
+}
+
+static void take_state(void *ctx UNUSED, const struct workspace_row *row)
+{
+	ck_assert(row->state != SPACE_RELEASED || row->tree);
+	state_found = row->state;
+}
+
+static enum space_state state_of(id_t64 r)
+{
+	ck_assert_int_eq(store_workspaces_of(w->store, r, take_state, NULL, NULL), ERR_OK);
+	return state_found;
+}
+
+static const char *files_of(id_t64 r)
+{
+	return world_files(w, world_run(w, r).workspace);
+}
+
+/* Step until the worktree of a run is in this state. */
+static id_t64 run_until(enum space_state state)
+{
+	id_t64 r = begin(REPOSITORY "nodes: {a: {run: took=1 writes=x}, b: {run: took=1 writes=y, needs: a}}");
+	int64_t until = w->boot_ms + 10000;
+	while (state_of(r) != state)
+		ck_assert(world_step(w, until));
+	is_run(r, RUN_SUCCEEDED);
+	return r;
+}
+
+static void goes_back(id_t64 r)
+{
+	struct command c = { .verb = VERB_ROLLBACK, .id = r, .checkpoint = "a", .who = "operator" };
+	ck_assert_int_eq(world_ask(w, &c).code, ERR_OK);
+	world_run_ms(w, 1000);
+	is_run(r, RUN_PAUSED);
+	ck_assert_str_eq(files_of(r), "base=1 x=1");
+	verb(VERB_RESUME, r);
+	finish();
+	world_run_ms(w, 1000);
+	is_run(r, RUN_SUCCEEDED);
+	ck_assert_int_eq(state_of(r), SPACE_RELEASED);
+	ck_assert_str_eq(files_of(r), "");
+}
+
+START_TEST(a_worktree_goes_when_what_is_in_it_is_kept)
+{
+	id_t64 r = run_until(SPACE_LEAVING);
+	struct command c = { .verb = VERB_ROLLBACK, .id = r, .checkpoint = "a", .who = "operator" };
+	ck_assert_int_eq(world_ask(w, &c).code, ERR_CONFLICT);
+	world_write(w, world_run(w, r).workspace, "late", "1");
+	if (_i == 1) /* the engine dies before it is kept */
+		world_restart(w);
+	while (state_of(r) != SPACE_REMOVING)
+		ck_assert(world_step(w, w->boot_ms + 1000));
+	if (_i == 2) { /* … or while it is removed: what is left then is not taken for all that there was */
+		world_write(w, world_run(w, r).workspace, "late", NULL);
+		world_restart(w);
+	}
+	world_run_ms(w, 1000);
+	ck_assert_int_eq(state_of(r), SPACE_RELEASED);
+	ck_assert_str_eq(files_of(r), "");
+	ck_assert_int_eq(store_workspaces_of(w->store, r, take_tree, NULL, NULL), ERR_OK);
+	ck_assert_str_eq(kept_files, "base=1 late=1 x=1 y=2");
+	goes_back(r);
+}
+END_TEST
+
+START_TEST(a_worktree_that_cannot_be_kept_stays)
+{
+	id_t64 r = run_until(SPACE_LEAVING);
+	w->fail_job = 1;
+	world_run_ms(w, 1000);
+	ck_assert_int_eq(state_of(r), SPACE_HELD);
+	ck_assert_str_eq(files_of(r), "base=1 x=1 y=2");
+	goes_back(r);
+}
+END_TEST
+
+START_TEST(a_worktree_that_cannot_be_removed_is_made_anew)
+{
+	id_t64 r = run_until(SPACE_REMOVING);
+	w->fail_job = 1;
+	world_run_ms(w, 1000);
+	ck_assert_int_eq(state_of(r), SPACE_REMOVING);
+	if (_i == 0) {
+		goes_back(r);
+		return;
+	}
+	world_restart(w);
+	world_run_ms(w, 1000);
+	ck_assert_int_eq(state_of(r), SPACE_RELEASED);
+	goes_back(r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine_space");
@@ -163,6 +268,9 @@ int main(void)
 	tcase_add_test(t, a_shared_folder_waits_for_nobody_and_keeps_no_files);
 	tcase_add_test(t, a_folder_is_taken_again_when_the_run_is_reopened);
 	tcase_add_test(t, an_engine_that_dies_while_it_prepares_begins_again);
+	tcase_add_loop_test(t, a_worktree_goes_when_what_is_in_it_is_kept, 0, 3);
+	tcase_add_test(t, a_worktree_that_cannot_be_kept_stays);
+	tcase_add_loop_test(t, a_worktree_that_cannot_be_removed_is_made_anew, 0, 2);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }
