@@ -49,3 +49,8 @@ check_PROGRAMS += tests/unit/space_patch
 TESTS += tests/unit/space_patch
 tests_unit_space_patch_SOURCES = tests/unit/space_patch.c tests/unit/space_tree.h
 tests_unit_space_patch_LDADD = $(LIB_SPACE) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/space_exact
+TESTS += tests/unit/space_exact
+tests_unit_space_exact_SOURCES = tests/unit/space_exact.c tests/unit/space_tree.h
+tests_unit_space_exact_LDADD = $(LIB_SPACE) $(CHECK_LIBS)

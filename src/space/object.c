@@ -95,20 +95,42 @@ enum err_code objects_head(struct objects *o, const char *kind, struct object_he
 	return ERR_OK;
 }
 
+/* Blocks of zeros become holes, so that a file that had holes takes no more room than before; the caller's file is
+ * new, and gets its length afterwards. */
+static bool write_sparse(int fd, const char *p, size_t len)
+{
+	static const char zeros[4 * KIB];
+	for (size_t n; len; p += n, len -= n) {
+		n = MIN(len, sizeof zeros);
+		bool hole = n == sizeof zeros && memcmp(p, zeros, n) == 0;
+		for (size_t more; !hole && n < len; n += more) {
+			more = MIN(len - n, sizeof zeros);
+			if (more == sizeof zeros && memcmp(p + n, zeros, more) == 0)
+				break;
+		}
+		if (hole ? lseek(fd, (off_t)n, SEEK_CUR) < 0 : !fs_write_all(fd, p, n))
+			return false;
+	}
+	return true;
+}
+
 enum err_code objects_body(struct objects *o, uint64_t size, int fd, struct str *text, struct err *err)
 {
 	struct object_buffer *b = o->buffer;
+	uint64_t length = size;
 	while (size) {
 		if (b->at == b->len && !fill(o))
 			return ended(o, err);
 		size_t n = (size_t)MIN(size, (uint64_t)(b->len - b->at));
 		if (text)
 			str_add_len(text, b->bytes + b->at, n);
-		else if (!fs_write_all(fd, b->bytes + b->at, n))
+		else if (!write_sparse(fd, b->bytes + b->at, n))
 			return ERR_STORAGE; /* errno says why; the caller knows of which file */
 		b->at += n;
 		size -= n;
 	}
+	if (!text && length >= 4 * KIB && ftruncate(fd, (off_t)length))
+		return ERR_STORAGE;
 	if (b->at == b->len && !fill(o))
 		return ended(o, err);
 	b->at++; /* the newline behind it */
@@ -118,7 +140,7 @@ enum err_code objects_body(struct objects *o, uint64_t size, int fd, struct str 
 enum err_code objects_get(struct objects *o, const char *name, const char *suffix, const char *kind, size_t max,
 			  struct object_head *ret, struct str *text, struct err *err)
 {
-	struct object_head head;
+	struct object_head head = { .size = 0 };
 	enum err_code code = objects_ask(o, name, suffix, err);
 	if (!code)
 		code = objects_head(o, kind, &head, err);
@@ -194,7 +216,7 @@ enum err_code files_read(struct objects *o, const char *id, bool (*skip)(void *w
 			 void *with, struct files *ret, struct err *err)
 {
 	auto_str tree = STR_INIT;
-	struct object_head head;
+	struct object_head head = { .size = 0 };
 	enum err_code code = objects_ask(o, id, ":tree", err);
 	if (code)
 		return code;

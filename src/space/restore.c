@@ -330,7 +330,7 @@ static enum err_code write_item(struct going_back *g, const struct file *item, s
 				struct err *err)
 {
 	struct objects *o = &g->place.objects;
-	struct object_head head;
+	struct object_head head = { .size = 0 };
 	enum err_code code = objects_head(o, "blob", &head, err);
 	if (code)
 		return code == ERR_NOT_FOUND ? ERR_CORRUPT : code;

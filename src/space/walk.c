@@ -77,13 +77,14 @@ static void leave_out(struct walker *w, enum space_left why, bool folder)
 
 static enum err_code read_names(struct names *names, int dir, struct err *err)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int copy = fcntl(dir, F_DUPFD_CLOEXEC, 3); /* "." could not be opened without the right to enter */
 	DIR *stream = copy < 0 ? NULL : fdopendir(copy);
 	if (!stream) {
 		space_close(&copy);
 		return err_sys(err, ERR_IO, _("cannot list a folder"));
 	}
 	struct dirent *found;
+	rewinddir(stream); /* the place in it is that of `dir` */
 	errno = 0;
 	while ((found = readdir(stream))) {
 		if (str_eq(found->d_name, ".") || str_eq(found->d_name, ".."))
@@ -195,8 +196,11 @@ static enum err_code walk_name(struct walker *w, int dir, const char *name, cons
 		leave_out(w, SPACE_LEFT_REPOSITORY, false);
 		return ERR_OK;
 	}
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? ERR_OK : err_sys(err, ERR_IO, _("cannot look at a file"));
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW)) {
+		if (errno == EACCES) /* names can be listed here, but nothing beneath can be reached */
+			leave_out(w, SPACE_LEFT_UNREADABLE, false);
+		return errno == ENOENT || errno == EACCES ? ERR_OK : err_sys(err, ERR_IO, _("cannot look at a file"));
+	}
 	bool folder = S_ISDIR(st.st_mode);
 	if (!ignored && rules)
 		ignored = ignore_matches(rules, w->path, folder);
