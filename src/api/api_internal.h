@@ -154,6 +154,7 @@ void show_failure_trail(struct api *a, struct jw *w, id_t64 run, int idx, int ge
 void show_budget(struct api *a, struct jw *w, id_t64 run, int idx);
 void show_sum(struct jw *w, const char *key, const struct usage_sum *u);
 void breaker_answer(struct request *r, const char *name); /* into the request's answer */
+enum err_code patch_answer(struct request *r, id_t64 id, struct err *err) MUST_CHECK; /* the same */
 void show_approval(struct api *a, struct jw *w, const char *key, const struct approval_row *row);
 void show_event(struct api *a, struct jw *w, const char *key, const struct event_row *e);
 /* `row` NULL: it is read when it is needed. */
@@ -275,6 +276,9 @@ ROUTE(api_node_report);
 ROUTE(api_usage);
 ROUTE(api_breakers);
 ROUTE(api_breaker);
+ROUTE(api_patches);
+ROUTE(api_patch);
+ROUTE(api_patch_do);
 ROUTE(api_decide);
 ROUTE(api_events);
 ROUTE(api_event_stream);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What an accepted command answers with. */
-enum answer { ANSWER_ORDER, ANSWER_BREAKER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS, ANSWER_SHELL };
+enum answer { ANSWER_ORDER, ANSWER_BREAKER, ANSWER_RUN, ANSWER_QUEUE, ANSWER_BREAKPOINTS, ANSWER_SHELL, ANSWER_PATCH };
 
 static enum answer answer_of(const struct request *r)
 {
@@ -27,11 +27,14 @@ static enum answer answer_of(const struct request *r)
 	case ENTITY_ATTEMPT:
 	case ENTITY_WORKER:
 	case ENTITY_ENGINE:
+	case ENTITY_PATCH:
 	case ENTITY_COUNT:
 		break;
 	}
 	if (r->route->verb == VERB_BREAKER)
 		return ANSWER_BREAKER;
+	if (r->route->verb == VERB_PATCH)
+		return ANSWER_PATCH;
 	return r->route->verb == VERB_SUBMIT ? ANSWER_ORDER : ANSWER_QUEUE;
 }
 
@@ -52,6 +55,9 @@ static enum err_code write_answer(struct request *r, id_t64 id, struct err *err)
 		break;
 	case ANSWER_BREAKER:
 		breaker_answer(r, r->args[0]);
+		break;
+	case ANSWER_PATCH:
+		code = patch_answer(r, id, err);
 		break;
 	case ANSWER_QUEUE:
 		code = api_queue_stats(r, err);

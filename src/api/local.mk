@@ -22,6 +22,7 @@ libapi_a_SOURCES = \
 	src/api/nodes.c \
 	src/api/orders.c \
 	src/api/params.c \
+	src/api/patches.c \
 	src/api/raw.c \
 	src/api/request.c src/api/request.h \
 	src/api/route.c src/api/route.h \

@@ -272,6 +272,7 @@ static void forget_memory(struct engine *e)
 	size_t at = 0;
 	struct run *r;
 	space_forget(e);
+	patches_forget(e);
 	holds_free(e);
 	free_dead(e); /* they are in the map, too, when a turn was left open */
 	auto_free struct run **runs = xcalloc(e->runs.n + 1, sizeof(*runs));

@@ -121,6 +121,9 @@ struct submission {
 	const char *submitter;
 };
 
+enum patch_do { PATCH_DO_REVERT, PATCH_DO_DROP, PATCH_DO_QUARANTINE, PATCH_DO_COUNT };
+const char *patch_do_name(enum patch_do d); /* "revert" */
+
 struct command {
 	enum verb verb;
 	id_t64 id;                 /* the order or run */
@@ -143,8 +146,8 @@ struct command {
 	enum shell_outcome { SHELL_LEAVE, SHELL_RETRY, SHELL_DONE } outcome; /* shell_end: what then */
 	int exit_code;             /* shell_end: of the shell, -1: not known */
 	const struct json *outputs; /* mark: an object of strings, or NULL */
-	int choice;                /* decide: enum approval_choice; breaker: enum breaker_force */
-	const char *role, *target, *feedback; /* decide; may be NULL. breaker: target is its name */
+	int choice;                /* decide: enum approval_choice; breaker: enum breaker_force; patch: enum patch_do */
+	const char *role, *target, *feedback; /* decide; may be NULL. breaker: target is its name; patch: its id */
 	const char *reason, *who;
 	const struct submission *submit;
 	const char *idempotency_key; /* NULL: none */
@@ -214,6 +217,8 @@ enum space_job_kind {
 	SPACE_RESTORE,  /* make the files those of `tree` */
 	SPACE_GC,       /* drop what nothing names any more; no other job runs meanwhile */
 	SPACE_RELEASE,  /* remove the worktree */
+	SPACE_RELEASE,  /* snapshot, if wanted; then remove the worktree */
+	SPACE_PATCH,    /* settle a patch, or take one back */
 	SPACE_JOB_KINDS
 };
 const char *space_job_name(enum space_job_kind k); /* "snapshot" */
@@ -240,8 +245,10 @@ struct space_job {
 	int64_t disk_bytes;       /* as measured */
 	bool branch_kept, too_large; /* too_large: the difference is no patch; the snapshot has it */
 	struct gc *gc; /* gc */
+	struct patch_work *patch_work; /* patch */
 	/* The engine's. */
 	uint64_t epoch;
+	bool counted; /* its run waits for it */
 	void (*done)(struct engine *e, struct space_job *j);
 	struct space_job *next;
 };
@@ -345,6 +352,8 @@ struct worker_info {
 	struct step_key key;
 	int64_t since_ms;
 };
+/* Where the files of a patch are: STEM.diff and others; yours. */
+char *patch_stem(const char *home, id_t64 run, id_t64 patch);
 /* The circuit breakers; `waiting`: nodes that each holds. */
 void engine_breakers(const struct engine *e, void (*fn)(void *ctx, const struct breaker_row *b, int waiting),
 		     void *ctx);

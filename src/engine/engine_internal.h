@@ -160,6 +160,8 @@ struct node {
 	bool stale;      /* what it was made from was made anew since */
 	bool asked;      /* a question of it waits for an answer */
 	bool met;        /* it is ready, and a breakpoint has held there */
+	struct ledger *ledger; /* of a patch: its entry that is not settled yet; owned by engine->ledgers */
+	bool patch_waits;      /* of a patch: for another one in its workspace */
 	struct node_loop *loop; /* NULL: it has no iterations, or has not begun */
 	enum node_state state;
 	int unmet;       /* needed nodes that have not ended */
@@ -240,6 +242,8 @@ struct run {
 	struct fork *fork;     /* until it starts: what it takes over from another run; NULL: nothing */
 	struct way_back *way_back; /* under way; NULL: none is */
 	int snapping;          /* nodes that wait for a snapshot */
+	int patch_jobs;        /* that are at its files */
+	bool patch_waits;      /* one of its nodes does */
 	int ncheckpoints;      /* the newest number */
 	struct run *parent;
 	int parent_node;
@@ -320,6 +324,7 @@ struct engine {
 	struct run **dead;
 	size_t ndead, capdead;
 	struct smap resources;
+	struct map ledgers; /* patch → struct ledger: those that are not settled */
 	struct map holds; /* run → struct hold */
 	struct smap breakers; /* name → struct gate */
 	struct smap leases; /* path → struct space: folders that one run has for itself */
@@ -347,7 +352,7 @@ struct engine {
 	struct worker **acks;
 	size_t nacks, capacks;
 
-	id_t64 last_order, last_run;
+	id_t64 last_order, last_run, last_patch;
 	int64_t last_token, epoch;
 	int64_t mean_run_ms[50]; /* ring of the last durations */
 	size_t nmean, atmean;
@@ -544,6 +549,9 @@ bool loop_between(const struct node *n); /* between two attempts of its iteratio
 bool loop_may_start(struct engine *e, struct node *n, char *why, size_t size);
 void loop_started(struct engine *e, struct node *n); /* … and has begun */
 /* An attempt ended for good and is stored: what follows. False: the node has no iterations. */
+/* Its patch is settled: committed, or its files are what they were. */
+void loop_patched(struct engine *e, struct node *n, bool committed, const char *why);
+void loop_settle_patch(struct engine *e, struct node *n);
 bool loop_attempt_ended(struct engine *e, struct node *n, const struct step_result *r, const char *message,
 			const char *report, const char *outputs);
 bool loop_worked(struct engine *e, struct node *n, const struct step_result *r, const char *message, const char *report);
@@ -714,6 +722,27 @@ bool undo_before(struct engine *e, const struct command *c, struct str *ret);
 void undo_note(struct engine *e, const struct command *c, const struct str *before);
 enum err_code run_undo(struct engine *e, const struct command *c, const struct note *n, struct err *err);
 void run_set_priority(struct engine *e, struct run *r, int priority, const struct note *n); /* verbs.c */
+
+/* ---- patch.c ---- */
+/* Another patch is at the workspace; it is made ready again when that is settled. */
+bool patch_waits(struct engine *e, struct node *n);
+void patch_prepare(struct engine *e, struct node *n);   /* before its step is prepared: it gets an entry … */
+void patch_unprepare(struct engine *e, struct node *n); /* … that goes when it cannot be */
+void patch_started(struct engine *e, struct node *n);
+id_t64 patch_of(const struct node *n); /* 0: it has none that is open */
+/* What its step came to; n->report is read. */
+void patch_result(struct engine *e, struct node *n, const struct step_result *r, const char *why);
+/* True: it is being settled (committed if `passed`, else restored), and loop_patched() follows. */
+bool patch_settles(struct engine *e, struct node *n, bool passed, const char *why);
+bool patch_busy(const struct node *n);
+/* It is restored beside everything else, and its run waits for that. */
+void patch_left(struct engine *e, struct node *n, const char *why);
+void patches_left(struct engine *e, struct run *r, const char *why);
+bool patches_busy(const struct engine *e, id_t64 run);
+enum err_code patches_load(struct engine *e, struct err *err) MUST_CHECK;
+void patches_adopt(struct engine *e);
+void patches_forget(struct engine *e);
+enum err_code run_patch(struct engine *e, const struct command *c, id_t64 *ret_id, struct err *err);
 
 /* ---- why.c ---- */
 /* A run to look at: one that ended is read for it, and forgotten by run_look_done(). */

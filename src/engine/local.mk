@@ -35,6 +35,7 @@ libengine_a_SOURCES = \
 	src/engine/run.c \
 	src/engine/sched.c \
 	src/engine/scope.c \
+	src/engine/patch.c src/engine/patch_work.c src/engine/patch_work.h \
 	src/engine/space.c \
 	src/engine/space_work.c \
 	src/engine/stand.c \

@@ -16,7 +16,7 @@ bool node_loops(const struct node *n)
 	const struct graph_budget *b = &d->budget;
 	if (n->parent < 0 && d->kind == NODE_GROUP)
 		return false;
-	return d->nchecks || d->loop || d->kind == NODE_AGENT || d->kind == NODE_LLM || b->wall_ms || b->iteration_ms ||
+	return d->kind == NODE_PATCH || d->nchecks || d->loop || d->kind == NODE_AGENT || d->kind == NODE_LLM || b->wall_ms || b->iteration_ms ||
 	       b->tokens || b->tokens_per_iteration || b->cost_micro_usd || b->disk_bytes || b->memory_bytes ||
 	       b->iterations;
 }
@@ -394,6 +394,14 @@ static void settle(struct engine *e, struct node *n, const struct loop_decision 
 	loop_decide(&c, &d);
 	bool ask_command = c.loop && c.loop->strategy == LOOP_CUSTOM && d.action == LOOP_ESCALATE && !answer &&
 			   l->phase != PHASE_STRATEGY;
+	/* Nothing of it stays in the middle: what it applied is committed or taken back before it ends. */
+	if (patch_settles(e, n, d.action == LOOP_STOP && d.final == FINAL_PASSED, l->message ? l->message : d.reason)) {
+		l->phase = PHASE_STRATEGY;
+		put_row(e, n, ITERATION_DECIDING, NULL, 0);
+		if (n->state != NODE_VALIDATING)
+			node_move(e, n, NODE_VALIDATING, &BY_ENGINE);
+		return;
+	}
 	if (ask_command) {
 		l->phase = PHASE_STRATEGY;
 		put_row(e, n, ITERATION_DECIDING, NULL, 0);
@@ -524,6 +532,33 @@ bool loop_attempt_ended(struct engine *e, struct node *n, const struct step_resu
 		break;
 	}
 	return false;
+}
+
+/* After a restart in the middle of that. */
+void loop_settle_patch(struct engine *e, struct node *n)
+{
+	if (!patch_busy(n))
+		settle(e, n, NULL, NULL);
+}
+
+void loop_patched(struct engine *e, struct node *n, bool committed, const char *why)
+{
+	struct node_loop *l = n->loop;
+	if (!l)
+		return;
+	if (committed) {
+		struct loop_decision d = { .action = LOOP_STOP, .final = FINAL_PASSED };
+		(void)snprintf(d.reason, sizeof(d.reason), "%s", _("the patch is committed"));
+		stop(e, n, &d, &BY_ENGINE);
+		return;
+	}
+	if (!l->class) {
+		l->class = CLASS_PATCH;
+		keep_text(&l->message, why);
+	}
+	l->now.verified = true;
+	l->now.passed = false;
+	settle(e, n, NULL, NULL);
 }
 
 /* ---- a person decided ---- */

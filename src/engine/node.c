@@ -345,6 +345,7 @@ void node_end_by(struct engine *e, struct node *n, enum node_state to, enum erro
 		r->finished_work_ms += n->ended_ms - n->started_ms;
 	timer_clear(e, &n->timer);
 	approval_withdraw(e, n);
+	patch_left(e, n, n->reason);
 	loop_close(e, n, to, n->reason);
 	if (heap_has(&n->ready))
 		node_unready(e, n);

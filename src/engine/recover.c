@@ -595,6 +595,8 @@ enum err_code recover(struct engine *e, struct err *err)
 	struct load l = { .e = e };
 	enum err_code code = breakers_load(e, err);
 	if (!code)
+		code = patches_load(e, err);
+	if (!code)
 		code = load_all(&l, err);
 	if (!code)
 		code = holds_load(e, err);
@@ -611,6 +613,7 @@ enum err_code recover(struct engine *e, struct err *err)
 		load_spaces(&l, false);
 		load_spaces(&l, true);
 		spaces_recover(e);
+		patches_adopt(e);
 		take_running(e, &l);
 		breakers_recover(e);
 		for (size_t i = 0; i < l.nruns; i++) {

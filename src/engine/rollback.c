@@ -583,7 +583,9 @@ enum err_code way_back_ask(struct engine *e, const struct command *c, const stru
 {
 	struct run *r = map_get(&e->runs, (uint64_t)c->id);
 	struct reset p;
-	if (!r || r->dead || (r->state == RUN_PAUSED && r->snapping == 0))
+	if (r && !r->dead)
+		patches_left(e, r, _("the run was sent back"));
+	if (!r || r->dead || (r->state == RUN_PAUSED && r->snapping == 0 && r->patch_jobs == 0))
 		return run_reset(e, c, note, err);
 	enum err_code code = reset_make_after(e, c, &p, err);
 	if (code)
@@ -636,10 +638,14 @@ static void after_quiesce(struct engine *e, struct run *r)
 
 void way_back_settle(struct engine *e, struct run *r)
 {
-	if (!way_back_waits(r))
+	if (!way_back_waits(r)) {
 		go(e, r);
-	else if (is_still(r))
-		after_quiesce(e, r);
+	} else {
+		if (r->steps == 0)
+			patches_left(e, r, _("the run was sent back")); /* what was stopped in the middle */
+		if (is_still(r))
+			after_quiesce(e, r);
+	}
 }
 
 bool way_back_runs(const struct run *r)

@@ -359,7 +359,7 @@ void run_set_until(struct engine *e UNUSED, struct run *r, const char *const *na
 
 bool run_quiet(const struct run *r)
 {
-	if (r->steps > 0)
+	if (r->steps > 0 || r->patch_jobs > 0)
 		return false;
 	for (size_t i = 0; i < r->children.n; i++) {
 		const struct run *c = r->children.v[i];
@@ -478,7 +478,7 @@ static bool nothing_left(const struct run *r)
 {
 	int moving = r->counts[NODE_RUNNING] + r->counts[NODE_RETRYING] + r->counts[NODE_WAITING] +
 		     r->counts[NODE_VALIDATING];
-	if (moving > 0 || r->nspace_jobs > 0)
+	if (moving > 0 || r->nspace_jobs > 0 || r->patch_jobs > 0)
 		return false;
 	if (r->state == RUN_CANCELING)
 		return r->snapping == 0;
@@ -717,7 +717,8 @@ void run_cancel(struct engine *e, struct run *r, bool force, const struct note *
 		struct node *m = r->nodes[i];
 		if (heap_has(&m->ready))
 			node_unready(e, m);
-		if (m->state == NODE_RETRYING || m->state == NODE_WAITING || loop_between(m))
+		if (m->state == NODE_RETRYING || m->state == NODE_WAITING ||
+		    (loop_between(m) && !patch_busy(m)))
 			node_end(e, m, NODE_CANCELED, CLASS_CANCELED, NULL);
 	}
 	for (size_t i = 0; i < r->nnodes; i++) {

@@ -4,12 +4,13 @@
  * back as an input of a later turn. */
 #include "engine/engine_internal.h"
 #include "engine/gc.h"
+#include "engine/patch_work.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const kinds[] = { "acquire", "snapshot", "measure", "protect", "restore", "gc", "release" };
+static const char *const kinds[] = { "acquire", "snapshot", "measure", "protect", "restore", "gc", "release", "patch" };
 _Static_assert(COUNT(kinds) == SPACE_JOB_KINDS, "every kind of job has a name");
 
 const char *space_job_name(enum space_job_kind k)
@@ -41,6 +42,7 @@ void space_job_free(struct space_job *j)
 	free(j->patch);
 	if (j->gc)
 		gc_free(j->gc);
+	patch_work_free(j->patch_work);
 	free(j);
 }
 
@@ -599,6 +601,8 @@ void spaces_load(struct engine *e, struct run *r)
 
 enum err_code spaces_again(struct engine *e, struct run *r, struct err *err)
 {
+	if (patches_busy(e, r->id))
+		return err_set(err, ERR_CONFLICT, _("a patch of the run is just being taken back; ask again"));
 	for (size_t i = 0; i < r->graph->nstreams; i++) {
 		struct space *sp = r->spaces[i];
 		const struct space *holder = NULL;

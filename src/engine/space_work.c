@@ -2,6 +2,7 @@
 /* What a job on files does. Runs in a thread beside the loop: it touches nothing but the job and the files. */
 #include "engine/engine.h"
 #include "engine/gc.h"
+#include "engine/patch_work.h"
 #include "base/fs.h"
 #include "space/snapshot.h"
 #include "space/worktree.h"
@@ -126,6 +127,9 @@ void space_job_run(const char *home, struct space_job *j)
 		break;
 	case SPACE_RELEASE:
 		j->code = release(j, &j->err);
+		break;
+	case SPACE_PATCH:
+		patch_work_run(j);
 		break;
 	case SPACE_JOB_KINDS:
 		break;

@@ -200,6 +200,10 @@ enum err_code step_prepare(struct engine *e, const struct node *n, struct step_b
 				  .workspace = node_workspace(n), .libexec = e->libexec, .iteration = n->iteration,
 				  .feedback = n->loop ? n->loop->feedback : NULL, .breaker_until = breaker_until,
 				  .breaker_ctx = e };
+	auto_free char *stem = patch_of(n) ? patch_stem(e->home, n->run->id, patch_of(n)) : NULL;
+	const struct id_text id = id_text('p', patch_of(n));
+	c.patch_stem = stem;
+	c.patch_id = patch_of(n) ? id.s : NULL;
 	auto_str input = STR_INIT;
 	enum attempt_phase phase = node_phase(n);
 	if (phase == PHASE_STRATEGY) {
@@ -247,6 +251,18 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 		pool_give(e, w);
 		return;
 	}
+	/* The commit or the way back of a patch needs no worker. */
+	if (n->def->kind == NODE_PATCH && node_phase(n) == PHASE_STRATEGY) {
+		pool_give(e, w);
+		loop_settle_patch(e, n);
+		return;
+	}
+	if (patch_waits(e, n)) {
+		if (n->taken)
+			resources_give(e, n);
+		pool_give(e, w);
+		return;
+	}
 	int64_t previous = n->token;
 	if (n->iteration == 0)
 		n->iteration = 1;
@@ -261,8 +277,10 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 	if (!n->started_ms)
 		n->started_ms = e->now.wall_ms;
 	struct err err;
+	patch_prepare(e, n);
 	enum err_code code = step_prepare(e, n, b, &err);
 	if (code) {
+		patch_unprepare(e, n);
 		n->attempt--;
 		n->token = previous;
 		step_build_done(b);
@@ -278,6 +296,7 @@ void step_start(struct engine *e, struct node *n, struct worker *w)
 				 .phase = (int)node_phase(n) };
 	store_attempt_add(e->store, &a);
 	loop_started(e, n);
+	patch_started(e, n);
 	breaker_started(e, n);
 	free(n->reason);
 	n->reason = NULL;
@@ -459,6 +478,7 @@ void step_result(struct engine *e, struct node *n, const struct step_result *giv
 	breakpoint_tail(n, r.tail);
 	if (r.class == CLASS_NONE && node_phase(n) != PHASE_STRATEGY && space_hold(e, n, given))
 		return;
+	patch_result(e, n, &r, str_text(&end.message));
 	if (node_phase(n) == PHASE_WORK) {
 		free(n->outputs);
 		n->outputs = end.outputs.len ? str_take(&end.outputs) : NULL;

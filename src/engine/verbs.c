@@ -249,6 +249,7 @@ static enum err_code order_verb(struct engine *e, const struct command *c, int *
 	case VERB_QUEUE_PAUSE:
 	case VERB_QUEUE_RESUME:
 	case VERB_BREAKER:
+	case VERB_PATCH:
 	case VERB_COUNT:
 		return err_set(err, ERR_INTERNAL, "not a verb of orders");
 	}
@@ -509,6 +510,7 @@ static enum err_code run_verb(struct engine *e, const struct command *c, int *re
 	case VERB_QUEUE_PAUSE:
 	case VERB_QUEUE_RESUME:
 	case VERB_BREAKER:
+	case VERB_PATCH:
 	case VERB_COUNT:
 		return err_set(err, ERR_INTERNAL, "not a verb of runs");
 	}
@@ -574,6 +576,8 @@ void engine_command(struct engine *e, const struct command *c, command_reply_fn 
 		pause_queue(e, c->verb == VERB_QUEUE_PAUSE, c);
 	else if (c->verb == VERB_BREAKER)
 		code = run_force_breaker(e, c, &err);
+	else if (c->verb == VERB_PATCH)
+		code = run_patch(e, c, &id, &err);
 	else if (c->verb == VERB_FORK)
 		code = run_fork(e, c, &id, &state, &err);
 	else if (verb_entity(c->verb) == ENTITY_ORDER)

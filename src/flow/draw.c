@@ -84,6 +84,8 @@ static void add_kind(const struct graph *g, const struct graph_node *work, struc
 		str_addf(s, " %s", agent_adapter_name(work->agent.adapter));
 	if (work->kind == NODE_PUBLISH)
 		str_add(s, ", publish to git");
+	if (work->kind == NODE_PATCH)
+		str_add(s, work->patch.commit ? ", patch with a commit" : ", patch");
 	for (size_t i = 0; work->kind == NODE_LLM && i < work->llm.nproviders; i++)
 		str_addf(s, "%s %s", i ? "," : ", llm", g->providers[work->llm.providers[i]].name);
 }

@@ -131,6 +131,24 @@ KEY(publish_message);
 KEY(publish_push);
 KEY(publish_mode);
 
+/* patch.c */
+KEY(node_patch);
+KEY(patch_file);
+KEY(patch_text);
+KEY(patch_strip);
+KEY(patch_paths);
+KEY(patch_max_files);
+KEY(patch_max_lines);
+KEY(patch_binary);
+KEY(patch_modes);
+KEY(patch_symlinks);
+KEY(patch_commit);
+KEY(patch_compensate);
+KEY(commit_message);
+KEY(commit_author);
+KEY(compensate_shell);
+KEY(compensate_run);
+
 /* verify.c */
 KEY(node_verify);
 KEY(node_verify_skip);

@@ -11,8 +11,10 @@
 #define LLM (1U << NODE_LLM)
 #define APPROVAL (1U << NODE_APPROVAL)
 #define PUBLISH (1U << NODE_PUBLISH)
-#define TRIES (RUN | HTTP | WORKFLOW | AGENT | LLM | PUBLISH) /* what can be tried again */
-#define ITERATES (RUN | AGENT | LLM)                          /* what can be checked and done again */
+#define PATCH (1U << NODE_PATCH)
+#define TRIES (RUN | HTTP | WORKFLOW | AGENT | LLM | PUBLISH | PATCH) /* what can be tried again */
+#define ITERATES (RUN | AGENT | LLM)                                  /* what can be done again when checks fail */
+#define CHECKED (ITERATES | PATCH)                                    /* what can be checked */
 
 /* clang-format off */
 static const struct flow_key workflow_rows[] = {
@@ -55,8 +57,9 @@ static const struct flow_key node_rows[] = {
 	{ "llm", node_llm, .kinds = LLM },
 	{ "approval", node_approval, .kinds = APPROVAL },
 	{ "publish", node_publish, .kinds = PUBLISH },
-	{ "verify", node_verify, .kinds = ITERATES },
-	{ "verify_skip", node_verify_skip, .kinds = ITERATES },
+	{ "patch", node_patch, .kinds = PATCH },
+	{ "verify", node_verify, .kinds = CHECKED },
+	{ "verify_skip", node_verify_skip, .kinds = CHECKED },
 	{ "loop", node_loop, .kinds = ITERATES },
 	{ "budget", node_budget, .kinds = ITERATES },
 	{ "cwd", node_cwd, .kinds = RUN | AGENT, .shared = true },
@@ -172,6 +175,27 @@ static const struct flow_key publish_rows[] = {
 	{ "push", publish_push },
 	{ "mode", publish_mode },
 };
+static const struct flow_key patch_rows[] = {
+	{ "file", patch_file },
+	{ "text", patch_text },
+	{ "strip", patch_strip },
+	{ "paths", patch_paths },
+	{ "max_files", patch_max_files },
+	{ "max_lines", patch_max_lines },
+	{ "binary", patch_binary },
+	{ "modes", patch_modes },
+	{ "symlinks", patch_symlinks },
+	{ "commit", patch_commit },
+	{ "compensate", patch_compensate },
+};
+static const struct flow_key commit_rows[] = {
+	{ "message", commit_message },
+	{ "author", commit_author },
+};
+static const struct flow_key compensate_rows[] = {
+	{ "shell", compensate_shell },
+	{ "run", compensate_run },
+};
 static const struct flow_key check_rows[] = {
 	{ "level", check_level },
 	{ "name", check_name },
@@ -234,6 +258,9 @@ const struct flow_table flow_agent_keys = TABLE(agent_rows, "agent", N_("agent:"
 const struct flow_table flow_llm_keys = TABLE(llm_rows, "llm", N_("llm:"));
 const struct flow_table flow_approval_keys = TABLE(approval_rows, "approval", N_("approval:"));
 const struct flow_table flow_publish_keys = TABLE(publish_rows, "publish", N_("publish:"));
+const struct flow_table flow_patch_keys = TABLE(patch_rows, "patch", N_("patch:"));
+const struct flow_table flow_commit_keys = TABLE(commit_rows, "commit", N_("commit:"));
+const struct flow_table flow_compensate_keys = TABLE(compensate_rows, "compensate", N_("compensate:"));
 const struct flow_table flow_check_keys = TABLE(check_rows, "check", N_("a check"));
 const struct flow_table flow_forbid_keys = TABLE(forbid_rows, "forbid", N_("forbid:"));
 const struct flow_table flow_paths_keys = TABLE(paths_rows, "paths", N_("paths:"));
@@ -245,7 +272,8 @@ const struct flow_table *const flow_tables[] = {
 	&flow_workflow_keys, &flow_node_keys, &flow_param_keys, &flow_workspace_keys,
 	&flow_workstream_keys, &flow_retry_keys, &flow_http_keys, &flow_limits_keys,
 	&flow_budget_keys, &flow_provider_keys, &flow_agent_keys, &flow_llm_keys,
-	&flow_approval_keys, &flow_publish_keys, &flow_check_keys, &flow_forbid_keys,
+	&flow_approval_keys, &flow_publish_keys, &flow_patch_keys,
+	&flow_commit_keys, &flow_compensate_keys, &flow_check_keys, &flow_forbid_keys,
 	&flow_paths_keys, &flow_fixture_keys, &flow_loop_keys, NULL,
 };
 /* clang-format on */

@@ -158,7 +158,7 @@ static const char *later_key(const struct flow_table *table, const char *key)
 {
 	/* clang-format off */
 	static const struct { const char *key, *what; } later[] = {
-		{ "patch", N_("patches") }, { "environment", N_("environments") }, { "role", N_("roles") },
+		{ "environment", N_("environments") }, { "role", N_("roles") },
 	};
 	/* clang-format on */
 	for (size_t i = 0; table == &flow_node_keys && i < COUNT(later); i++)

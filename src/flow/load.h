@@ -4,7 +4,7 @@
  * kinds.c holds every table of keys. load.c walks tables and does the top of a file, node.c the nodes,
  * names.c the names in expressions, needs.c the edges, retry.c, http.c and group.c what their names
  * say, value.c the plain values, param.c the parameters, space.c workspaces and workstreams, agent.c,
- * llm.c and approval.c the nodes of these kinds (and publish:), verify.c the checks, loop.c loops and
+ * llm.c, approval.c and patch.c the nodes of these kinds (and publish:), verify.c the checks, loop.c loops and
  * budgets, command.c commands and paths. */
 #ifndef PAWL_FLOW_LOAD_H
 #define PAWL_FLOW_LOAD_H
@@ -46,7 +46,7 @@ struct flow_table {
 extern const struct flow_table flow_workflow_keys, flow_node_keys, flow_param_keys,
 	flow_workspace_keys, flow_workstream_keys, flow_retry_keys, flow_http_keys, flow_limits_keys,
 	flow_budget_keys, flow_provider_keys, flow_agent_keys, flow_llm_keys, flow_approval_keys,
-	flow_publish_keys, flow_check_keys, flow_forbid_keys, flow_paths_keys, flow_fixture_keys,
+	flow_publish_keys, flow_patch_keys, flow_commit_keys, flow_compensate_keys, flow_check_keys, flow_forbid_keys, flow_paths_keys, flow_fixture_keys,
 	flow_loop_keys;
 extern const struct flow_table *const flow_tables[]; /* NULL behind the last */
 

@@ -16,6 +16,7 @@ libflow_a_SOURCES = \
 	src/flow/needs.c \
 	src/flow/node.c \
 	src/flow/param.c \
+	src/flow/patch.c \
 	src/flow/report.c src/flow/report.h \
 	src/flow/retry.c \
 	src/flow/space.c \

@@ -12,7 +12,7 @@ static const char *const handler_names[] = {
 };
 static const struct { const char *key; enum node_kind kind; } kind_keys[] = {
 	{ "run", NODE_RUN }, { "http", NODE_HTTP }, { "workflow", NODE_WORKFLOW }, { "agent", NODE_AGENT },
-	{ "llm", NODE_LLM }, { "approval", NODE_APPROVAL }, { "publish", NODE_PUBLISH },
+	{ "llm", NODE_LLM }, { "approval", NODE_APPROVAL }, { "publish", NODE_PUBLISH }, { "patch", NODE_PATCH },
 };
 /* clang-format on */
 
@@ -283,9 +283,7 @@ static void find_kind(struct load *l, const struct tree *v, struct node_load *nl
 	}
 	if (nl->key_of_kind)
 		return;
-	/* When one of them is there but mistyped, or belongs to a later version, that is said of the key. */
-	if (tree_get(v, "patch"))
-		return;
+	/* When one of them is there but mistyped, that is said of the key. */
 	const char *names[COUNT(kind_keys)];
 	for (size_t i = 0; i < COUNT(kind_keys); i++)
 		names[i] = kind_keys[i].key;
@@ -294,7 +292,7 @@ static void find_kind(struct load *l, const struct tree *v, struct node_load *nl
 		if (nearest_word(m->key, names, COUNT(names)))
 			return;
 	issue(l, v, _("what does it do? a node has one of run:, http:, workflow:, agent:, llm:, "
-		      "approval: and publish:"));
+		      "approval:, publish: and patch:"));
 }
 
 static void set_plain(struct graph_node *n)

@@ -37,6 +37,7 @@ static const struct {
 	[CLASS_LOOP]          = { "loop",                N_("the iterations go in circles, or none is left") },
 	[CLASS_PUBLISH]       = { "publish",             N_("the work could not be published") },
 	[CLASS_APPROVAL]      = { "approval",            N_("a person decided against it, or nobody decided in time") },
+	[CLASS_PATCH]         = { "patch",               N_("a patch was refused, does not apply, or could not be committed") },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == CLASS_COUNT, "every class has a row");

@@ -37,6 +37,7 @@ enum error_class {
 	CLASS_LOOP,          /* iterations go in circles, or there are no more */
 	CLASS_PUBLISH,       /* the work could not be handed on: branch, commit, push */
 	CLASS_APPROVAL,      /* a person decided against it, or nobody decided in time */
+	CLASS_PATCH,         /* a patch was refused, does not apply, or could not be committed */
 	CLASS_COUNT
 };
 

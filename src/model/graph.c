@@ -7,6 +7,7 @@
 static const char *const kinds[] = {
 	[NODE_RUN] = "run", [NODE_HTTP] = "http", [NODE_WORKFLOW] = "workflow", [NODE_GROUP] = "group",
 	[NODE_AGENT] = "agent", [NODE_LLM] = "llm", [NODE_APPROVAL] = "approval", [NODE_PUBLISH] = "publish",
+	[NODE_PATCH] = "patch",
 };
 static const char *const whens[] = {
 	[EDGE_SUCCESS] = "success", [EDGE_FAILURE] = "failure", [EDGE_DONE] = "done",
@@ -32,6 +33,9 @@ static const char *const choices[] = {
 static const char *const modes[] = {
 	[PUBLISH_DISABLED] = "disabled", [PUBLISH_BEST_EFFORT] = "best_effort",
 	[PUBLISH_FAIL_FAST] = "fail_fast",
+};
+static const char *const compensations[] = {
+	[COMPENSATE_REVERT] = "revert", [COMPENSATE_RUN] = "run", [COMPENSATE_MANUAL] = "manual",
 };
 static const char *const levels[] = {
 	[LEVEL_L0] = "L0", [LEVEL_L1] = "L1", [LEVEL_L2] = "L2", [LEVEL_L3] = "L3",
@@ -64,6 +68,7 @@ static_assert(COUNT(adapters) == ADAPTER_COUNT, "every row of enum agent_adapter
 static_assert(COUNT(vias) == PROMPT_VIA_COUNT, "every row of enum prompt_via");
 static_assert(COUNT(providers) == PROVIDER_TYPE_COUNT, "every row of enum provider_type");
 static_assert(COUNT(choices) == APPROVAL_CHOICE_COUNT, "every row of enum approval_choice");
+static_assert(COUNT(compensations) == PATCH_COMPENSATION_COUNT, "every row of enum patch_compensation");
 static_assert(COUNT(modes) == PUBLISH_MODE_COUNT, "every row of enum publish_mode");
 static_assert(COUNT(levels) == VERIFY_LEVEL_COUNT, "every row of enum verify_level");
 static_assert(COUNT(checks) == CHECK_KIND_COUNT, "every row of enum check_kind");
@@ -105,6 +110,11 @@ const char *provider_type_name(enum provider_type v)
 const char *approval_choice_name(enum approval_choice v)
 {
 	return choices[v];
+}
+
+const char *patch_compensation_name(enum patch_compensation v)
+{
+	return compensations[v];
 }
 
 const char *publish_mode_name(enum publish_mode v)
@@ -245,6 +255,19 @@ void graph_command_done(struct graph_command *c)
 	free_texts(c->argv, c->nargv);
 }
 
+static void patch_node_done(struct node_patch *p)
+{
+	tmpl_free(p->file);
+	tmpl_free(p->text);
+	tmpl_free(p->message);
+	tmpl_free(p->author);
+	free_texts(p->allow, p->nallow);
+	free_texts(p->deny, p->ndeny);
+	if (p->command)
+		graph_command_done(p->command);
+	free(p->command);
+}
+
 static void fixture_free(struct check_fixture *f)
 {
 	if (!f)
@@ -306,6 +329,9 @@ static void kind_done(struct graph_node *n)
 		break;
 	case NODE_APPROVAL:
 		approval_done(&n->approval);
+		break;
+	case NODE_PATCH:
+		patch_node_done(&n->patch);
 		break;
 	case NODE_PUBLISH:
 		publish_done(&n->publish);

@@ -24,6 +24,7 @@ enum node_kind {
 	NODE_LLM,      /* a call of a model */
 	NODE_APPROVAL, /* a question to a person (done by the engine) */
 	NODE_PUBLISH,  /* a commit on a branch, and its push */
+	NODE_PATCH,    /* a unified diff: judged, applied, checked, committed or taken back */
 	NODE_KIND_COUNT
 };
 const char *node_kind_name(enum node_kind kind); /* "run"; never translated */
@@ -267,6 +268,36 @@ struct node_publish { /* to git; there is nothing else yet */
 	enum publish_mode mode;
 };
 
+/* ---- patches ---- */
+
+/* How a patch that was committed is taken back. */
+enum patch_compensation {
+	COMPENSATE_REVERT, /* the diff, in reverse; default */
+	COMPENSATE_RUN,    /* a command */
+	COMPENSATE_MANUAL, /* a person did it, and says so */
+	PATCH_COMPENSATION_COUNT
+};
+const char *patch_compensation_name(enum patch_compensation c); /* "revert" */
+
+struct graph_command;
+
+struct node_patch {
+	struct tmpl *file, *text; /* where the diff is: one of both. A file is relative to the workspace */
+	int strip;                /* leading folders of its names that are left away; default 1 */
+	char **allow;             /* globs of the paths that it may touch; none: all */
+	size_t nallow;
+	char **deny;
+	size_t ndeny;
+	int64_t max_file;         /* bytes of a file afterwards; 0: no limit here */
+	size_t max_files, max_lines; /* 0: no limit */
+	bool binary, modes, symlinks; /* allowed */
+	bool commit;
+	struct tmpl *message;     /* of the commit; NULL: made of the names of workflow, node and run */
+	struct tmpl *author;      /* "NAME <ADDRESS>"; NULL: who commits */
+	enum patch_compensation compensate;
+	struct graph_command *command; /* COMPENSATE_RUN; else NULL */
+};
+
 /* ---- verification ---- */
 
 enum verify_level { LEVEL_L0, LEVEL_L1, LEVEL_L2, LEVEL_L3, VERIFY_LEVEL_COUNT };
@@ -396,7 +427,7 @@ struct graph_node {
 	int stream;       /* index in graph.streams; 0 is main. Of a group: the same in its body */
 	bool checkpoint;  /* snapshots are taken here, too, when the workflow says `gates` */
 	int64_t grace_ms; /* between TERM and KILL; 0: as the engine is set */
-	/* run, agent and llm nodes; of a group: those of its body. */
+	/* run, agent and llm nodes, checks of patches, too; of a group: those of its body. */
 	struct graph_check *checks; /* sorted by level, as written within one */
 	size_t nchecks;
 	unsigned int verify_skip; /* bits of enum verify_level that are configured not to be run */
@@ -411,6 +442,7 @@ struct graph_node {
 		struct node_llm llm;
 		struct node_approval approval;
 		struct node_publish publish;
+		struct node_patch patch;
 	};
 };
 

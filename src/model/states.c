@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-static const char *const entities[] = { "order", "run", "node", "attempt", "worker", "engine" };
+static const char *const entities[] = { "order", "run", "node", "attempt", "worker", "engine", "patch" };
 static_assert(COUNT(entities) == ENTITY_COUNT, "every entity has a name");
 
 /* clang-format off */
@@ -29,6 +29,12 @@ static const char *const attempt_names[] = {
 	[ATTEMPT_TIMED_OUT] = "timed_out", [ATTEMPT_CANCELED] = "canceled",
 	[ATTEMPT_INTERRUPTED] = "interrupted",
 };
+static const char *const patch_names[] = {
+	[PATCH_CREATED] = "created", [PATCH_VALIDATED] = "validated", [PATCH_QUEUED] = "queued",
+	[PATCH_APPLYING] = "applying", [PATCH_APPLIED] = "applied", [PATCH_VERIFIED] = "verified",
+	[PATCH_COMMITTED] = "committed", [PATCH_ROLLED_BACK] = "rolled_back", [PATCH_APPLY_FAILED] = "apply_failed",
+	[PATCH_QUARANTINED] = "quarantined", [PATCH_DROPPED] = "dropped",
+};
 static const char *const results[] = { NULL, "passed", "failed", "canceled" };
 static const char *const modes[] = { "run", "step", "until" };
 static const char *const actors[] = { "operator", "engine", "worker", "recovery" };
@@ -49,6 +55,7 @@ static const struct {
 		1U << ATTEMPT_CANCELED | 1U << ATTEMPT_INTERRUPTED },
 	[ENTITY_WORKER] = { NULL, 0, 0 },
 	[ENTITY_ENGINE] = { NULL, 0, 0 },
+	[ENTITY_PATCH] = { patch_names, PATCH_STATE_COUNT, 1U << PATCH_ROLLED_BACK | 1U << PATCH_DROPPED },
 };
 
 static const struct state_move moves[] = {
@@ -166,6 +173,25 @@ static const struct state_move moves[] = {
 	{ ENTITY_ATTEMPT, ATTEMPT_RUNNING, ATTEMPT_TIMED_OUT,   N_("its time ran out") },
 	{ ENTITY_ATTEMPT, ATTEMPT_RUNNING, ATTEMPT_CANCELED,    N_("cancel") },
 	{ ENTITY_ATTEMPT, ATTEMPT_RUNNING, ATTEMPT_INTERRUPTED, N_("its worker or the machine went away") },
+
+	{ ENTITY_PATCH, PATCH_CREATED,   PATCH_VALIDATED,   N_("its form, its paths and its limits are good, and it would apply") },
+	{ ENTITY_PATCH, PATCH_CREATED,   PATCH_QUARANTINED, N_("it was refused") },
+	{ ENTITY_PATCH, PATCH_VALIDATED, PATCH_QUEUED,      N_("it is to be applied") },
+	{ ENTITY_PATCH, PATCH_VALIDATED, PATCH_QUARANTINED, N_("it was stopped before it was applied") },
+	{ ENTITY_PATCH, PATCH_QUEUED,    PATCH_APPLYING,    N_("what it touches is kept") },
+	{ ENTITY_PATCH, PATCH_QUEUED,    PATCH_QUARANTINED, N_("it was stopped before it was applied") },
+	{ ENTITY_PATCH, PATCH_APPLYING,  PATCH_APPLIED,     N_("the files are what it makes of them") },
+	{ ENTITY_PATCH, PATCH_APPLYING,  PATCH_APPLY_FAILED, N_("it could not be applied, or was interrupted") },
+	{ ENTITY_PATCH, PATCH_APPLYING,  PATCH_QUARANTINED, N_("it was interrupted, and the files are what they were") },
+	{ ENTITY_PATCH, PATCH_APPLY_FAILED, PATCH_QUEUED,   N_("another try, of three") },
+	{ ENTITY_PATCH, PATCH_APPLY_FAILED, PATCH_QUARANTINED, N_("no try is left, and the files are what they were") },
+	{ ENTITY_PATCH, PATCH_APPLY_FAILED, PATCH_DROPPED,  N_("drop") },
+	{ ENTITY_PATCH, PATCH_APPLIED,   PATCH_VERIFIED,    N_("the checks passed, or there are none") },
+	{ ENTITY_PATCH, PATCH_APPLIED,   PATCH_QUARANTINED, N_("a check failed or it was stopped, and the files are what they were") },
+	{ ENTITY_PATCH, PATCH_VERIFIED,  PATCH_COMMITTED,   N_("it stays") },
+	{ ENTITY_PATCH, PATCH_VERIFIED,  PATCH_QUARANTINED, N_("there could be no commit, and the files are what they were") },
+	{ ENTITY_PATCH, PATCH_COMMITTED, PATCH_ROLLED_BACK, N_("revert: another entry took it back") },
+	{ ENTITY_PATCH, PATCH_QUARANTINED, PATCH_DROPPED,   N_("drop") },
 };
 
 #define S(x) (1U << (x))
@@ -222,6 +248,7 @@ static const struct {
 			   N_("take it out of the queue, or end its run") },
 	[VERB_QUEUE_PAUSE]  = { "queue_pause",  ENTITY_ENGINE, 0, 0, N_("let no order start") },
 	[VERB_BREAKER] = { "breaker", ENTITY_ENGINE, 0, 0, N_("force a circuit breaker open or closed") },
+	[VERB_PATCH]   = { "patch",   ENTITY_ENGINE, 0, 0, N_("revert, drop or quarantine a patch") },
 	[VERB_QUEUE_RESUME] = { "queue_resume", ENTITY_ENGINE, 0, 0, N_("let orders start again") },
 };
 /* clang-format on */
@@ -229,6 +256,7 @@ static_assert(COUNT(verbs) == VERB_COUNT, "every verb has a row");
 static_assert(COUNT(run_names) == RUN_STATE_COUNT, "every run state has a name");
 static_assert(COUNT(node_names) == NODE_STATE_COUNT, "every node state has a name");
 static_assert(COUNT(order_names) == ORDER_STATE_COUNT, "every order state has a name");
+static_assert(COUNT(patch_names) == PATCH_STATE_COUNT, "every patch state has a name");
 static_assert(COUNT(attempt_names) == ATTEMPT_STATE_COUNT, "every attempt state has a name");
 
 const char *entity_name(enum entity e)

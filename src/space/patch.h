@@ -84,12 +84,17 @@ enum patch_stand {
 
 /* Whether git would apply STEM.diff, and touch what `p` says and nothing else. */
 enum err_code patch_try(const struct patch_place *w, const struct patch *p, struct err *err) MUST_CHECK;
-/* Keep what is there, apply. After an error the files are what they were, unless *ret_stuck: then the journal is
+/* Keep what is there, apply. With `instead` that is called in place of git, and the files that `p` names are its
+ * business (a command, a person). After an error the files are what they were, unless *ret_stuck: then the journal is
  * there, and patch_restore() is to be asked again. */
 enum err_code patch_apply(const struct patch_place *w, const struct patch *p, const struct patch_rules *rules,
 			  bool *ret_stuck, struct err *err) MUST_CHECK;
+typedef enum err_code (*patch_instead_fn)(void *ctx, struct err *err);
+enum err_code patch_apply_by(const struct patch_place *w, const struct patch *p, patch_instead_fn instead, void *ctx,
+			     bool *ret_stuck, struct err *err) MUST_CHECK;
 enum err_code patch_look(const struct patch_place *w, enum patch_stand *ret, struct err *err) MUST_CHECK;
-/* Make the files what they were; with no journal there is nothing to do. Ends with the journal saying so. */
+/* Make the files what they were; with no journal there is nothing to do. Ends with the journal saying so.
+ * ERR_CONFLICT: patch_settle() is done with it. */
 enum err_code patch_restore(const struct patch_place *w, struct err *err) MUST_CHECK;
 
 struct patch_commit {
@@ -100,6 +105,8 @@ struct patch_commit {
  * that it made. ERR_CONFLICT: a file is not what the patch made of it. message NULL: check the files, no commit. */
 enum err_code patch_settle(const struct patch_place *w, const char *message, const char *author,
 			   struct patch_commit *ret, struct err *err) MUST_CHECK;
+/* Whether patch_settle() was done with it, and the commit then. */
+bool patch_is_settled(const char *stem, struct patch_commit *ret);
 /* Whether the folder is a git repository, so that there can be a commit. */
 bool patch_can_commit(const char *folder);
 

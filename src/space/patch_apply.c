@@ -255,19 +255,21 @@ static enum err_code restore(const struct patch_place *w, int root, struct patch
 		if (!code && !kept_same(&now, &j->v[i].before))
 			code = write_back(w, root, j, i, err);
 	}
-	j->phase = PATCH_RESTORED;
+	j->phase = JOURNAL_RESTORED;
 	return code ? code : patch_journal_write(w->stem, j, err);
 }
 
 enum err_code patch_restore(const struct patch_place *w, struct err *err)
 {
-	auto_journal j = { .phase = PATCH_APPLYING };
+	auto_journal j = { .phase = JOURNAL_APPLYING };
 	auto_fd root = -1;
 	enum err_code code = patch_journal_read(w->stem, &j, err);
 	if (code)
 		return code == ERR_NOT_FOUND ? ERR_OK : code;
-	if (j.phase == PATCH_RESTORED)
+	if (j.phase == JOURNAL_RESTORED)
 		return ERR_OK;
+	if (j.phase == JOURNAL_SETTLED)
+		return err_set(err, ERR_CONFLICT, _("the patch is settled; what it did stays"));
 	code = patch_root(w->folder, &root, err);
 	return code ? code : restore(w, root, &j, err);
 }
@@ -294,10 +296,10 @@ static enum err_code look_after(int root, struct patch_journal *j, const struct 
 	return code;
 }
 
-enum err_code patch_apply(const struct patch_place *w, const struct patch *p, const struct patch_rules *rules,
-			  bool *ret_stuck, struct err *err)
+static enum err_code do_apply(const struct patch_place *w, const struct patch *p, const struct patch_rules *rules,
+			      patch_instead_fn instead, void *ctx, bool *ret_stuck, struct err *err)
 {
-	auto_journal j = { .phase = PATCH_APPLYING };
+	auto_journal j = { .phase = JOURNAL_APPLYING };
 	auto_fd root = -1;
 	struct err also;
 	*ret_stuck = false;
@@ -306,10 +308,10 @@ enum err_code patch_apply(const struct patch_place *w, const struct patch *p, co
 		code = keep(w, root, p, rules, &j, err);
 	if (code)
 		return code; /* nothing was written yet */
-	code = apply(w, (const char *const[]){ w->reverse ? "-R" : NULL, NULL }, NULL, err);
+	code = instead ? instead(ctx, err) : apply(w, (const char *const[]){ w->reverse ? "-R" : NULL, NULL }, NULL, err);
 	if (!code)
 		code = look_after(root, &j, rules, err);
-	j.phase = PATCH_APPLIED;
+	j.phase = JOURNAL_APPLIED;
 	if (!code)
 		code = patch_journal_write(w->stem, &j, err);
 	if (code && restore(w, root, &j, &also)) {
@@ -319,9 +321,22 @@ enum err_code patch_apply(const struct patch_place *w, const struct patch *p, co
 	return code;
 }
 
+enum err_code patch_apply(const struct patch_place *w, const struct patch *p, const struct patch_rules *rules,
+			  bool *ret_stuck, struct err *err)
+{
+	return do_apply(w, p, rules, NULL, NULL, ret_stuck, err);
+}
+
+enum err_code patch_apply_by(const struct patch_place *w, const struct patch *p, patch_instead_fn instead, void *ctx,
+			     bool *ret_stuck, struct err *err)
+{
+	const struct patch_rules rules = { .symlinks = true };
+	return do_apply(w, p, &rules, instead, ctx, ret_stuck, err);
+}
+
 enum err_code patch_look(const struct patch_place *w, enum patch_stand *ret, struct err *err)
 {
-	auto_journal j = { .phase = PATCH_APPLYING };
+	auto_journal j = { .phase = JOURNAL_APPLYING };
 	auto_fd root = -1;
 	bool before = true, after = true;
 	*ret = PATCH_NONE;
@@ -333,7 +348,7 @@ enum err_code patch_look(const struct patch_place *w, enum patch_stand *ret, str
 		struct kept_stand now;
 		code = patch_stat(root, j.v[i].path, &now, NULL, err);
 		before &= kept_same(&now, &j.v[i].before);
-		after &= j.phase != PATCH_APPLYING && kept_same(&now, &j.v[i].after);
+		after &= j.phase != JOURNAL_APPLYING && kept_same(&now, &j.v[i].after);
 	}
 	*ret = after ? PATCH_AFTER : before ? PATCH_BEFORE : PATCH_MIXED;
 	return code;

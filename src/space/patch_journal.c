@@ -15,7 +15,7 @@
 #define JOURNAL_MAX ((size_t)16 * MIB)
 
 static const char *const phases[] = { "applying", "applied", "restored", "settled" };
-static_assert(COUNT(phases) == PATCH_PHASE_COUNT, "every phase has a name");
+static_assert(COUNT(phases) == JOURNAL_PHASE_COUNT, "every phase has a name");
 static const char *const kinds[] = { "absent", "file", "link" };
 
 void patch_journal_done(struct patch_journal *j)
@@ -26,7 +26,7 @@ void patch_journal_done(struct patch_journal *j)
 		free(j->folders[i].path);
 	free(j->v);
 	free(j->folders);
-	*j = (struct patch_journal){ .phase = PATCH_APPLYING };
+	*j = (struct patch_journal){ .phase = JOURNAL_APPLYING };
 }
 
 /* ---- on disk ---- */
@@ -90,11 +90,11 @@ static bool read_all(const struct json *v, struct patch_journal *j)
 {
 	const struct json *files = json_get(v, "files"), *folders = json_get(v, "folders");
 	const char *phase = json_get_str(v, "phase", "");
-	while (j->phase < PATCH_PHASE_COUNT && !str_eq(phases[j->phase], phase))
+	while (j->phase < JOURNAL_PHASE_COUNT && !str_eq(phases[j->phase], phase))
 		j->phase++;
 	j->v = xcalloc(json_count(files) + 1, sizeof(*j->v));
 	j->folders = xcalloc(json_count(folders) + 1, sizeof(*j->folders));
-	bool good = j->phase < PATCH_PHASE_COUNT && json_get_int(v, "version", 0) == 1;
+	bool good = j->phase < JOURNAL_PHASE_COUNT && json_get_int(v, "version", 0) == 1;
 	for (const struct json *e = json_first(files); e && good; e = json_next(e)) {
 		struct kept *k = &j->v[j->n++];
 		k->path = xstrdup(json_get_str(e, "path", ""));
@@ -112,7 +112,7 @@ enum err_code patch_journal_read(const char *stem, struct patch_journal *ret, st
 	auto_free char *path = xasprintf("%s.json", stem), *text = NULL;
 	auto_json *v = NULL;
 	size_t len;
-	*ret = (struct patch_journal){ .phase = PATCH_APPLYING };
+	*ret = (struct patch_journal){ .phase = JOURNAL_APPLYING };
 	if (!fs_exists(path))
 		return err_set(err, ERR_NOT_FOUND, _("there is no journal %s"), path);
 	enum err_code code = fs_read(path, JOURNAL_MAX, &text, &len, err);

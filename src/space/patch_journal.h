@@ -26,16 +26,16 @@ struct kept_folder { /* that leads to a touched path; a folder stands before wha
 	int64_t mode; /* -1: it was not there */
 };
 
-enum patch_phase {
-	PATCH_APPLYING, /* nothing is certain but what was before */
-	PATCH_APPLIED,  /* `after` is known */
-	PATCH_RESTORED,
-	PATCH_SETTLED,
-	PATCH_PHASE_COUNT
+enum journal_phase {
+	JOURNAL_APPLYING, /* nothing is certain but what was before */
+	JOURNAL_APPLIED,  /* `after` is known */
+	JOURNAL_RESTORED,
+	JOURNAL_SETTLED,
+	JOURNAL_PHASE_COUNT
 };
 
 struct patch_journal {
-	enum patch_phase phase;
+	enum journal_phase phase;
 	struct kept *v;
 	size_t n;
 	struct kept_folder *folders;

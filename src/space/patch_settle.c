@@ -156,24 +156,34 @@ static enum err_code commit_in(const struct patch_place *w, struct patch_journal
 	return code ? code : add_paths(&git, j, err);
 }
 
+bool patch_is_settled(const char *stem, struct patch_commit *ret)
+{
+	auto_journal j = { .phase = JOURNAL_APPLYING };
+	*ret = (struct patch_commit){ "", false };
+	if (patch_journal_read(stem, &j, NULL) || j.phase != JOURNAL_SETTLED)
+		return false;
+	memcpy(ret->commit, j.commit, sizeof(ret->commit));
+	return true;
+}
+
 enum err_code patch_settle(const struct patch_place *w, const char *message, const char *author, struct patch_commit *ret,
 			   struct err *err)
 {
-	auto_journal j = { .phase = PATCH_APPLYING };
+	auto_journal j = { .phase = JOURNAL_APPLYING };
 	enum patch_stand stand;
 	*ret = (struct patch_commit){ "", false };
 	enum err_code code = patch_journal_read(w->stem, &j, err);
 	if (code)
 		return code;
-	if (j.phase == PATCH_RESTORED || j.phase == PATCH_APPLYING)
+	if (j.phase == JOURNAL_RESTORED || j.phase == JOURNAL_APPLYING)
 		return err_set(err, ERR_CONFLICT, _("the patch is not applied"));
-	if (j.phase == PATCH_APPLIED) {
+	if (j.phase == JOURNAL_APPLIED) {
 		code = patch_look(w, &stand, err);
 		if (!code && stand != PATCH_AFTER)
 			code = err_set(err, ERR_CONFLICT, _("the files are not what the patch made of them"));
 		if (!code && message)
 			code = commit_in(w, &j, message, author, ret, err);
-		j.phase = PATCH_SETTLED;
+		j.phase = JOURNAL_SETTLED;
 		if (!code)
 			code = patch_journal_write(w->stem, &j, err);
 	}

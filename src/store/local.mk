@@ -2,19 +2,21 @@ noinst_LIBRARIES += libstore.a
 libstore_a_SOURCES = \
 	src/store/migrate.c src/store/migrate.h \
 	src/store/store.c src/store/store.h src/store/store_internal.h \
-	src/store/back.c src/store/carry.c src/store/carry.h src/store/check.c src/store/check.h src/store/loop.c src/store/row.c src/store/event.c src/store/load.c \
+	src/store/back.c src/store/carry.c src/store/carry.h src/store/check.c src/store/check.h src/store/loop.c src/store/patch.c src/store/patch.h src/store/row.c src/store/event.c src/store/load.c \
 	src/store/read.c src/store/read_run.c src/store/read.h \
 	src/store/steer.c src/store/steer.h
 nodist_libstore_a_SOURCES = src/store/queries.h src/store/migrations.h
 EXTRA_DIST += src/store/queries.sql src/store/sql2h.awk src/store/mig2h.awk \
 	src/store/migrations/0001.up.sql src/store/migrations/0001.down.sql \
 	src/store/migrations/0002.up.sql src/store/migrations/0002.down.sql \
-	src/store/migrations/0003.up.sql src/store/migrations/0003.down.sql
+	src/store/migrations/0003.up.sql src/store/migrations/0003.down.sql \
+	src/store/migrations/0004.up.sql src/store/migrations/0004.down.sql
 BUILT_SOURCES += src/store/queries.h src/store/migrations.h
 CLEANFILES += src/store/queries.h src/store/migrations.h
 PAWL_MIGRATIONS = src/store/migrations/0001.up.sql src/store/migrations/0001.down.sql \
 	src/store/migrations/0002.up.sql src/store/migrations/0002.down.sql \
-	src/store/migrations/0003.up.sql src/store/migrations/0003.down.sql
+	src/store/migrations/0003.up.sql src/store/migrations/0003.down.sql \
+	src/store/migrations/0004.up.sql src/store/migrations/0004.down.sql
 src/store/queries.h: src/store/queries.sql src/store/sql2h.awk
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(AWK) -f $(srcdir)/src/store/sql2h.awk $(srcdir)/src/store/queries.sql > $@.tmp && mv $@.tmp $@
 src/store/migrations.h: $(PAWL_MIGRATIONS) src/store/mig2h.awk

@@ -715,3 +715,43 @@ INSERT INTO hold VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 
 -- CARRY_REPORT_PUT: a row from elsewhere
 INSERT INTO report VALUES (?1, ?2)
+
+-- PATCH_PUT: an entry of the ledger of patches, as it is now
+INSERT INTO patch(id, run, idx, generation, iteration, token, state, reverts, reverted_by, reason, hash, commit_id, workspace,
+	detail, files, added, removed, who, created_ms, updated_ms, version)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 1)
+ON CONFLICT(id) DO UPDATE SET token = ?6, state = ?7, reverted_by = ?9, reason = ?10, hash = ?11, commit_id = ?12,
+	detail = ?14, files = ?15, added = ?16, removed = ?17, updated_ms = ?20, version = version + 1
+
+-- PATCH_MOVE_ADD: one move of a patch
+INSERT INTO patch_move(patch, number, was, now, seq, at_ms, actor, who, reason)
+VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM patch_move WHERE patch = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+
+-- PATCH_GET: one entry
+SELECT id, run, idx, generation, iteration, token, state, reverts, reverted_by, reason, hash, commit_id, workspace, detail,
+	files, added, removed, who, created_ms, updated_ms, version
+FROM patch WHERE id = ?1
+
+-- PATCH_BY_PREFIX: the entries whose id begins so, two are enough to know that it is not clear
+SELECT id FROM patch WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT 2
+
+-- PATCHES_OF_RUN: the entries of a run, the newest first
+SELECT id, run, idx, generation, iteration, token, state, reverts, reverted_by, reason, hash, commit_id, workspace, detail,
+	files, added, removed, who, created_ms, updated_ms, version
+FROM patch WHERE run = ?1 ORDER BY id DESC
+
+-- PATCHES_ALL: the entries, the newest first, a page
+SELECT id, run, idx, generation, iteration, token, state, reverts, reverted_by, reason, hash, commit_id, workspace, detail,
+	files, added, removed, who, created_ms, updated_ms, version
+FROM patch WHERE id < ?1 ORDER BY id DESC LIMIT ?2
+
+-- PATCHES_IN: the entries in a state, the newest first, a page
+SELECT id, run, idx, generation, iteration, token, state, reverts, reverted_by, reason, hash, commit_id, workspace, detail,
+	files, added, removed, who, created_ms, updated_ms, version
+FROM patch WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+
+-- PATCH_MOVES: how a patch became what it is
+SELECT number, was, now, seq, at_ms, actor, who, reason FROM patch_move WHERE patch = ?1 ORDER BY number
+
+-- PATCH_LAST: the newest id
+SELECT max(id) FROM patch

@@ -190,6 +190,7 @@ static const struct executor rows[] = {
 	[NODE_LLM]      = { NODE_LLM,      "llm",      prepare_llm,   NULL,         .form = OUTPUT_REPORT },
 	[NODE_APPROVAL] = { NODE_APPROVAL, "approval", NULL,          NULL,         .form = OUTPUT_LINES },
 	[NODE_PUBLISH]  = { NODE_PUBLISH,  "publish",  prepare_publish, NULL,       .form = OUTPUT_REPORT },
+	[NODE_PATCH]    = { NODE_PATCH,    "patch",    prepare_patch, NULL,         .form = OUTPUT_REPORT },
 };
 /* clang-format on */
 static_assert(COUNT(rows) == NODE_KIND_COUNT, "every kind of node has an executor");

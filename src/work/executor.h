@@ -35,6 +35,7 @@ struct step_context {
 	int64_t (*breaker_until)(void *ctx, const char *name);
 	void *breaker_ctx;
 	const char *input;       /* strategy: the iteration as JSON */
+	const char *patch_id, *patch_stem; /* patch: of its entry in the ledger, and where its files are (space/patch.h) */
 };
 
 /* What came of a step besides its result. */
@@ -80,6 +81,8 @@ void step_end_done(struct step_end *end);
 
 /* The step of a node's checks (pawl-verify), in place of prepare() of its row; the engine has put in the same. */
 enum err_code verify_prepare(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
+/* The command that takes a patch back: argv, script and stdin of a step. */
+enum err_code compensation_prepare(const struct graph_command *command, struct step_build *b, struct err *err) MUST_CHECK;
 /* What its result means, in place of step_end_take(): CLASS_NONE is passed, the class of the first failed check is
  * rejected; with any of both ret->report holds the report. CLASS_SYSTEM and the like: it could not judge. */
 void verify_end_take(struct step_result *r, struct step_end *ret);

@@ -18,6 +18,9 @@ enum err_code prepare_llm(const struct step_context *c, struct step_build *b, st
 /* executor_publish.c */
 enum err_code prepare_publish(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 
+/* executor_patch.c */
+enum err_code prepare_patch(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
+
 /* executor_strategy.c */
 enum err_code prepare_strategy(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 

@@ -2,7 +2,7 @@ noinst_LIBRARIES += libwork.a
 libwork_a_SOURCES = \
 	src/work/cgroup.c src/work/cgroup.h \
 	src/work/executor.c src/work/executor.h \
-	src/work/executor_agent.c src/work/executor_strategy.c src/work/executor_llm.c src/work/executor_publish.c \
+	src/work/executor_agent.c src/work/executor_strategy.c src/work/executor_llm.c src/work/executor_publish.c src/work/executor_patch.c \
 	src/work/executor_rows.h \
 	src/work/finish.c \
 	src/work/http.h \
@@ -133,5 +133,8 @@ tests_unit_work_verify_LDADD = $(LIB_WORK) $(CHECK_LIBS)
 pkglibexec_PROGRAMS += pawl-publish
 pawl_publish_SOURCES = src/work/publish_main.c
 pawl_publish_LDADD = libspace.a libmodel.a libbase.a $(CJSON_LIBS) $(PCRE2_LIBS) $(LIBINTL) -lm
+pkglibexec_PROGRAMS += pawl-patch
+pawl_patch_SOURCES = src/work/patch_main.c
+pawl_patch_LDADD = $(LIB_SPACE)
 TESTS += tests/publish.sh
 dist_check_SCRIPTS += tests/publish.sh

@@ -22,7 +22,7 @@ const meaning = new RegExp([
 	'less than a second', 'a default is a value',
 	'an operator', 'is not secret', 'a key comes from', 'which branch', 'snapshots are off', 'one iteration may', 'which model',
 	'in the schema', 'what ends it', 'iterations are less than', 'at least [0-9]+ iterations', 'but base: is', 'tells what it does',
-	'say adapter', 'is the question itself', 'at most 64 MiB', 'the pattern', 'regular expression',
+	'say adapter', 'no repository to commit', 'is the question itself', 'at most 64 MiB', 'the pattern', 'regular expression',
 ].join('|'));
 
 let failures = 0, count = 0, both = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The files of workspaces, without files: a text for each folder, and the snapshots that were taken of it. What the
  * engine asks for takes some time, fails now and then, and is lost when the engine dies meanwhile. */
+#include "engine/patch_work.h"
 #include "tests/sim/world.h"
 #include "base/hash.h"
 
@@ -121,6 +122,10 @@ static void work(struct world *w, struct space_job *j)
 		break;
 	case SPACE_RELEASE:
 		set_text(w, j->path, "");
+		break;
+	case SPACE_PATCH: /* its files are no part of the picture; what it says is */
+		j->patch_work->state = j->patch_work->op == PATCH_OP_RESTORE ? PATCH_QUARANTINED : PATCH_COMMITTED;
+		j->patch_work->reached = PATCH_APPLIED;
 		break;
 	case SPACE_MEASURE:
 	case SPACE_GC:

@@ -135,7 +135,6 @@ static const struct { const char *text, *says; } rows[] = {
 	{ "nodes: {a: {run: x, verify: [{run: [y], fixture: {run: [z]}}]}}", "a check looks at one thing, and this one has run: already" },
 	{ "nodes: {a: {rum: x}}", "1:13: nodes.a.rum: a node has no key 'rum'; did you mean 'run'?" }, { "nodes: {a b: {run: x}}", "1:9: nodes.a b: 'a b' is no name" },
 	{ "nodes: {on_exit: {run: x}}", "on_exit is a handler: it stands beside nodes:" },
-	{ "nodes: {a: {patch: {}}}", "nodes.a.patch: this version of pawl does not have patches (patch:)" },
 	/* agents */
 	{ "nodes: {a: {agent: {}}}", "1:20: nodes.a.agent: which program?" }, { "nodes: {a: {agent: {command: x}}}", "1:20: nodes.a.agent: what is it to do?" }, { "nodes: {a: {agent: x}}", "an agent is a map" },
 	{ AG "command: 'x ${{ run.id }}', prompt: p}}}", "1:33: nodes.a.agent.command: no ${{ }} in a script" }, { AG "command: x, prompt: ' '}}}", "the prompt is empty" }, { AG "command: x, prompt: \"${{ params.q }}\"}}}", "there is no parameter 'q'" },
@@ -160,12 +159,20 @@ static const struct { const char *text, *says; } rows[] = {
 	{ "nodes: {a: {approval: {}}}", "what is the question?" }, { "nodes: {a: {approval: ''}}", "the question is empty" }, { AP "choices: [go]}}}", "'go' is not one of: continue, retry, skip, redirect, abort" }, { AP "choices: []}}}", "the list is empty; without it there are" },
 	{ AP "choices: [skip, skip]}}}", "'skip' is named twice" }, { AP "choices: [redirect]}}}", "redirect to where?" }, { AP "choices: [skip], to: [b]}, needs: b}, b: {run: x}}", "redirect is not among the choices" },
 	{ AP "to: [c]}}}", "there is no node 'c'" }, { AP "to: a}}}", "this is the question itself" }, { AP "on_timeout: skip}}}", "without timeout: it waits for ever" }, { AP "timeout: 1h, retries: 2}}}", "retries: says how often" }, { AP "timeout: 1h, on_timeout: redirect}}}", "where to go is for a person to say" },
-	{ AP "roles: ['a b']}}}", "'a b' is no name" }, { AP "question: x}}}", "it is called ask here" }, { "nodes: {a: {approval: x, timeout: 1h}}", "'timeout' belongs to a node with run:, http:, workflow:, agent:, llm:, publish:; this one has approval:" },
+	{ AP "roles: ['a b']}}}", "'a b' is no name" }, { AP "question: x}}}", "it is called ask here" }, { "nodes: {a: {approval: x, timeout: 1h}}", "'timeout' belongs to a node with run:, http:, workflow:, agent:, llm:, publish:, patch:; this one has approval:" },
 	{ "nodes: {a: {approval: x, foreach: [1]}}", "one question is asked once" }, { N "on_exit: {approval: x}", "a handler asks nobody" },
 	/* publishing */
 	{ "nodes: {a: {publish: {}}}", "where? write to: git" }, { "nodes: {a: {publish: git}}", "publish: is a map: {to: git}" }, { "nodes: {a: {publish: {to: github}}}", "1:27: nodes.a.publish.to: 'github' is not available: only git exists in this version" },
 	{ "nodes: {a: {publish: {to: git}}}", "which branch?" }, { PU "remote: 'https://me:pass@h/x.git'}}}", "no password or token in an address" }, { PU "remote: --upload-pack=x}}}", "neither the name nor the address" }, { PU "push: false, remote: origin}}}", "a remote is not needed" },
 	{ PU "mode: never}}}", "'never' is not one of: disabled, best_effort, fail_fast" }, { "nodes: {a: {publish: {to: git, branch: 'a..b'}}}", "'a..b' is no name of a branch" }, { PU "message: ''}}}", "the message is empty" },
+	/* patches */
+	{ "nodes: {a: {patch: x}}", "patch: is a map" }, { "nodes: {a: {patch: {}}}", "where is the diff?" }, { "nodes: {a: {patch: {file: x, text: y}}}", "file: and text: exclude each other" },
+	{ "nodes: {a: {patch: {file: /x}}}", "stays in it" }, { "nodes: {a: {patch: {text: ' '}}}", "nodes.a.patch.text" }, { "nodes: {a: {patch: {file: x, strip: 21}}}", "nodes.a.patch.strip" },
+	{ "nodes: {a: {patch: {file: x, commit: true}}}", "no repository to commit to" }, { "workspace: {repo: .}\nnodes: {a: {patch: {file: x, commit: {author: me}}}}", "NAME <ADDRESS>" },
+	{ "nodes: {a: {patch: {file: x, compensate: {}}}}", "which command?" }, { "nodes: {a: {patch: {file: x, compensate: undo}}}", "'undo' is not one of: revert, manual" },
+	{ "nodes: {a: {patch: {file: x}, verify: [{run: y}], loop: fixed}}", "'loop' belongs to a node with" }, { N "on_exit: {patch: {file: x}}", "a handler changes no files" },
+	{ "nodes: {a: {patch: {file: x, compensate: {run: y, shell: [perl, -e]}}}}", "sh, bash or python3" },
+	{ "nodes: {a: {patch: {file: x, paths: {}}}}", "which paths?" }, { "nodes: {a: {patch: {file: x, max_files: 0}}}", "nodes.a.patch.max_files" },
 	/* verification */
 	{ VE "x", "nodes.a.verify: a list of 1 to 64 checks" }, { VE "[]", "a list of 1 to 64 checks" }, { VE "[{}]", "nodes.a.verify[0]: what does it check? it has one of files:, forbid:, paths:, secrets:, run:, fixture:" },
 	{ VE "[{run: x, files: a}]", "4:15: nodes.a.verify[0]: a check looks at one thing, and this one has files: already" }, { VE "[{run: x, level: L4}]", "'L4' is not one of: L0, L1, L2, L3" }, { VE "[{run: x, nam: y}]", "a check has no key 'nam'; did you mean 'name'?" },
@@ -176,7 +183,7 @@ static const struct { const char *text, *says; } rows[] = {
 	{ VE "[{paths: {}}]", "which paths?" }, { VE "[{paths: {allow: [/etc/**]}}]", "nodes.a.verify[0].paths.allow[0]: a path is relative" }, { VE "[{paths: {max_file: big}}]", "a size is wanted" }, { VE "[{secrets: false}]", "a check that looks for nothing" },
 	{ VE "[{fixture: {stdin: x}}]", "which program?" }, { VE "[{fixture: {run: x, exit: 256}}]", "from 0 to 255" }, { VE "[{fixture: {run: x, contains: ['']}}]", "stands in every output" }, { VE "[{fixture: {run: x, matches: '['}}]", "fixture.matches: " },
 	{ VE "[{fixture: {run: x, schema: {type: 5}}}]", "fixture.schema: " }, { VE "[{fixture: {run: x, file: {a: /b}}}]", "fixture.file.a: a path is relative" }, { VE "[{fixture: {run: x, file: {../a: b}}}]", "a path is relative" }, { VE "[{fixture: {run: x, input: y}}]", "it is called stdin here" },
-	{ A "verify_skip: [L3]", "nodes.a.verify_skip: there is no verify:" }, { VE "[{run: x}]\n    verify_skip: [L5]", "nodes.a.verify_skip[0]: 'L5' is not one of" }, { "nodes: {a: {http: 'http://h', verify: [{run: x}]}}", "'verify' belongs to a node with run:, agent:, llm:; this one has http:" },
+	{ A "verify_skip: [L3]", "nodes.a.verify_skip: there is no verify:" }, { VE "[{run: x}]\n    verify_skip: [L5]", "nodes.a.verify_skip[0]: 'L5' is not one of" }, { "nodes: {a: {http: 'http://h', verify: [{run: x}]}}", "'verify' belongs to a node with run:, agent:, llm:, patch:; this one has http:" },
 	/* loops and budgets */
 	{ A "loop: fixed", "what ends it?" }, { LO "greedy", "'greedy' is not one of: fixed, hybrid, ralph, custom" }, { LO "[]", "a map of keys and values" }, { LO "{strategy: fixed, base: 2}", "5:29: nodes.a.loop.base: this belongs to strategy: hybrid; here it is fixed" },
 	{ LO "{strategy: custom}", "who decides?" }, { LO "{run: x}", "this belongs to strategy: custom; here it is hybrid" }, { LO "{max: 0}", "whole number from 1 to 1000" }, { LO "{base: 4, max: 3}", "at most 3, but base: is 4" }, { LO "{strategy: fixed, min: 4}", "at least 4 iterations, but at most 3" },
@@ -269,7 +276,7 @@ START_TEST(all_mistakes_at_once_in_order)
 			 "f.yaml:4:24: nodes.a.timeout: 'z' is not a time; write it as 90s, 30m, 1h30m, 2d or "
 			 "250ms, at most 366d\n"
 			 "f.yaml:5:6: nodes.b: what does it do? a node has one of run:, http:, workflow:, "
-			 "agent:, llm:, approval: and publish:\n"
+			 "agent:, llm:, approval:, publish: and patch:\n"
 			 "f.yaml:5:14: nodes.b.needs: there is no node 'c'\n");
 }
 END_TEST
@@ -418,6 +425,8 @@ START_TEST(agents_models_and_people)
 		"  own: {run: x, verify: [{run: y}], loop: {strategy: custom, run: [./judge]}}\n"
 		"  ask: {needs: fix, approval: {ask: \"Ship ${{ run.id }}?\", roles: [operator], timeout: 4h, on_timeout: skip, to: plan}}\n"
 		"  ship: {needs: ask, publish: {to: git, message: m, mode: best_effort}}\n"
+		"  mend: {needs: plan, patch: {text: '${{ nodes.plan.outputs.text }}', paths: {allow: ['src/**'], max_file: 1MB}, max_files: 5, commit: {message: m}, "
+		"compensate: {shell: bash, run: ./undo}}, verify: [{run: make}]}\n"
 		"  plain: {approval: Go on?}\n  health: {run: x}\n");
 	ck_assert_uint_eq(g->nstreams, 3);
 	ck_assert_int_eq(g->streams[0].workspace.kind, WORKSPACE_REPO);
@@ -484,6 +493,11 @@ START_TEST(agents_models_and_people)
 	ck_assert_int_eq(ask->on_timeout, APPROVAL_SKIP);
 	ck_assert_uint_eq(g->nodes[graph_find(g, "plain")].approval.choices & 1U << APPROVAL_REDIRECT, 0);
 	const struct graph_node *ship = &g->nodes[graph_find(g, "ship")];
+	const struct graph_node *mend = &g->nodes[graph_find(g, "mend")];
+	ck_assert_int_eq(mend->kind, NODE_PATCH);
+	ck_assert(mend->patch.strip == 1 && mend->patch.nallow == 1 && mend->patch.max_file == 1000000 && mend->patch.max_files == 5);
+	ck_assert(mend->patch.commit && mend->patch.compensate == COMPENSATE_RUN && mend->patch.command->shell == SHELL_BASH);
+	ck_assert_uint_eq(mend->nchecks, 1);
 	ck_assert(ship->publish.push && ship->publish.mode == PUBLISH_BEST_EFFORT && !ship->publish.branch);
 	graph_free(g);
 }

@@ -114,7 +114,7 @@ START_TEST(classes_keep_their_numbers)
 					 "interrupted workspace child canceled system agent_crash agent_timeout "
 					 "agent_failure typecheck_failed lint_failed test_failed blackbox_failed "
 					 "ci_failed contract_failed verification_failed snapshot_error provider "
-					 "budget loop publish approval");
+					 "budget loop publish approval patch");
 	ck_assert_int_eq(error_class_from_name("nonsense"), CLASS_COUNT);
 }
 END_TEST

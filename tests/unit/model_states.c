@@ -91,6 +91,7 @@ START_TEST(what_ended_is_only_reopened)
 		case ENTITY_ATTEMPT:
 		case ENTITY_WORKER:
 		case ENTITY_ENGINE:
+		case ENTITY_PATCH:
 		case ENTITY_COUNT:
 			ck_abort_msg("an attempt that ended moves");
 		}

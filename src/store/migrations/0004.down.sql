@@ -1,0 +1,2 @@
+DROP TABLE patch_move;
+DROP TABLE patch;
