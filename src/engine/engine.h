@@ -217,7 +217,6 @@ enum space_job_kind {
 	SPACE_RESTORE,  /* make the files those of `tree` */
 	SPACE_GC,       /* drop what nothing names any more; no other job runs meanwhile */
 	SPACE_RELEASE,  /* remove the worktree */
-	SPACE_RELEASE,  /* snapshot, if wanted; then remove the worktree */
 	SPACE_PATCH,    /* settle a patch, or take one back */
 	SPACE_JOB_KINDS
 };
