@@ -31,6 +31,7 @@ struct conn_list {
 
 struct events;  /* stream.c */
 struct follows; /* follow.c */
+struct files;   /* iteration_files.c */
 
 struct api {
 	uv_loop_t *loop;
@@ -59,6 +60,7 @@ struct api {
 
 	struct events *events;
 	struct follows *follows;
+	struct files *files;
 	struct map run_graphs;   /* id → struct run_graph: what a run executes */
 	struct map first_errors; /* token → line of the first error + 1 */
 	struct read_counts counts;
@@ -147,6 +149,11 @@ void show_iteration(struct api *a, struct jw *w, const char *key, const struct a
 void show_attempt(struct api *a, struct jw *w, const char *key, const struct attempt_row *at,
                   int newest);
 /* All of an iteration, with the files that tell more. */
+/* A row that outlives the next question; iteration_copy_done() later, also after a fault. */
+enum err_code iteration_copy(struct api *a, id_t64 run, int idx, int generation, int iteration, struct iteration_row *ret);
+void iteration_copy_done(struct iteration_row *i);
+struct files *iteration_files_new(struct api *a);
+void iteration_files_free(struct files *f);
 void show_iteration_row(struct api *a, struct jw *w, const struct iteration_row *i);
 /* Of a failure: "files", "trail" (what was decided), "diagnostics". */
 void show_failure_trail(struct api *a, struct jw *w, id_t64 run, int idx, int generation);

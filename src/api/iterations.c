@@ -9,15 +9,31 @@
 
 /* ---- files beside the log ---- */
 
-/* Path of a file beside the log of an attempt, null when it is not there. */
-static void show_file(struct api *a, struct jw *w, const char *key, const struct attempt_row *at, const char *ending)
+/* Path of a file beside the log of an attempt; yours, NULL when it is not there. */
+static char *file_of(struct api *a, const struct attempt_row *at, const char *ending)
 {
 	auto_free char *log =
 	    engine_log_path(a->engine, at->run, at->idx, at->generation, at->iteration, at->attempt);
 	size_t len = strlen(log);
-	auto_free char *path = xasprintf("%.*s%s", (int)(len > 4 ? len - 4 : len), log, ending);
-	bool there = access(path, F_OK) == 0;
-	jw_str(w, key, there ? path : NULL);
+	char *path = xasprintf("%.*s%s", (int)(len > 4 ? len - 4 : len), log, ending);
+	if (access(path, F_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static void show_file(struct api *a, struct jw *w, const char *key, const struct attempt_row *at, const char *ending)
+{
+	auto_free char *path = file_of(a, at, ending);
+	jw_str(w, key, path);
+}
+
+/* Of an agent, or of a model. */
+static void show_result(struct api *a, struct jw *w, const char *key, const struct attempt_row *at)
+{
+	auto_free char *agent = file_of(a, at, ".agent.json");
+	auto_free char *llm = agent ? NULL : file_of(a, at, ".llm.json");
+	jw_str(w, key, agent ? agent : llm);
 }
 
 static struct json *report_of(struct api *a, int64_t token)
@@ -70,7 +86,7 @@ static void show_work(struct api *a, struct jw *w, int64_t token)
 	copy(w, "turns", report, "turns");
 	copy(w, "tool_calls", report, "tool_calls");
 	show_file(a, w, "log", &at, ".log");
-	show_file(a, w, "result", &at, ".agent.json");
+	show_result(a, w, "result", &at);
 	show_file(a, w, "stream", &at, ".stream.jsonl");
 	show_file(a, w, "prompt", &at, ".prompt.txt");
 	jw_end_obj(w);
@@ -197,12 +213,8 @@ static char *text(const char *s)
 	return s ? xstrdup(s) : NULL;
 }
 
-static void keep(void *ctx, const struct iteration_row *i)
+static void copy_row(struct iteration_row *row, const struct iteration_row *i)
 {
-	struct kept *k = ctx;
-	GROW(k->v, k->n, k->cap);
-	struct iteration_row *row = &k->v[k->n++];
-	k->all = k->n;
 	*row = *i;
 	row->prompt = text(i->prompt);
 	row->tree = text(i->tree);
@@ -212,14 +224,34 @@ static void keep(void *ctx, const struct iteration_row *i)
 	row->message = text(i->message);
 }
 
+void iteration_copy_done(struct iteration_row *i)
+{
+	const char *const texts[] = { i->prompt, i->tree, i->detected, i->reason, i->feedback, i->message };
+	for (size_t t = 0; t < COUNT(texts); t++)
+		free((void *)(uintptr_t)texts[t]);
+}
+
+enum err_code iteration_copy(struct api *a, id_t64 run, int idx, int generation, int iteration, struct iteration_row *ret)
+{
+	struct iteration_row row;
+	enum err_code code = store_iteration_get(a->store, run, idx, generation, iteration, &row, NULL);
+	if (!code)
+		copy_row(ret, &row);
+	return code;
+}
+
+static void keep(void *ctx, const struct iteration_row *i)
+{
+	struct kept *k = ctx;
+	GROW(k->v, k->n, k->cap);
+	copy_row(&k->v[k->n++], i);
+	k->all = k->n;
+}
+
 static void kept_done(struct kept *k)
 {
-	for (size_t i = 0; i < k->all; i++) {
-		const char *const texts[] = { k->v[i].prompt, k->v[i].tree,     k->v[i].detected,
-			                      k->v[i].reason, k->v[i].feedback, k->v[i].message };
-		for (size_t t = 0; t < COUNT(texts); t++)
-			free((void *)(uintptr_t)texts[t]);
-	}
+	for (size_t i = 0; i < k->all; i++)
+		iteration_copy_done(&k->v[i]);
 	free(k->v);
 }
 
@@ -294,7 +326,7 @@ static void show_files(struct api *a, struct jw *w, const struct iteration_row *
 	else
 		jw_null(w, "report");
 	if (i && i->work && !store_attempt_get(a->store, i->work, &at, NULL)) {
-		show_file(a, w, "result", &at, ".agent.json");
+		show_result(a, w, "result", &at);
 		show_file(a, w, "stream", &at, ".stream.jsonl");
 		show_file(a, w, "prompt", &at, ".prompt.txt");
 	} else {
@@ -387,7 +419,10 @@ enum err_code api_node_report(struct request *r, struct err *err)
 	show_token(&w, token);
 	jw_str(&w, "phase", attempt_phase_name((enum attempt_phase)at.phase));
 	jw_str(&w, "state", state_name(ENTITY_ATTEMPT, (int)at.state));
-	show_file(r->api, &w, "file", &at, at.phase == PHASE_VERIFY ? ".verify.json" : ".agent.json");
+	if (at.phase == PHASE_VERIFY)
+		show_file(r->api, &w, "file", &at, ".verify.json");
+	else
+		show_result(r->api, &w, "file", &at);
 	jw_raw(&w, "report", report);
 	jw_end_obj(&w);
 	return ERR_OK;

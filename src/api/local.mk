@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	src/api/api_internal.h \
-	src/api/approvals.c src/api/iterations.c src/api/limits.c src/api/usage.c \
+	src/api/approvals.c src/api/iterations.c src/api/iteration_files.c src/api/limits.c src/api/usage.c \
 	src/api/breakpoints.c \
 	src/api/back.c \
 	src/api/command.c \

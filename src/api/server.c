@@ -235,6 +235,7 @@ enum err_code api_new(uv_loop_t *loop, struct host *host, const struct config *c
 	a->events = events_new(a);
 	a->follows = follows_new(a);
 	host_on_published(host, events_published, a);
+	a->files = iteration_files_new(a);
 	arm(a);
 	*ret = a;
 	return ERR_OK;
@@ -305,6 +306,8 @@ void api_free(struct api *a)
 	}
 	map_done(&a->run_graphs);
 	map_done(&a->first_errors);
+	host_on_iteration(a->host, NULL, NULL);
+	iteration_files_free(a->files);
 	free(a->socket_path);
 	free(a->user);
 	free(a);

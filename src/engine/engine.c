@@ -234,6 +234,15 @@ static void settle_dirty(struct engine *e)
 	}
 }
 
+static void tell_iterations(struct engine *e)
+{
+	for (size_t i = 0; i < e->nchanged && e->io->iteration; i++) {
+		const struct changed_iteration *c = &e->changed[i];
+		e->io->iteration(e->io_ctx, c->run, c->idx, c->generation, c->iteration);
+	}
+	e->nchanged = 0;
+}
+
 void engine_commit(struct engine *e)
 {
 	if (!e->in_turn)
@@ -257,6 +266,7 @@ void engine_commit(struct engine *e)
 	release_effects(e);
 	if (wrote)
 		e->io->published(e->io_ctx, store_last_seq(e->store));
+	tell_iterations(e);
 }
 
 /* ---- when the disk does not take it ---- */
@@ -351,7 +361,7 @@ void engine_storage_failed(struct engine *e, const struct err *err)
 		}
 		drop_effect(f);
 	}
-	e->neffects = e->nacks = 0;
+	e->neffects = e->nacks = e->nchanged = 0;
 	e->spawning = 0;
 	free_dead(e);
 	forget_memory(e);
@@ -454,6 +464,7 @@ void engine_free(struct engine *e)
 	free(e->environment);
 	free(e->effects);
 	free(e->acks);
+	free(e->changed);
 	free(e->dirty);
 	free(e->dead);
 	free(e->workers);

@@ -44,6 +44,8 @@ struct engine_io {
 	char *(*real_path)(void *ctx, const char *path);
 	/* Do the job (space_job_run()) beside the loop, then hand it back: engine_space_done(). */
 	void (*space)(void *ctx, struct space_job *j);
+	/* The row of an iteration changed; NULL: nobody wants to know. */
+	void (*iteration)(void *ctx, id_t64 run, int idx, int generation, int iteration);
 	/* The log of a running attempt grew. */
 	void (*progress)(void *ctx, int64_t token);
 	/* New events up to `seq` are committed. */

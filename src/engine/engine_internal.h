@@ -345,6 +345,11 @@ struct engine {
 	int nidle, spawning, busy;
 	int steps_running;
 
+	struct changed_iteration {
+		id_t64 run;
+		int idx, generation, iteration;
+	} *changed; /* in this turn */
+	size_t nchanged, capchanged;
 	struct effect *effects;
 	size_t neffects, capeffects;
 	struct effect *releasing; /* those of the turn that was committed, while they are released */

@@ -59,6 +59,8 @@ struct host {
 	int64_t started_ms, timer_due;
 	void (*published)(void *ctx, int64_t seq);
 	void *published_ctx;
+	void (*iteration)(void *ctx, id_t64 run, int idx, int generation, int iteration);
+	void *iteration_ctx;
 	void (*progress)(void *ctx, int64_t token);
 	void *progress_ctx;
 	char storage_text[768];
@@ -289,6 +291,13 @@ static void io_progress(void *ctx, int64_t token)
 		h->progress(h->progress_ctx, token);
 }
 
+static void io_iteration(void *ctx, id_t64 run, int idx, int generation, int iteration)
+{
+	struct host *h = ctx;
+	if (h->iteration)
+		h->iteration(h->iteration_ctx, run, idx, generation, iteration);
+}
+
 static void io_published(void *ctx, int64_t seq)
 {
 	struct host *h = ctx;
@@ -320,6 +329,7 @@ static const struct engine_io host_io = {
 	.empty = io_empty,
 	.real_path = io_real_path,
 	.space = io_space,
+	.iteration = io_iteration,
 	.progress = io_progress,
 	.published = io_published,
 	.storage = io_storage,
@@ -626,6 +636,12 @@ void host_on_published(struct host *h, void (*fn)(void *ctx, int64_t seq), void 
 {
 	h->published = fn;
 	h->published_ctx = ctx;
+}
+
+void host_on_iteration(struct host *h, void (*fn)(void *ctx, id_t64 run, int idx, int generation, int iteration), void *ctx)
+{
+	h->iteration = fn;
+	h->iteration_ctx = ctx;
 }
 
 void host_on_progress(struct host *h, void (*fn)(void *ctx, int64_t token), void *ctx)

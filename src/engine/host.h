@@ -24,6 +24,8 @@ struct engine *host_engine(struct host *h);
 struct store *host_store(struct host *h);
 /* Called after each turn's commit with the number of the newest event. */
 void host_on_published(struct host *h, void (*fn)(void *ctx, int64_t seq), void *ctx);
+/* Called after the commit of each change of an iteration's row. */
+void host_on_iteration(struct host *h, void (*fn)(void *ctx, id_t64 run, int idx, int generation, int iteration), void *ctx);
 void host_on_progress(struct host *h, void (*fn)(void *ctx, int64_t token), void *ctx);
 /* Why nothing can be stored at present, "" when it can. */
 const char *host_storage_trouble(const struct host *h);

@@ -149,6 +149,8 @@ static void put_row(struct engine *e, struct node *n, enum iteration_state state
 		.message = l->message, .started_ms = l->started_ms, .worked_ms = l->worked_ms, .ended_ms = ended_ms,
 	};
 	store_iteration_put(e->store, &row);
+	GROW(e->changed, e->nchanged, e->capchanged);
+	e->changed[e->nchanged++] = (struct changed_iteration){ row.run, row.idx, row.generation, row.iteration };
 }
 
 static void hash_prompt(struct node *n)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Iterations, reports, approvals, usage and breakers."""
 
+import json
 import os
 
 import engine
@@ -51,6 +52,40 @@ def test_iterations_and_reports():
     node = e.get(f"/v1/runs/{run}/nodes/fix").json
     assert (node["attempts"], node["tries"], node["max_attempts"]) == (2, 1, 1), node
     assert [(x["attempts"], x["tries"]) for x in rows] == [(2, 1)] * 3, rows
+
+
+def test_each_iteration_is_a_file():
+    """What its row says, while it goes on and when it has ended, also when the engine could not write it any more."""
+    def kept(item):
+        path = f"{e.home}/runs/{run}/log/0.g{item['generation']}.i{item['iteration']}.iteration.json"
+        with open(path, encoding="utf-8") as f:
+            return path, json.load(f)
+
+    def items(run):
+        return e.get(f"/v1/runs/{run}/nodes/fix/iterations")["items"]
+
+    def all_kept(run):
+        try:
+            return all(kept(i)[1] == i for i in items(run))
+        except FileNotFoundError:
+            return False
+
+    run = e.submit(LOOP.replace("MAX", "5").replace("n=$(cat", f"while [ ! -e {e.home}/go ]; do sleep 0.01; done; n=$(cat", 1))["id"]
+    run = wait(lambda: e.get(f"/v1/orders/{run}")["run"], "it begins")
+    first = wait(lambda: items(run), "the iteration begins")[0]
+    wait(lambda: os.path.exists(f"{e.home}/runs/{run}/log/0.g1.i1.iteration.json"), "its file is there while it works")
+    begun = kept(first)[1]
+    assert (begun["iteration"], begun["state"], begun["ended_at_ms"]) == (1, "building", None), begun
+    open(f"{e.home}/go", "w").close()
+    wait(lambda: e.get(f"/v1/runs/{run}")["state"] == "succeeded", "it ends")
+    wait(lambda: all_kept(run), "all three have their files")
+    path, last = kept(items(run)[2])
+    assert last["passed"] is True and os.path.exists(last["verify"]["report"]), last
+    os.unlink(path)
+    e.process.kill()
+    e.process.wait()
+    e.start()
+    wait(lambda: all_kept(run), "the next engine writes what the last one could not")
 
 
 def test_the_tries_of_checked_work_are_counted():
