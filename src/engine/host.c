@@ -222,6 +222,10 @@ static enum err_code make_run_folders(const char *work, struct err *err)
 static enum err_code io_workspace(void *ctx, const char *path, const char *run, bool make, struct err *err)
 {
 	struct host *h = ctx;
+	struct stat st;
+	/* First of all: of a run that cannot begin nothing is left. */
+	if (!make && (stat(path, &st) || !S_ISDIR(st.st_mode)))
+		return err_set(err, ERR_INVALID, _("the workspace %s is not a folder"), path);
 	auto_free char *log_beside = xasprintf("%s/runs/%s/work", h->home, run);
 	enum err_code code = make_run_folders(log_beside, err);
 	if (code)
@@ -229,7 +233,6 @@ static enum err_code io_workspace(void *ctx, const char *path, const char *run, 
 	if (make && mkdir(path, 0700) && errno != EEXIST)
 		return err_sys(err, errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE : ERR_IO,
 			       _("cannot make the workspace %s"), path);
-	struct stat st;
 	if (stat(path, &st) || !S_ISDIR(st.st_mode))
 		return err_set(err, ERR_INVALID, _("the workspace %s is not a folder"), path);
 	return ERR_OK;

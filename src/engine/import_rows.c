@@ -160,7 +160,7 @@ static const struct range {
 	const char *column;
 	int64_t min, max;
 } ranges[] = {
-	{ CARRY_ORDER, "state", 0, ORDER_STATE_COUNT - 1 }, { CARRY_ORDER, "flags", 0, 15 },
+	{ CARRY_ORDER, "state", 0, ORDER_STATE_COUNT - 1 }, { CARRY_ORDER, "flags", 0, ORDER_FLAGS_ALL },
 	{ CARRY_ORDER, "priority", -1000000, 1000000 },
 	{ CARRY_RUN, "state", 0, RUN_STATE_COUNT - 1 }, { CARRY_RUN, "result", 0, RESULT_COUNT - 1 },
 	{ CARRY_RUN, "mode", 0, MODE_COUNT - 1 }, { CARRY_RUN, "generation", 1, FEW },

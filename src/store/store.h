@@ -54,6 +54,7 @@ enum order_flags {
 	ORDER_UNTIL_FAILURE = 4,
 	ORDER_BREAKPOINTS = 8, /* it was submitted with some */
 	ORDER_FORK = 16,       /* its run begins at a checkpoint of another one */
+	ORDER_FLAGS_ALL = 31,
 };
 
 struct order_row {

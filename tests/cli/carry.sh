@@ -53,6 +53,14 @@ run 0 --home "$second" import small.pawl
 says "is here, which was $id: fails" 'without its logs'
 run 0 --home "$second" fsck
 
+# One that was forked, which its order says, too.
+run 0 fork "$id" first --paused --json
+until_says '"state":"paused"' runs --json
+run 0 export last -q -o fork.pawl
+run 0 --home "$second" import fork.pawl
+says 'paused'
+run 0 --home "$second" fsck
+
 # ---- what is none ----
 head -c 500 "$id.pawl" >cut.pawl
 run 3 --home "$second" import cut.pawl

@@ -207,4 +207,6 @@ END
 "$pawl" show "$id" --json >"$tmp/after"
 diff "$tmp/before" "$tmp/after" || fail "the run is not what it was"
 run 0 fsck -q
+run 0 gc --json
+says '"items":\[\]' # nor is anything left of what could not begin
 echo "$count commands"
