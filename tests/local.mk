@@ -68,3 +68,7 @@ dist_check_SCRIPTS += $(crash_tests)
 TESTS += tests/po.sh
 dist_check_SCRIPTS += tests/po.sh
 EXTRA_DIST += tests/po_room.py
+
+# ---- what the documents tell people to type ----
+TESTS += tests/docs.sh
+dist_check_SCRIPTS += tests/docs.sh
