@@ -70,5 +70,5 @@ dist_check_SCRIPTS += tests/po.sh
 EXTRA_DIST += tests/po_room.py
 
 # ---- what the documents tell people to type ----
-TESTS += tests/docs.sh
-dist_check_SCRIPTS += tests/docs.sh
+TESTS += tests/docs.sh tests/manuals.py
+dist_check_SCRIPTS += tests/docs.sh tests/manuals.py
