@@ -370,7 +370,7 @@ static enum err_code settled_entry(struct engine *e, id_t64 id, struct ledger **
 /* The other entry did it: this one goes on to be rolled back. Nothing of its history changes. */
 static void taken_back(struct engine *e, const struct ledger *by, const char *why)
 {
-	struct ledger *l;
+	struct ledger *l = NULL;
 	auto_free char *text = xasprintf(_("%s took it back: %s"), id_text('p', by->id).s, why ? why : _("no reason was given"));
 	if (settled_entry(e, by->reverts, &l, NULL) || !l)
 		return;
@@ -689,7 +689,7 @@ static enum err_code revert(struct engine *e, struct ledger *l, const struct com
 
 enum err_code run_patch(struct engine *e, const struct command *c, id_t64 *ret_id, struct err *err)
 {
-	struct ledger *l;
+	struct ledger *l = NULL;
 	id_t64 id;
 	enum err_code code = store_patch_find(e->store, c->target, &id, err);
 	if (!code && (!c->reason || !*c->reason))

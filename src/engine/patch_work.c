@@ -141,7 +141,7 @@ static enum err_code check(const struct patch_work *w, struct err *err)
 	auto_free char *output = xasprintf("%s.output", w->stem), *text = NULL;
 	auto_json *v = NULL;
 	int status = 0;
-	size_t len;
+	size_t len = 0;
 	if (!w->checks.argv)
 		return ERR_OK;
 	(void)unlink(output);
