@@ -510,26 +510,43 @@ static void draw_prefix(struct console *c, int row)
 	}
 }
 
-/* What can be switched, above the question; returns the rows that it took. */
+/* What can be switched, above the question: in as many rows as it takes, which are returned. */
 static int draw_options(struct console *c, int row)
 {
 	const struct confirm *f = &c->confirm;
-	int columns = c->cells->columns, at = 1;
+	int columns = c->cells->columns, at = 1, rows = 1, line = 0;
+	int where[VERB_OPTION_COUNT] = { 0 };
 	if (!f->verb->options && !f->verb->typed)
 		return 0;
-	cells_clear(c->cells, (struct rect){ row - 1, 0, 1, columns }, ROLE_TEXT);
+	for (int i = 0; i < VERB_OPTION_COUNT; i++) {
+		const char *label = _(verb_option_rows[i].label);
+		int width = 6 + cells_width(c->cells, label, strlen(label));
+		if (!(f->verb->options & OPTION_BIT(i)))
+			continue;
+		if (at > 1 && at + width > columns) {
+			at = 1;
+			rows++;
+		}
+		where[i] = rows - 1;
+		at += width + 3;
+	}
+	cells_clear(c->cells, (struct rect){ row - rows, 0, rows, columns }, ROLE_TEXT);
+	at = 1;
 	for (int i = 0; i < VERB_OPTION_COUNT; i++) {
 		const struct verb_option_row *o = &verb_option_rows[i];
 		bool on = f->options & OPTION_BIT(i);
 		if (!(f->verb->options & OPTION_BIT(i)))
 			continue;
-		at += 1 + cells_putf(c->cells, row - 1, at, columns - at, ROLE_KEY, "%c", o->key);
-		at += 3 + cells_putf(c->cells, row - 1, at, columns - at, on ? ROLE_TITLE : ROLE_TEXT, "[%c] %s",
-				     on ? 'x' : ' ', _(o->label));
+		at = where[i] == line ? at : 1;
+		line = where[i];
+		int y = row - rows + line;
+		at += 1 + cells_putf(c->cells, y, at, columns - at, ROLE_KEY, "%c", o->key);
+		at += 3 + cells_putf(c->cells, y, at, columns - at, on ? ROLE_TITLE : ROLE_TEXT, "[%c] %s", on ? 'x' : ' ',
+				     _(o->label));
 	}
 	if (f->verb->typed)
 		(void)cells_puts(c->cells, row - 1, at, columns - at, ROLE_TEXT, _("C copy command"));
-	return 1;
+	return rows;
 }
 
 /* What the verb would do, above the question. */

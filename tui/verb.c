@@ -36,8 +36,8 @@ const struct verb_row verb_rows[] = {
 	{ "step",    OF_RUN, "/v1/runs/%s/step",   STATE_BIT(STATE_PENDING) | STATE_BIT(STATE_PAUSED), NULL, "pawl step", N_("one step of %s"), .with_argument = true, .field = "node", .cannot = N_("cannot step") },
 	{ "until",   OF_RUN, "/v1/runs/%s/until",  LIVE, NULL, "pawl until", N_("%s runs until there"), .with_argument = true, .cannot = N_("cannot run until a node") },
 	{ "until_failure", OF_RUN, "/v1/runs/%s/until", LIVE, NULL, "pawl until --failure", N_("%s runs until a failure"), .cannot = N_("cannot run until a failure") },
-	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  GOES_BACK, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry"), .options = OPTION_BIT(OPTION_RESTORE) | OPTION_BIT(OPTION_NOW) },
-	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", GOES_BACK | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .field = "node", .preview = true, .cannot = N_("cannot resume from a node"), .options = OPTION_BIT(OPTION_KEEP_FILES) | OPTION_BIT(OPTION_ONLY) | OPTION_BIT(OPTION_NOW) },
+	{ "retry",   OF_RUN, "/v1/runs/%s/retry",  GOES_BACK, N_("run again what failed in %s"), "pawl retry", N_("%s runs again"), .preview = true, .cannot = N_("cannot retry"), .options = OPTION_BIT(OPTION_RESTORE) | OPTION_BIT(OPTION_NOW) | OPTION_BIT(OPTION_DEFINITION) },
+	{ "resume_from", OF_RUN, "/v1/runs/%s/resume-from", GOES_BACK | STATE_BIT(STATE_SUCCEEDED), N_("run %s again"), "pawl resume-from", N_("%s runs again"), .with_argument = true, .field = "node", .preview = true, .cannot = N_("cannot resume from a node"), .options = OPTION_BIT(OPTION_KEEP_FILES) | OPTION_BIT(OPTION_ONLY) | OPTION_BIT(OPTION_NOW) | OPTION_BIT(OPTION_DEFINITION) },
 	{ "skip",    OF_RUN, "/v1/runs/%s/nodes/{arg}/skip", LIVE | ENDED_BADLY, NULL, "pawl skip", N_("in %s it is done without"), .with_argument = true, .with_reason = true, .cannot = N_("cannot skip a node") },
 	{ "mark",    OF_RUN, "/v1/runs/%s/nodes/{arg}/mark", LIVE | ENDED_BADLY, NULL, "pawl mark", N_("in %s it counts as done"), .with_argument = true, .with_reason = true, .cannot = N_("cannot mark a node") },
 	{ "break",   OF_RUN, "/v1/runs/%s/breakpoints", 0, NULL, "pawl break", N_("%s stops there"), .with_argument = true, .field = "node" },
@@ -71,6 +71,7 @@ const struct verb_option_row verb_option_rows[] = {
 	[OPTION_RESTORE] = { 'R', "restore", "--restore", N_("restore the files") },
 	[OPTION_ONLY] = { 'O', "only", "--only", N_("only this node") },
 	[OPTION_NOW] = { 'N', "now", "--now", N_("stop what runs") },
+	[OPTION_DEFINITION] = { 'D', "definition", "--with-definition new", N_("new definition"), "new" },
 };
 static_assert(COUNT(verb_option_rows) == VERB_OPTION_COUNT, "every option has a row");
 
@@ -301,6 +302,14 @@ static int64_t old_priority(const struct console *c, const struct verb_row *v, c
 				 ((const struct order_row *)row)->priority;
 }
 
+static void put_option(struct jw *w, const struct verb_option_row *o)
+{
+	if (o->value)
+		jw_str(w, o->field, o->value);
+	else
+		jw_bool(w, o->field, true);
+}
+
 static void write_body(const struct verb_row *v, const struct verb_with *with, struct str *body)
 {
 	struct jw w = jw_begin(body);
@@ -320,7 +329,7 @@ static void write_body(const struct verb_row *v, const struct verb_with *with, s
 		jw_str(&w, v->field, with->argument);
 	for (int i = 0; i < VERB_OPTION_COUNT; i++)
 		if (with->options & OPTION_BIT(i))
-			jw_bool(&w, verb_option_rows[i].field, true);
+			put_option(&w, &verb_option_rows[i]);
 	if (str_eq(v->name, "decide")) {
 		struct choice choice = read_choice(with->reason ? with->reason : "");
 		jw_strn(&w, "choice", choice.word, (size_t)choice.len);
@@ -467,6 +476,30 @@ static void read_files(struct confirm *f, const struct json *e)
 		add_preview(f, xasprintf(_("! it would be refused: %s"), conflict));
 }
 
+/* What the file of the definition says by now. */
+static void read_definition(struct confirm *f, const struct json *d)
+{
+	static const struct {
+		const char *key, *mark;
+	} lists[] = { { "added", "+" }, { "removed", "-" }, { "nodes", "" } };
+	auto_str s = STR_INIT;
+	int shown = 0;
+	if (!json_get_bool(d, "changed", false))
+		return;
+	str_add(&s, f->options & OPTION_BIT(OPTION_DEFINITION) ?
+			    _("  the workflow's file as it is now") :
+			    _("  the workflow's file was changed since; the run keeps its definition"));
+	for (size_t i = 0; i < COUNT(lists); i++)
+		for (const struct json *e = json_first(json_get(d, lists[i].key)); e && shown < NAMES_SHOWN; e = json_next(e)) {
+			auto_free char *name = safe_text(e);
+			str_addf(&s, "%s%s%s", shown++ ? ", " : ": ", lists[i].mark, name ? name : "?");
+		}
+	add_preview(f, str_take(&s));
+	auto_free char *why = json_get_bool(d, "fits", true) ? NULL : safe_text(json_get(d, "why"));
+	if (why)
+		add_preview(f, xasprintf(_("! it does not fit: %s"), why));
+}
+
 /* What runs again or becomes stale, in the engine's order; what is kept is only counted. */
 static void read_preview(struct confirm *f, const struct json *body)
 {
@@ -485,8 +518,7 @@ static void read_preview(struct confirm *f, const struct json *body)
 		add_preview(f, xasprintf(f->options & OPTION_BIT(OPTION_NOW) ? _("  %lld run now: they are stopped first") :
 									       _("  %lld run now: they end first"),
 					 (long long)json_get_int(counts, "running", 0)));
-	if (json_get_bool(json_get(body, "definition"), "changed", false))
-		add_preview(f, xstrdup(_("  the workflow's file was changed since; the run keeps its definition")));
+	read_definition(f, json_get(body, "definition"));
 	for (const struct json *e = json_first(files); e && f->npreview < PREVIEW_MAX; e = json_next(e))
 		read_files(f, e);
 	for (const struct json *e = json_first(json_get(body, "items"));
@@ -541,7 +573,8 @@ static void ask_preview(struct console *c)
 	}
 	for (int i = 0; i < VERB_OPTION_COUNT; i++)
 		if (f->options & OPTION_BIT(i))
-			str_addf(&path, "&%s=1", verb_option_rows[i].field);
+			str_addf(&path, "&%s=%s", verb_option_rows[i].field,
+				 verb_option_rows[i].value ? verb_option_rows[i].value : "1");
 	c->confirm.preview_request =
 		client_send(c->client, "GET", str_text(&path), NULL, on_preview, c);
 }

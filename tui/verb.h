@@ -9,13 +9,14 @@
 enum verb_of { OF_RUN, OF_ORDER, OF_QUEUE, OF_ENGINE, OF_BREAKER };
 
 /* What can be switched while the question is there; a capital, which no run's id has. */
-enum verb_option { OPTION_KEEP_FILES, OPTION_RESTORE, OPTION_ONLY, OPTION_NOW, VERB_OPTION_COUNT };
+enum verb_option { OPTION_KEEP_FILES, OPTION_RESTORE, OPTION_ONLY, OPTION_NOW, OPTION_DEFINITION, VERB_OPTION_COUNT };
 #define OPTION_BIT(o) (1U << (o))
 struct verb_option_row {
 	int key;
 	const char *field;     /* of the request */
 	const char *flag;      /* of the command line */
 	const char *label;     /* translate on use */
+	const char *value;     /* of the field; NULL: true */
 };
 extern const struct verb_option_row verb_option_rows[VERB_OPTION_COUNT];
 

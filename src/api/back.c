@@ -386,7 +386,17 @@ static enum err_code read_question(const struct request *r, struct command *c, s
 		code = request_flag(r, "keep_files", &c->keep_files, err);
 	if (!code)
 		code = request_flag(r, "now", &c->now, err);
-	return code ? code : request_flag(r, "restore", &c->restore, err);
+	if (!code)
+		code = request_flag(r, "restore", &c->restore, err);
+	const char *definition = request_query(r, "definition", "pinned");
+	static const struct edit_spec file = { .from_file = true };
+	bool news = str_eq(definition, "new");
+	if (!code && !news && !str_eq(definition, "pinned"))
+		return err_set(err, ERR_USAGE, _("definition: possible are \"new\" and \"pinned\""));
+	if (!code && news && c->verb != VERB_RETRY && c->verb != VERB_RESUME_FROM)
+		return err_set(err, ERR_USAGE, _("definition: %s goes back with the definition that the run has"), verb);
+	c->edit = news ? &file : NULL;
+	return code;
 }
 
 /* "set" and "env", objects as in the body of the verb itself; they are only checked. */

@@ -211,7 +211,8 @@ enum err_code api_run_verb(struct request *r, struct err *err)
 	if (c.verb == VERB_UNTIL && !c.nnodes && !c.failure)
 		return err_set(err, ERR_USAGE,
 		               _("until: name at least one node in \"nodes\", or set \"failure\""));
-	for (size_t i = 0; i < c.nnodes; i++) {
+	/* With another definition, that one says which nodes there are. */
+	for (size_t i = 0; i < c.nnodes && !(edits && edit.from_file); i++) {
 		int idx;
 		code = node_find(r->api, c.id, c.nodes[i], &idx, err);
 		if (code)

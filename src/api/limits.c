@@ -66,7 +66,7 @@ static const struct graph_node *definition_of(struct api *a, id_t64 run, int idx
 {
 	const struct graph *g = graph_of(a, run);
 	struct instance_row i;
-	if (g && (size_t)idx >= g->nnodes)
+	if (g && graph_is_beyond(g, idx))
 		idx = read_instance(a->store, run, idx, NULL, &i, NULL) ? -1 : i.parent;
 	if (!g || idx < 0 || (size_t)idx >= g->nnodes)
 		return NULL;

@@ -11,7 +11,9 @@ struct node_list {
 	struct api *api;
 	struct jw w;
 	id_t64 run;
-	int nnodes, end;     /* of the graph; with the instances */
+	const struct graph *g;
+	int end;             /* with the instances */
+	bool gone;           /* shows what the definition has no more, too */
 	unsigned int states; /* 0: all */
 	size_t limit, shown;
 	int at; /* the next index */
@@ -25,13 +27,15 @@ static void show_one(struct node_list *l, int idx, const struct node_row *row)
 	struct instance_row i;
 	struct node_shown n = { .run = l->run, .idx = idx, .row = row };
 	auto_free char *name = NULL;
-	if (idx >= l->nnodes) {
+	if (!l->g || graph_is_beyond(l->g, idx)) {
 		if (read_instance(l->api->store, l->run, idx, NULL, &i, NULL) || i.superseded)
 			return;
 		name = xstrdup(i.name); /* other names are read meanwhile */
 		i.name = name;
 		n.instance = &i;
 	}
+	if (!n.instance && !l->gone && !graph_has(l->g, idx))
+		return;
 	show_node(l->api, &l->w, NULL, &n);
 	l->shown++;
 }
@@ -76,8 +80,8 @@ enum err_code api_nodes(struct request *r, struct err *err)
 	if (code)
 		return code;
 	const struct graph *g = graph_of(r->api, l.run);
-	l.nnodes = g ? (int)g->nnodes : 0;
-	l.end = MAX(l.nnodes, read_instances_end(r->api->store, l.run));
+	l.g = g;
+	l.end = MAX(g ? (int)g->nnodes : 0, read_instances_end(r->api->store, l.run));
 	l.at = (int)MIN(after, (int64_t)INT_MAX - SCAN_MAX);
 	l.w = jw_begin(&r->out);
 	jw_obj(&l.w, NULL);
@@ -117,7 +121,8 @@ enum err_code api_node(struct request *r, struct err *err)
 	if (code || wait)
 		return code;
 	const struct graph *g = graph_of(r->api, l.run);
-	l.nnodes = g ? (int)g->nnodes : 0;
+	l.g = g;
+	l.gone = true;
 	l.at = idx;
 	l.end = idx + 1;
 	l.w = jw_begin(&r->out);

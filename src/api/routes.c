@@ -38,7 +38,7 @@ const struct route routes[] = {
 	{ "GET", "/v1/runs/{run}/iterations", PERM_READ, api_iterations, N_("its iterations"), .query = "node " PAGE },
 	{ "GET", "/v1/runs/{run}/partial", PERM_READ, api_partial, N_("what is there so far") },
 	{ "GET", "/v1/runs/{run}/preview", PERM_READ, api_preview, N_("what a way of going back would do, node by node"),
-	  .query = "verb node only checkpoint keep_files restore now set env" },
+	  .query = "verb node only checkpoint keep_files restore now set env definition" },
 	{ "GET", "/v1/runs/{run}/checkpoints", PERM_READ, api_checkpoints, N_("its checkpoints"), .query = PAGE },
 	{ "GET", "/v1/runs/{run}/diff", PERM_READ, api_diff, N_("how its files differ between two checkpoints, or now"),
 	  .query = "from to path text workstream" },

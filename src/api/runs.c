@@ -207,7 +207,8 @@ enum err_code api_run_definition(struct request *r, struct err *err)
 	show_params(&w, g);
 	jw_arr(&w, "nodes");
 	for (size_t i = 0; i < g->nnodes; i++)
-		show_definition_node(&w, g, &g->nodes[i]);
+		if (graph_has(g, (int)i))
+			show_definition_node(&w, g, &g->nodes[i]);
 	jw_end_arr(&w);
 	jw_end_obj(&w);
 	return ERR_OK;
@@ -277,7 +278,9 @@ static void add_outputs(void *ctx, const struct node_row *n)
 {
 	struct list *l = ctx;
 	auto_str name = STR_INIT;
-	if (!n->outputs || !node_name(l->api, n->run, n->idx, &name))
+	const struct graph *g = graph_of(l->api, n->run);
+	bool gone = g && (size_t)n->idx < g->nnodes && !graph_has(g, n->idx) && !graph_is_hole(g, n->idx);
+	if (!n->outputs || gone || !node_name(l->api, n->run, n->idx, &name))
 		return;
 	if (l->w.out->len + strlen(n->outputs) > l->limit) {
 		l->cut = true;
@@ -289,8 +292,9 @@ static void add_outputs(void *ctx, const struct node_row *n)
 static void add_pending(struct list *l, id_t64 run)
 {
 	const struct graph *g = graph_of(l->api, run);
-	size_t n = g ? g->nnodes - g->nhandlers : 0;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; g && i < g->nnodes; i++) {
+		if (g->nodes[i].handler != HANDLER_NONE)
+			continue;
 		/* Of a run that is not live no node is still to come. */
 		int state = engine_node_state(l->api->engine, run, (int)i);
 		if (state >= 0 && !state_final(ENTITY_NODE, state))

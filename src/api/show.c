@@ -91,7 +91,7 @@ bool node_name(struct api *a, id_t64 run, int idx, struct str *out)
 	const struct graph *g = graph_of(a, run);
 	if (idx < 0 || !g)
 		return false;
-	if ((size_t)idx < g->nnodes) {
+	if (!graph_is_beyond(g, idx)) {
 		str_add(out, g->nodes[idx].name);
 		return true;
 	}

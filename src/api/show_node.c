@@ -201,7 +201,8 @@ void show_node(struct api *a, struct jw *w, const char *key, const struct node_s
 	auto_str why = STR_INIT;
 	if (!state_final(ENTITY_NODE, state))
 		engine_node_why(a->engine, n->run, n->idx, &why);
-	const char *reason = why.len ? str_text(&why) : n->row ? n->row->reason : NULL;
+	bool gone = g && !n->instance && !graph_has(g, n->idx);
+	const char *reason = gone ? _("the definition has it no more") : why.len ? str_text(&why) : n->row ? n->row->reason : NULL;
 	jw_obj(w, key);
 	jw_id(w, "run", 'r', n->run);
 	jw_str(w, "node", n->instance ? n->instance->name : gn ? gn->name : NULL);
@@ -244,7 +245,7 @@ static int max_attempts(struct api *a, id_t64 run, int idx)
 	if (!g || idx < 0)
 		return 1;
 	struct instance_row i;
-	if ((size_t)idx >= g->nnodes) {
+	if (graph_is_beyond(g, idx)) {
 		if (read_instance(a->store, run, idx, NULL, &i, NULL) || i.parent < 0 ||
 		    (size_t)i.parent >= g->nnodes)
 			return 1;
@@ -416,6 +417,8 @@ enum err_code node_find(struct api *a, id_t64 run, const char *name, int *ret, s
 	const struct graph *g = graph_of(a, run);
 	int idx = g ? graph_find(g, name) : -1;
 	struct instance_row i;
+	if (idx < 0 && g)
+		idx = graph_find_gone(g, name);
 	if (idx < 0 && !read_instance(a->store, run, 0, name, &i, NULL))
 		idx = i.idx;
 	if (idx < 0)

@@ -229,7 +229,7 @@ static const struct cli_option edit_options[] = {
 	{ "set",        0, N_("NAME=VALUE"), N_("a parameter; NAME:=JSON for what is not text, NAME alone for its default"), .many = true },
 	{ "env",        0, N_("NAME=TEXT"),  N_("a variable for all steps; NAME alone takes it away"), .many = true },
 	{ "output",     0, N_("NODE.NAME=TEXT"), N_("an output of a node that succeeded"), .many = true },
-	{ "definition", 0, N_("FILE"),       N_("the whole definition anew: the same nodes and needs"), .words = "FILE" },
+	{ "definition", 0, N_("FILE"),       N_("the whole definition anew; nodes may come and go"), .words = "FILE" },
 	{ "reason",     0, N_("TEXT"),       N_("why, for the record") },
 	{ NULL },
 };
@@ -243,6 +243,7 @@ const struct command cmd_edit = {
 	.name = "edit", .group = GROUP_VERB, .arguments = "RUN [NODE]", .words = "ID", .min = 1, .max = 2,
 	.help = N_("change what a run is given, between its steps"),
 	.about = N_("Changes parameters, environment, outputs or the definition of a run that is paused or has ended; with NODE, "
-		    "opens the lines of that node in $EDITOR. A new definition must have the same nodes with the same needs; it "
-		    "is checked, and holds from the next generation on. What was is kept in the history."),
+		    "opens the lines of that node in $EDITOR. A new definition is checked, and holds from the next generation "
+		    "on: nodes that it adds have not run, those that it takes away stay in the history, and what needs "
+		    "others by now is stale. One that is in the middle of its work cannot be taken away. What was is kept."),
 	.options = edit_options, .examples = edit_examples, .run = run_edit };

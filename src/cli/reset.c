@@ -36,6 +36,10 @@ static void add_question(struct str *path, struct call *call, const struct way *
 	for (size_t i = 0; i < COUNT(flags); i++)
 		if (call_has(call, flags[i].option))
 			str_add(path, flags[i].query);
+	if (call_value(call, "with-definition")) {
+		str_add(path, "&definition=");
+		client_add_encoded(path, call_value(call, "with-definition"));
+	}
 }
 
 /* ---- what it would do ---- */
@@ -103,13 +107,13 @@ static void add_effect(struct str *s, const struct json *files)
 }
 
 /* The file of the definition is another by now. */
-static void add_news(struct str *s, const struct json *d)
+static void add_news(struct str *s, const struct json *d, bool used)
 {
 	static const char *const keys[] = { "nodes", "added", "removed" };
 	const char *comma = ": ";
 	if (!json_get_bool(d, "changed", false))
 		return;
-	str_add(s, _("changed since, and used only with --with-definition new: "));
+	str_add(s, used ? _("used as it is now: ") : _("changed since, and used only with --with-definition new: "));
 	add_safe(s, json_get_str(d, "file", "?"));
 	for (size_t k = 0; k < COUNT(keys); k++)
 		for (const struct json *i = json_first(json_get(d, keys[k])); i; i = json_next(i), comma = ", ") {
@@ -125,7 +129,7 @@ static void add_news(struct str *s, const struct json *d)
 	str_add_char(s, '\n');
 }
 
-static void print_preview(const struct cli *cli, const struct json *v)
+static void print_preview(const struct cli *cli, const struct json *v, bool news)
 {
 	auto_str s = STR_INIT;
 	for (const struct json *i = json_first(json_get(v, "items")); i; i = json_next(i)) {
@@ -142,7 +146,7 @@ static void print_preview(const struct cli *cli, const struct json *v)
 	}
 	for (const struct json *i = json_first(json_get(v, "files")); i; i = json_next(i))
 		add_effect(&s, i);
-	add_news(&s, json_get(v, "definition"));
+	add_news(&s, json_get(v, "definition"), news);
 	out_text(&s);
 }
 
@@ -180,7 +184,7 @@ static enum err_code show_preview(struct call *call, const char *run, const stru
 	if (call->cli->json)
 		out_json(v);
 	else
-		print_preview(call->cli, v);
+		print_preview(call->cli, v, str_eq(call_value(call, "with-definition") ? call_value(call, "with-definition") : "", "new"));
 	return ERR_OK;
 }
 

@@ -107,18 +107,59 @@ static enum err_code bundle_read(void *ctx, const char *from, const char *name, 
 	return ERR_OK;
 }
 
+/* Where the nodes stand, among the texts: {"places": [name or null…]}. */
+static const struct json *places_of(const struct json *includes)
+{
+	for (const struct json *i = json_first(includes); i; i = json_next(i))
+		if (json_get(i, "places"))
+			return json_get(i, "places");
+	return NULL;
+}
+
+/* Its hash is over the text and the places, then. */
+static enum err_code put_into(struct graph *g, const char *const *places, size_t n, struct err *err)
+{
+	char was[HASH_TEXT_LEN + 1];
+	auto_str names = STR_INIT;
+	enum err_code code = graph_place(g, places, n, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < n; i++)
+		str_addf(&names, "%s\n", places[i] ? places[i] : "");
+	hash_hex(&g->hash, was);
+	struct hash_part parts[] = { { was, strlen(was) }, { str_text(&names), names.len } };
+	g->hash = hash_parts(parts, COUNT(parts));
+	return ERR_OK;
+}
+
+static enum err_code place(struct graph *g, const struct json *list, struct err *err)
+{
+	size_t n = 0;
+	auto_free const char **places = xcalloc(json_count(list) + 1, sizeof(*places));
+	for (const struct json *i = json_first(list); i; i = json_next(i))
+		places[n++] = json_str(i, NULL);
+	return list ? put_into(g, places, n, err) : ERR_OK;
+}
+
 enum err_code definition_compile(const char *file, const char *text, const char *includes, struct graph **ret,
 				 struct err *err)
 {
 	auto_json *stored = NULL;
+	struct graph *g = NULL;
 	enum err_code code = includes ? json_parse(includes, strlen(includes), 64 * MIB, &stored, err) : ERR_OK;
 	if (code)
 		return code;
 	struct bundle b = { .stored = stored };
 	struct flow_source source = { bundle_read, &b };
 	struct flow_report report = { 0 };
-	code = flow_load(file, text, strlen(text), &source, ret, &report, err);
+	code = flow_load(file, text, strlen(text), &source, &g, &report, err);
 	flow_report_done(&report);
+	if (!code)
+		code = place(g, places_of(stored), err);
+	if (code)
+		graph_free(g);
+	else
+		*ret = g;
 	return code;
 }
 
@@ -148,25 +189,72 @@ enum err_code definition_get(struct engine *e, const struct hash *hash, struct d
 	return code;
 }
 
-/* Sub-workflows are those of `stored` (a list, may be NULL), then those of the files. *ret_alone: there are none. */
-static enum err_code compile(struct engine *e, const char *file, const char *text, size_t len,
-			     const struct json *stored, struct definition **ret, bool *ret_alone,
-			     struct flow_report *report, struct err *err)
+/* Its nodes stand where the places say already: behind them are instances alone. */
+static bool stands(const struct graph *g, const char *const *places, size_t n)
+{
+	for (size_t i = 0; i < MAX(n, g->nnodes); i++) {
+		const char *name = i < n ? places[i] : NULL;
+		bool handler = name && name[0] == PLACE_HANDLER;
+		if (i >= g->nnodes ? name != NULL :
+				     !name || handler != (g->nodes[i].handler != HANDLER_NONE) ||
+					     !str_eq(name + handler, g->nodes[i].name))
+			return false;
+	}
+	return true;
+}
+
+static enum err_code place_text(struct graph *g, const struct definition_text *t, struct jw *w, struct err *err)
+{
+	if (!t->places || stands(g, t->places, t->nplaces))
+		return ERR_OK;
+	jw_obj(w, NULL);
+	jw_arr(w, "places");
+	for (size_t i = 0; i < t->nplaces; i++)
+		jw_str(w, NULL, t->places[i]);
+	jw_end_arr(w);
+	jw_end_obj(w);
+	return put_into(g, t->places, t->nplaces, err);
+}
+
+/* Sub-workflows are those of `stored` (a list, may be NULL), then those of the files. `includes` becomes the list of
+ * what was read, "[]": nothing. */
+static enum err_code load_text(const struct definition_text *t, const struct json *stored, struct graph **ret,
+			       struct str *includes, struct flow_report *report, struct err *err)
 {
 	struct bundle b = { .source = &flow_files, .json = STR_INIT, .stored = stored };
 	b.w = jw_begin(&b.json);
 	jw_arr(&b.w, NULL);
 	struct flow_source source = { bundle_read, &b };
 	struct graph *g = NULL;
-	enum err_code code = flow_load(file, text, len, &source, &g, report, err);
+	enum err_code code = flow_load(t->file, t->text, t->len, &source, &g, report, err);
+	if (!code)
+		code = place_text(g, t, &b.w, err);
 	jw_end_arr(&b.w);
-	*ret_alone = str_eq(str_text(&b.json), "[]");
-	if (!code) {
-		store_workflow_put(e->store, &g->hash, g->name, file, g->source, *ret_alone ? NULL : str_text(&b.json),
-				   e->now.wall_ms);
-		*ret = keep(e, g);
-	}
+	str_add(includes, str_text(&b.json));
 	str_done(&b.json);
+	if (code)
+		graph_free(g);
+	else
+		*ret = g;
+	return code;
+}
+
+static struct definition *put(struct engine *e, struct graph *g, const char *file, const char *includes)
+{
+	store_workflow_put(e->store, &g->hash, g->name, file, g->source, str_eq(includes, "[]") ? NULL : includes,
+			   e->now.wall_ms);
+	return keep(e, g);
+}
+
+static enum err_code compile(struct engine *e, const struct definition_text *t, struct definition **ret, bool *ret_alone,
+			     struct flow_report *report, struct err *err)
+{
+	auto_str includes = STR_INIT;
+	struct graph *g;
+	enum err_code code = load_text(t, NULL, &g, &includes, report, err);
+	*ret_alone = str_eq(str_text(&includes), "[]");
+	if (!code)
+		*ret = put(e, g, t->file, str_text(&includes));
 	return code;
 }
 
@@ -189,24 +277,48 @@ enum err_code definition_submit(struct engine *e, const struct submission *s, st
 				       xasprintf("%s/%s", s->dir, strrchr(s->file, '/') ? strrchr(s->file, '/') + 1 : s->file) :
 				       xstrdup(s->file ? s->file : "");
 	bool alone;
-	enum err_code code = compile(e, file, s->source, s->source_len, NULL, ret, &alone, report, err);
+	struct definition_text t = { .file = file, .text = s->source, .len = s->source_len };
+	enum err_code code = compile(e, &t, ret, &alone, report, err);
 	if (!code && alone)
 		map_put(&e->by_text, short_key(&text), *ret);
 	return code;
 }
 
-enum err_code definition_edited(struct engine *e, const struct hash *was, const char *text, size_t len,
+/* `was`: the sub-workflows are those of that one. */
+static enum err_code edited(struct engine *e, const struct hash *was, const struct definition_text *given,
+			    struct graph **ret, struct str *includes, char **ret_file, struct flow_report *report,
+			    struct err *err)
+{
+	auto_free char *source = NULL, *texts = NULL;
+	auto_json *stored = NULL;
+	struct definition_text t = *given;
+	enum err_code code = was ? store_workflow_get(e->store, was, ret_file, &source, &texts, err) : ERR_OK;
+	if (!was)
+		*ret_file = xstrdup(given->file);
+	if (!code && texts)
+		code = json_parse(texts, strlen(texts), 64 * MIB, &stored, err);
+	t.file = *ret_file;
+	return code ? code : load_text(&t, stored, ret, includes, report, err);
+}
+
+enum err_code definition_edited(struct engine *e, const struct hash *was, const struct definition_text *t,
 				struct definition **ret, struct flow_report *report, struct err *err)
 {
-	auto_free char *file = NULL, *source = NULL, *includes = NULL;
-	enum err_code code = store_workflow_get(e->store, was, &file, &source, &includes, err);
-	if (code)
-		return code;
-	auto_json *stored = NULL;
-	if (includes && (code = json_parse(includes, strlen(includes), 64 * MIB, &stored, err)))
-		return code;
-	bool alone;
-	return compile(e, file, text, len, stored, ret, &alone, report, err);
+	auto_str includes = STR_INIT;
+	auto_free char *file = NULL;
+	struct graph *g;
+	enum err_code code = edited(e, was, t, &g, &includes, &file, report, err);
+	if (!code)
+		*ret = put(e, g, file, str_text(&includes));
+	return code;
+}
+
+enum err_code definition_try(struct engine *e, const struct hash *was, const struct definition_text *t,
+			     struct graph **ret, struct flow_report *report, struct err *err)
+{
+	auto_str includes = STR_INIT;
+	auto_free char *file = NULL;
+	return edited(e, was, t, ret, &includes, &file, report, err);
 }
 
 const struct graph *definition_sub(const struct definition *d, const char *sub)

@@ -211,48 +211,54 @@ static void put_outputs(struct edit *x, const struct note *note)
 
 /* ---- the definition ---- */
 
-static bool same_needs(const struct graph_node *a, const struct graph_node *b)
+/* Where its nodes stand; yours, each of them, too. */
+static char **places_of(const struct run *r)
 {
-	if (a->nneeds != b->nneeds)
-		return false;
-	for (size_t i = 0; i < a->nneeds; i++)
-		if (a->needs[i].node != b->needs[i].node || a->needs[i].when != b->needs[i].when)
-			return false;
-	return true;
-}
-
-static void add_names(struct str *s, const char *title, const struct graph *these, const struct graph *those)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < these->nnodes && n < 10; i++)
-		if (graph_find(those, these->nodes[i].name) < 0)
-			str_addf(s, "%s%s", n++ ? ", " : title, these->nodes[i].name);
-}
-
-/* The history of a run is told by its nodes and what they need: these stay as they are. */
-static enum err_code check_shape(const struct graph *was, const struct graph *now, struct err *err)
-{
-	auto_str what = STR_INIT;
-	add_names(&what, _(" it adds "), now, was);
-	add_names(&what, _(" it takes away "), was, now);
-	for (size_t i = 0; !what.len && i < was->nnodes; i++) {
-		const struct graph_node *a = &was->nodes[i], *b = &now->nodes[i];
-		bool own = a->kind == NODE_GROUP || a->kind == NODE_WORKFLOW || b->kind == NODE_GROUP || b->kind == NODE_WORKFLOW;
-		if (!str_eq(a->name, b->name))
-			str_addf(&what, _(" %s stands in the place of %s"), b->name, a->name);
-		else if (!same_needs(a, b))
-			str_addf(&what, _(" what %s needs is another"), a->name);
-		else if (a->kind != b->kind && own)
-			str_addf(&what, _(" %s becomes another kind of node"), a->name);
-		else if (a->stream != b->stream)
-			str_addf(&what, _(" %s changes its workstream"), a->name);
+	char **v = xcalloc(r->nnodes + 1, sizeof(*v));
+	for (size_t i = 0; i < r->nnodes; i++) {
+		const struct node *n = r->nodes[i];
+		bool gone = n->def->handler == HANDLER_GONE;
+		if (n->parent < 0 && n->def->name[0])
+			v[i] = node_is_handler(n) && !gone ? xasprintf("%c%s", PLACE_HANDLER, n->def->name) : xstrdup(n->def->name);
 	}
-	if (!what.len && was->nstreams != now->nstreams)
-		str_add(&what, _(" its workstreams are others"));
+	return v;
+}
+
+static bool is_in_its_middle(const struct node *n)
+{
+	return n->state == NODE_RUNNING || n->state == NODE_VALIDATING || n->state == NODE_WAITING;
+}
+
+/* What a run has done stays with the nodes that did it: those have to be there, or to be whole. */
+static enum err_code check_swap(const struct run *r, const struct graph *now, struct err *err)
+{
+	const struct graph *was = r->graph;
+	auto_str what = STR_INIT;
+	bool streams = was->nstreams == now->nstreams;
+	for (size_t i = 0; i < was->nstreams && streams; i++)
+		streams = str_eq(was->streams[i].name, now->streams[i].name);
+	if (!streams)
+		str_add(&what, _("its workstreams are others, and each has its folder already"));
+	for (size_t i = 0; i < was->nnodes && !what.len; i++) {
+		const struct graph_node *a = &was->nodes[i], *b = &now->nodes[i];
+		const struct node *n = r->nodes[i];
+		bool own = a->kind == NODE_GROUP || a->kind == NODE_WORKFLOW || b->kind == NODE_GROUP || b->kind == NODE_WORKFLOW;
+		if (!graph_has(was, (int)i))
+			continue;
+		if (!graph_has(now, (int)i) && is_in_its_middle(n))
+			str_addf(&what, _("it takes away %s, which is %s; let it end first"), a->name,
+				 state_name(ENTITY_NODE, (int)n->state));
+		else if (!graph_has(now, (int)i))
+			continue;
+		else if (a->kind != b->kind && own)
+			str_addf(&what, _("%s becomes another kind of node; give the new one another name"), a->name);
+		else if (a->stream != b->stream)
+			str_addf(&what, _("%s changes its workstream; give the new one another name"), a->name);
+	}
 	if (!what.len)
 		return ERR_OK;
-	enum err_code code = err_set(err, ERR_CONFLICT, _("the definition has another shape than the run:%s"), str_text(&what));
-	err_hint(err, _("what nodes do can be changed, not which there are; submit it as a new run"));
+	enum err_code code = err_set(err, ERR_CONFLICT, _("the definition does not fit what the run has done: %s"), str_text(&what));
+	err_hint(err, _("or submit it as a new run"));
 	return code;
 }
 
@@ -281,31 +287,66 @@ static enum err_code read_file(const struct edit *x, char **ret, struct err *err
 	return fs_read(g->file, SOURCE_MAX, ret, &len, err);
 }
 
-static enum err_code take_definition(struct edit *x, struct flow_report *report, struct err *err)
+/* The new text, and where it comes from; *ret_was NULL: with its sub-workflows, the files. */
+static enum err_code new_text(const struct edit *x, char **made, struct definition_text *ret, const struct hash **ret_was,
+			      struct err *err)
 {
 	const struct edit_spec *s = x->spec;
-	struct run *r = x->r;
-	auto_free char *made = NULL;
-	struct flow_report own = { 0 };
 	enum err_code code = ERR_OK;
-	if (!s->source && !s->node && !s->from_file)
-		return ERR_OK;
 	if (s->node && !s->text)
 		return err_set(err, ERR_USAGE, _("definition: with \"node\" comes its \"text\""));
 	if (s->node)
-		code = splice(x, &made, err);
+		code = splice(x, made, err);
 	else if (s->from_file)
-		code = read_file(x, &made, err);
-	const char *text = made ? made : s->source;
-	if (!code && s->from_file) {
-		struct submission sub = { .source = text, .source_len = strlen(text), .file = r->graph->file };
-		code = definition_submit(x->e, &sub, &x->d, report ? report : &own, err);
-	} else if (!code) {
-		code = definition_edited(x->e, &r->definition->hash, text, strlen(text), &x->d, report ? report : &own, err);
-	}
+		code = read_file(x, made, err);
+	if (code)
+		return code;
+	const char *text = *made ? *made : s->source;
+	*ret = (struct definition_text){ .file = x->r->graph->file, .text = text, .len = strlen(text) };
+	*ret_was = s->from_file ? NULL : &x->r->definition->hash;
+	return ERR_OK;
+}
+
+/* As a definition that is stored, or as a graph that is only looked at. */
+static enum err_code compile_text(const struct edit *x, struct definition_text *t, const struct hash *was,
+				  struct definition **ret, struct graph **ret_graph, struct flow_report *report, struct err *err)
+{
+	struct flow_report own = { 0 };
+	char **places = places_of(x->r);
+	t->places = (const char *const *)places;
+	t->nplaces = x->r->nnodes;
+	enum err_code code = ret ? definition_edited(x->e, was, t, ret, report ? report : &own, err) :
+				   definition_try(x->e, was, t, ret_graph, report ? report : &own, err);
+	for (size_t i = 0; i < t->nplaces; i++)
+		free(places[i]);
+	free(places);
 	flow_report_done(&own);
+	return code ? code : check_swap(x->r, ret ? (*ret)->graph : *ret_graph, err);
+}
+
+static void list_others(struct jw *w, const char *key, const struct graph *these, const struct graph *those)
+{
+	jw_arr(w, key);
+	for (size_t i = 0, n = 0; i < these->nnodes && n < 100; i++)
+		if (graph_has(these, (int)i) && !graph_has(those, (int)i)) {
+			jw_str(w, NULL, these->nodes[i].name);
+			n++;
+		}
+	jw_end_arr(w);
+}
+
+static enum err_code take_definition(struct edit *x, struct flow_report *report, struct err *err)
+{
+	const struct edit_spec *s = x->spec;
+	const struct run *r = x->r;
+	auto_free char *made = NULL;
+	struct definition_text t;
+	const struct hash *from;
+	if (!s->source && !s->node && !s->from_file)
+		return ERR_OK;
+	enum err_code code = new_text(x, &made, &t, &from, err);
 	if (!code)
-		code = check_shape(r->graph, x->d->graph, err);
+		code = compile_text(x, &t, from, &x->d, NULL, report, err);
 	if (code)
 		return code;
 	char was[HASH_TEXT_LEN + 1], now[HASH_TEXT_LEN + 1];
@@ -315,38 +356,112 @@ static enum err_code take_definition(struct edit *x, struct flow_report *report,
 	jw_str(&x->w, "was", was);
 	jw_str(&x->w, "now", now);
 	jw_str(&x->w, "node", s->node);
+	list_others(&x->w, "added", x->d->graph, r->graph);
+	list_others(&x->w, "removed", r->graph, x->d->graph);
 	jw_end_obj(&x->w);
 	return ERR_OK;
 }
 
-/* The nodes are what the new definition says; what was ready is considered anew. */
-static void use_definition(struct engine *e, struct run *r, struct definition *d)
+enum err_code edit_try(struct engine *e, struct run *r, const struct edit_spec *spec, struct graph **ret, struct err *err)
 {
-	auto_free bool *due = xcalloc(r->nnodes + 1, sizeof(*due));
+	struct edit x = { .e = e, .r = r, .spec = spec };
+	auto_free char *made = NULL;
+	struct definition_text t;
+	const struct hash *was;
+	*ret = NULL;
+	if (!spec || (!spec->source && !spec->node && !spec->from_file))
+		return ERR_OK;
+	enum err_code code = new_text(&x, &made, &t, &was, err);
+	if (!code)
+		code = compile_text(&x, &t, was, NULL, ret, NULL, err);
+	if (code)
+		graph_free(TAKE(*ret));
+	return code;
+}
+
+/* The place of the node in the new graph. */
+static const struct graph_node *def_of(const struct graph *g, const struct node *n)
+{
+	const struct graph_node *def = &g->nodes[n->parent >= 0 ? n->parent : n->idx];
+	return n->parent >= 0 && def->handler != HANDLER_GONE ? def->group.body : def;
+}
+
+static void use_graph(struct run *r, const struct graph *g)
+{
+	r->graph = g;
 	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *n = r->nodes[i];
-		if (!heap_has(&n->ready))
-			continue;
-		due[i] = n->state == NODE_RETRYING;
-		node_unready(e, n);
+		n->def = def_of(g, n);
+		if (n->parent < 0)
+			n->name = n->def->name;
+	}
+	while (r->nnodes < g->nnodes) {
+		GROW(r->nodes, r->nnodes, r->capnodes);
+		r->nodes[r->nnodes] = node_new(r, &g->nodes[r->nnodes], (int)r->nnodes);
+		r->nnodes++;
+	}
+	/* What it had to stop at, or failed by, may be gone. */
+	size_t n = 0;
+	for (size_t i = 0; i < r->ntargets; i++)
+		if (r->targets[i]->def->handler != HANDLER_GONE)
+			r->targets[n++] = r->targets[i];
+	r->ntargets = n;
+	if (r->step_node >= 0 && r->nodes[r->step_node]->def->handler == HANDLER_GONE)
+		r->step_node = -1;
+	if (r->failed_node >= 0 && r->nodes[r->failed_node]->def->handler == HANDLER_GONE && !state_final(ENTITY_RUN, (int)r->state)) {
+		r->failing = false;
+		r->failed_node = -1;
+		r->failed_token = 0;
+	}
+}
+
+/* The counters follow from the states; nodes come and go with the definition. */
+static void count_nodes(struct run *r)
+{
+	memset(r->counts, 0, sizeof(r->counts));
+	for (size_t i = 0; i < r->nnodes; i++)
+		if (node_counts(r->nodes[i]))
+			r->counts[r->nodes[i]->state]++;
+	run_derive(r);
+}
+
+/* The nodes are what the new definition says; what was ready is considered anew. */
+static void use_definition(struct edit *x, bool alone, const struct note *note)
+{
+	struct engine *e = x->e;
+	struct run *r = x->r;
+	auto_free bool *due = xcalloc(r->nnodes + 1, sizeof(*due)), *others = xcalloc(r->nnodes + 1, sizeof(*others));
+	const struct graph *now = x->d->graph;
+	size_t nwas = r->nnodes;
+	for (size_t i = 0; i < nwas; i++) {
+		struct node *n = r->nodes[i];
+		bool goes = graph_has(r->graph, (int)i) && !graph_has(now, (int)i);
+		bool comes = !graph_has(r->graph, (int)i) && graph_has(now, (int)i) && n->parent < 0;
+		if (heap_has(&n->ready)) {
+			due[i] = n->state != NODE_PENDING && !goes; /* between two tries or phases */
+			node_unready(e, n);
+		}
+		if (goes && n->state == NODE_RETRYING)
+			node_send_back(e, n, true, note);
+		/* It was there before, and left: its rows of that time are its history. */
+		if (comes && alone)
+			node_send_back(e, n, true, note);
+		others[i] = i < r->graph->nnodes && graph_has(r->graph, (int)i) && graph_has(now, (int)i) &&
+			    !graph_same_needs(r->graph, (int)i, now, (int)i);
 	}
 	struct definition *was = r->definition;
-	r->definition = definition_ref(d);
-	r->graph = d->graph;
-	for (size_t i = 0; i < r->nnodes; i++) {
-		struct node *n = r->nodes[i];
-		const struct graph_node *def = &d->graph->nodes[n->parent >= 0 ? n->parent : n->idx];
-		n->def = n->parent >= 0 ? def->group.body : def;
-		if (n->parent < 0)
-			n->name = def->name;
-	}
+	r->definition = definition_ref(x->d);
+	use_graph(r, now);
 	definition_unref(e, was);
 	resources_declare(e, r->graph);
-	run_derive(r);
+	count_nodes(r);
+	for (size_t i = 0; i < nwas && alone; i++)
+		if (others[i] && state_final(ENTITY_NODE, (int)r->nodes[i]->state) && !node_is_handler(r->nodes[i]))
+			node_mark_stale(e, r->nodes[i], note);
 	if (r->state != RUN_PAUSED)
 		return;
 	run_begin(e, r);
-	for (size_t i = 0; i < r->nnodes; i++)
+	for (size_t i = 0; i < nwas; i++)
 		if (due[i])
 			node_make_ready(e, r->nodes[i]);
 }
@@ -385,7 +500,7 @@ static void apply(struct edit *x, bool alone, const struct note *note)
 	if (changed && alone)
 		r->generation++; /* a way back makes the next one itself */
 	if (changed)
-		use_definition(e, r, x->d);
+		use_definition(x, alone, note);
 	put_texts(r, &x->params, &x->env);
 	store_run_edit(e->store, r->id, &r->definition->hash, changed ? &was : NULL, r->generation + !alone, r->params_text,
 		       r->env_text);
@@ -442,47 +557,43 @@ static bool same_lines(const struct graph *a, const struct graph *b, const char 
 {
 	size_t fa, ta, fb, tb;
 	int ia = graph_find(a, name), ib = graph_find(b, name);
-	if (!flow_node_lines(a->source, name, a->nodes[ia].line, &fa, &ta) ||
+	if (!a->source || !b->source || !flow_node_lines(a->source, name, a->nodes[ia].line, &fa, &ta) ||
 	    !flow_node_lines(b->source, name, b->nodes[ib].line, &fb, &tb))
 		return false; /* it cannot be told apart from the rest, which has changed */
 	return ta - fa == tb - fb && memcmp(a->source + fa, b->source + fb, ta - fa) == 0;
 }
 
-static void list(struct jw *w, const char *key, const struct graph *these, const struct graph *those, bool common)
+static void list_changed(struct jw *w, const struct graph *was, const struct graph *now)
 {
-	jw_arr(w, key);
-	for (size_t i = 0, n = 0; i < these->nnodes && n < 100; i++) {
-		const char *name = these->nodes[i].name;
-		bool both = graph_find(those, name) >= 0;
-		if (common ? both && !same_lines(these, those, name) : !both) {
-			jw_str(w, NULL, name);
+	jw_arr(w, "nodes");
+	for (size_t i = 0, n = 0; i < was->nnodes && n < 100; i++)
+		if (graph_has(was, (int)i) && graph_has(now, (int)i) && !same_lines(was, now, was->nodes[i].name)) {
+			jw_str(w, NULL, was->nodes[i].name);
 			n++;
 		}
-	}
 	jw_end_arr(w);
 }
 
 static void show_news(struct edit *x, struct jw *w)
 {
 	auto_free char *text = NULL;
-	struct flow_report report = { 0 };
+	struct definition_text t;
+	const struct hash *was;
 	const struct graph *g = x->r->graph;
 	struct err err = { .code = ERR_OK };
-	enum err_code code = read_file(x, &text, &err);
+	enum err_code code = new_text(x, &text, &t, &was, &err);
 	bool changed = !code && !str_eq(text, g->source ? g->source : "");
 	struct graph *now = NULL;
 	/* Only looked at: it is not stored. */
 	if (changed)
-		code = flow_load(g->file, text, strlen(text), &flow_files, &now, &report, &err);
-	flow_report_done(&report);
+		code = compile_text(x, &t, was, NULL, &now, NULL, &err);
 	jw_obj(w, NULL);
 	jw_str(w, "file", g->file);
 	jw_bool(w, "changed", changed);
-	if (changed && !code) {
-		list(w, "added", now, g, false);
-		list(w, "removed", g, now, false);
-		list(w, "nodes", g, now, true);
-		code = check_shape(g, now, &err);
+	if (now) {
+		list_others(w, "added", now, g);
+		list_others(w, "removed", g, now);
+		list_changed(w, g, now);
 	}
 	jw_bool(w, "fits", !code);
 	jw_str(w, "why", code ? err.message : NULL);
@@ -492,8 +603,8 @@ static void show_news(struct edit *x, struct jw *w)
 
 void engine_definition_news(struct engine *e, id_t64 run, struct str *ret)
 {
-	static const struct edit_spec nothing;
-	struct edit x = { .e = e, .spec = &nothing };
+	static const struct edit_spec file = { .from_file = true };
+	struct edit x = { .e = e, .spec = &file };
 	bool loaded;
 	struct jw w = jw_begin(ret);
 	if (run_look(e, run, &x.r, &loaded, NULL)) {

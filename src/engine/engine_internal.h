@@ -38,9 +38,18 @@ struct definition *definition_ref(struct definition *d);
 void definition_unref(struct engine *e, struct definition *d);
 /* From the cache, the store, or (source) compiled anew and kept. The caller owns one reference. */
 enum err_code definition_get(struct engine *e, const struct hash *hash, struct definition **ret, struct err *err);
-/* A new text of a definition, with the sub-workflows of the old one. */
-enum err_code definition_edited(struct engine *e, const struct hash *was, const char *text, size_t len,
-				struct definition **ret, struct flow_report *report, struct err *err);
+struct definition_text {
+	const char *file, *text;
+	size_t len;
+	const char *const *places; /* where its nodes are to stand, as for graph_place(); NULL: as they are written */
+	size_t nplaces;
+};
+/* A new text of a definition. `was`: the file and the sub-workflows are those of that one; NULL: those of the files. */
+enum err_code definition_edited(struct engine *e, const struct hash *was, const struct definition_text *t,
+				struct definition **ret, struct flow_report *report, struct err *err) MUST_CHECK;
+/* The same, only to look at: nothing is stored, and the graph is yours. */
+enum err_code definition_try(struct engine *e, const struct hash *was, const struct definition_text *t,
+			     struct graph **ret, struct flow_report *report, struct err *err) MUST_CHECK;
 enum err_code definition_submit(struct engine *e, const struct submission *s, struct definition **ret,
 				struct flow_report *report, struct err *err);
 /* A text that is stored with those that it includes (JSON, may be NULL), compiled; yours. */
@@ -434,6 +443,11 @@ void run_progress_of(const struct run *r, struct run_progress *ret);
 
 /* ---- node.c ---- */
 struct node *node_new(struct run *r, const struct graph_node *def, int idx);
+/* A node or handler of the definition: no instance, and not gone. */
+static inline bool node_is_placed(const struct node *n)
+{
+	return n->parent < 0 && n->def->handler != HANDLER_GONE;
+}
 struct node *node_instance(struct run *r, struct node *group, int idx, int expansion, const char *name,
 			   const char *bindings);
 bool node_counts(const struct node *n); /* in run->counts: no handler, not superseded */
@@ -622,12 +636,14 @@ struct reset_space { /* by workstream; of those that share one, the first */
 };
 struct reset {
 	struct run *r;
+	const struct graph *graph; /* the run's, or … */
+	struct graph *own;         /* … that of a definition which it would have; NULL: there is none */
 	enum reset_mode mode;
 	struct reset_row *rows;
 	struct reset_space *spaces;
 	struct node_then *then; /* RESET_BACK: by index */
 	bool loaded;     /* the run had ended and was read for this */
-	bool keep_files;
+	bool keep_files, grown;
 	int checkpoint;  /* RESET_BACK: its number, event and time */
 	int64_t upto, at_ms;
 	bool after;      /* made for when what runs has ended */
@@ -642,6 +658,9 @@ enum err_code reset_reopen(struct engine *e, struct reset *p, const struct note 
 /* Do it to the rows of the nodes: the next generation. */
 enum err_code reset_apply(struct engine *e, struct reset *p, const struct command *c, const struct note *note,
 			  struct err *err) MUST_CHECK;
+/* It begins anew, in the present generation. */
+void node_send_back(struct engine *e, struct node *n, bool new_iteration, const struct note *note);
+void node_mark_stale(struct engine *e, struct node *n, const struct note *note);
 /* The node is what `row` says, in the present generation; takes the row's texts. */
 void node_restore(struct engine *e, struct node *n, struct node_row *row, const struct note *note);
 
@@ -720,6 +739,10 @@ enum err_code check_env(const struct json *env, bool takes_away, struct err *err
 /* Without a note it is only checked. */
 enum err_code run_edit(struct engine *e, const struct command *c, const struct note *n, struct flow_report *report,
 		       struct err *err);
+
+/* The graph that the run would have with its definition edited; yours. *ret is NULL when that stays. Nothing changes. */
+enum err_code edit_try(struct engine *e, struct run *r, const struct edit_spec *spec, struct graph **ret,
+		       struct err *err) MUST_CHECK;
 
 /* ---- undo.c ---- */
 /* What is before a verb that may be undone; false: it leaves what can be undone alone. */

@@ -184,12 +184,12 @@ static void take_row(void *ctx, const struct node_row *row)
 	const struct run *r = v->p->r;
 	if (row->idx < 0 || (size_t)row->idx >= r->nnodes || !is_of_then(v, row))
 		return;
-	if ((size_t)row->idx < r->graph->nnodes) {
+	const struct node *n = r->nodes[row->idx];
+	if (n->parent < 0) {
 		if (v->p->rows[row->idx].verdict == VERDICT_KEPT)
 			copy_row(&v->f->nodes[row->idx], row);
 		return;
 	}
-	const struct node *n = r->nodes[row->idx];
 	bool kept = v->p->rows[n->parent].verdict == VERDICT_KEPT;
 	if (!kept || n->expansion != v->p->then[n->parent].iteration)
 		return;
@@ -201,8 +201,8 @@ static void take_row(void *ctx, const struct node_row *row)
 
 static const struct node_row *taken_row(const struct fork *f, int idx)
 {
-	if ((size_t)idx < f->nnodes)
-		return f->nodes[idx].run ? &f->nodes[idx] : NULL;
+	if ((size_t)idx < f->nnodes && f->nodes[idx].run)
+		return &f->nodes[idx];
 	for (size_t i = 0; i < f->ninstances; i++)
 		if (f->instances[i].row.idx == idx)
 			return &f->instances[i].row;

@@ -316,12 +316,8 @@ static void read_instance(void *ctx, const struct instance_row *row)
 	struct facts *f = ctx;
 	struct fact_run *r = run_of(f, row->run);
 	f->now->checked++;
-	if (r->ninstances == 0)
-		r->first_instance = row->idx;
-	if (row->idx != r->first_instance + (int)r->ninstances)
-		fsck_wrong(f, _("%s: an instance before it is missing"), fact_name(row->run, row->idx));
 	GROW(r->instances, r->ninstances, r->capinstances);
-	r->instances[r->ninstances++] = (struct fact_instance){ row->parent, row->expansion };
+	r->instances[r->ninstances++] = (struct fact_instance){ row->idx, row->parent, row->expansion };
 }
 
 static void not_stored(struct facts *f)

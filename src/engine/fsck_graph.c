@@ -2,6 +2,7 @@
 /* fsck: runs against their definitions. A node ran only after everything that it needs had ended as wanted,
  * seen from its own generation; a run that ended left nothing undone. */
 #include "engine/fsck_internal.h"
+#include "store/steer.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,6 +13,17 @@ struct graphs {
 	struct map by_hash; /* first 8 bytes → struct graph */
 };
 
+/* Between two runs: what is looked at stays. */
+static void graphs_drop(struct graphs *gs)
+{
+	size_t at = 0;
+	struct graph *g;
+	while ((g = map_next(&gs->by_hash, &at)))
+		graph_free(g);
+	map_done(&gs->by_hash);
+	gs->by_hash = (struct map)MAP_INIT;
+}
+
 static const struct graph *graph_of(struct facts *f, struct graphs *gs, const struct fact_run *r)
 {
 	uint64_t key;
@@ -19,13 +31,6 @@ static const struct graph *graph_of(struct facts *f, struct graphs *gs, const st
 	struct graph *g = map_get(&gs->by_hash, key);
 	if (g)
 		return graph_sub(g, r->sub);
-	if (gs->by_hash.n >= GRAPHS_KEPT) {
-		size_t at = 0;
-		while ((g = map_next(&gs->by_hash, &at)))
-			graph_free(g);
-		map_done(&gs->by_hash);
-		gs->by_hash = (struct map)MAP_INIT;
-	}
 	struct err err;
 	if (definition_load(f->store, &r->workflow, &g, &err)) {
 		fsck_wrong(f, _("%s: its definition cannot be read: %s"), fact_name(r->id, -1), err.message);
@@ -33,6 +38,44 @@ static const struct graph *graph_of(struct facts *f, struct graphs *gs, const st
 	}
 	map_put(&gs->by_hash, key, g);
 	return graph_sub(g, r->sub);
+}
+
+/* Of an earlier generation, whose definition was another one. */
+static const struct graph *graph_then(struct facts *f, struct graphs *gs, const struct fact_run *r, int generation,
+				      const struct graph *now)
+{
+	struct fact_run then = { .id = r->id, .sub = r->sub };
+	if (!store_run_definition(f->store, r->id, generation, &then.workflow) ||
+	    memcmp(&then.workflow, &r->workflow, sizeof(then.workflow)) == 0)
+		return now;
+	return graph_of(f, gs, &then);
+}
+
+static const struct fact_instance *instance_of(const struct fact_run *r, int idx)
+{
+	size_t low = 0, high = r->ninstances;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (r->instances[mid].idx < idx)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < r->ninstances && r->instances[low].idx == idx ? &r->instances[low] : NULL;
+}
+
+/* It stands behind what was known when it came, each behind the other. */
+static void check_places(struct facts *f, const struct fact_run *r, const struct graph *g)
+{
+	int next = (int)g->nnodes;
+	for (size_t i = 0; i < r->ninstances; i++) {
+		int idx = r->instances[i].idx;
+		if (graph_is_hole(g, idx))
+			continue;
+		if (idx != next)
+			fsck_wrong(f, _("%s: an instance before it is missing"), fact_name(r->id, idx));
+		next = idx + 1;
+	}
 }
 
 static bool edge_fits(const struct graph_edge *edge, const struct fact_node *m, const struct graph_node *def)
@@ -81,8 +124,10 @@ static bool is_superseded(const struct facts *f, const struct fact_run *r, const
 
 static void check_instance(struct facts *f, const struct fact_run *r, const struct graph *g, const struct fact_node *n)
 {
-	const struct fact_instance *i = &r->instances[n->idx - (int)g->nnodes];
+	const struct fact_instance *i = instance_of(r, n->idx);
 	f->now->checked++;
+	if (i->parent >= 0 && (size_t)i->parent < g->nnodes && g->nodes[i->parent].handler == HANDLER_GONE)
+		return; /* the definition has its group no more */
 	if (i->parent < 0 || (size_t)i->parent >= g->nnodes || g->nodes[i->parent].kind != NODE_GROUP) {
 		fsck_wrong(f, _("%s is an instance of what is no group"), fact_name(r->id, n->idx));
 		return;
@@ -101,26 +146,30 @@ static void check_instance(struct facts *f, const struct fact_run *r, const stru
 /* Handlers and instances of earlier expansions are not counted. */
 static bool is_counted(const struct facts *f, const struct fact_run *r, const struct graph *g, int idx)
 {
-	size_t at = (size_t)idx;
-	if (at < g->nnodes)
-		return at < g->nnodes - g->nhandlers;
-	return at < g->nnodes + r->ninstances && !is_superseded(f, r, &r->instances[at - g->nnodes]);
+	const struct fact_instance *i = instance_of(r, idx);
+	if (!i)
+		return graph_has(g, idx) && g->nodes[idx].handler == HANDLER_NONE;
+	return graph_has(g, i->parent) && !is_superseded(f, r, i);
 }
 
-/* What the row of an ended run says of its nodes. */
-static void check_counts(struct facts *f, const struct fact_run *r, const struct graph *g)
+/* What the row of an ended run says of its nodes. `then`: the definition by which it ended; it may have been given
+ * another one since, whose nodes come with the next way back. */
+static void check_counts(struct facts *f, const struct fact_run *r, const struct graph *g, const struct graph *then)
 {
 	auto_json *v = NULL;
 	int counts[NODE_STATE_COUNT] = { 0 }, total = 0, ended = 0;
-	for (size_t i = 0; i < g->nnodes + r->ninstances; i++)
-		total += is_counted(f, r, g, (int)i);
+	for (size_t i = 0; i < g->nnodes; i++)
+		total += graph_has(g, (int)i) && graph_has(then, (int)i) && is_counted(f, r, g, (int)i);
+	for (size_t i = 0; i < r->ninstances; i++)
+		total += is_counted(f, r, g, r->instances[i].idx);
 	for (size_t i = 0; i < r->nnodes; i++) {
 		const struct fact_node *n = r->nodes[i];
 		bool newest = i + 1 == r->nnodes || r->nodes[i + 1]->idx != n->idx;
-		if (!newest || !is_counted(f, r, g, n->idx))
+		bool here = graph_has(then, n->idx) || graph_is_beyond(g, n->idx);
+		if (!newest || !here || !is_counted(f, r, g, n->idx))
 			continue;
 		bool bad = n->state == NODE_FAILED || n->state == NODE_CANCELED;
-		if (r->state == RUN_SUCCEEDED && bad && (size_t)n->idx < g->nnodes && g->nodes[n->idx].critical)
+		if (r->state == RUN_SUCCEEDED && bad && graph_has(g, n->idx) && g->nodes[n->idx].critical)
 			fsck_wrong(f, _("%s succeeded, but its node %d is %s"), fact_name(r->id, -1), n->idx,
 				   state_name(ENTITY_NODE, (int)n->state));
 		counts[n->state]++;
@@ -128,6 +177,8 @@ static void check_counts(struct facts *f, const struct fact_run *r, const struct
 	}
 	if (r->state == RUN_SUCCEEDED && ended != total)
 		fsck_wrong(f, _("%s succeeded, but %d of its nodes never ended"), fact_name(r->id, -1), total - ended);
+	if (g != then)
+		return;
 	if (!r->counts || json_parse(r->counts, strlen(r->counts), 64 * KIB, &v, NULL)) {
 		fsck_wrong(f, _("%s has ended, but its counts are not readable"), fact_name(r->id, -1));
 		return;
@@ -146,23 +197,30 @@ static void check_counts(struct facts *f, const struct fact_run *r, const struct
 
 static void check_run(struct facts *f, struct graphs *gs, const struct fact_run *r)
 {
+	if (gs->by_hash.n >= GRAPHS_KEPT)
+		graphs_drop(gs);
 	const struct graph *g = graph_of(f, gs, r);
 	if (!g)
 		return;
-	if (r->ninstances > 0 && r->first_instance != (int)g->nnodes)
-		fsck_wrong(f, _("%s: its instances are numbered from %d, not %zu"), fact_name(r->id, -1), r->first_instance,
-			   g->nnodes);
+	struct hash any;
+	bool edited = store_run_definition(f->store, r->id, INT32_MAX, &any);
+	check_places(f, r, g);
 	for (size_t i = 0; i < r->nnodes; i++) {
 		const struct fact_node *n = r->nodes[i];
-		if ((size_t)n->idx < g->nnodes)
-			check_node(f, r, g, n, &g->nodes[n->idx]);
-		else if ((size_t)n->idx < g->nnodes + r->ninstances)
+		const struct graph *then = edited ? graph_then(f, gs, r, n->generation, g) : g;
+		if (instance_of(r, n->idx))
 			check_instance(f, r, g, n);
-		else
+		else if ((size_t)n->idx >= g->nnodes || graph_is_hole(g, n->idx))
 			fsck_wrong(f, _("%s is not in the graph"), fact_name(r->id, n->idx));
+		else if (then && graph_has(then, n->idx))
+			check_node(f, r, then, n, &then->nodes[n->idx]);
 	}
-	if (state_final(ENTITY_RUN, (int)r->state))
-		check_counts(f, r, g);
+	int last = 1;
+	for (size_t i = 0; i < r->nnodes; i++)
+		last = MAX(last, r->nodes[i]->generation);
+	const struct graph *then = edited ? graph_then(f, gs, r, last, g) : g;
+	if (state_final(ENTITY_RUN, (int)r->state) && then)
+		check_counts(f, r, g, then);
 }
 
 void fsck_graphs(struct facts *f)
@@ -174,9 +232,5 @@ void fsck_graphs(struct facts *f)
 	while ((r = map_next(&f->runs, &at)))
 		if (r->stored)
 			check_run(f, &gs, r);
-	at = 0;
-	struct graph *g;
-	while ((g = map_next(&gs.by_hash, &at)))
-		graph_free(g);
-	map_done(&gs.by_hash);
+	graphs_drop(&gs);
 }

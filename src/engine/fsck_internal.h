@@ -56,10 +56,9 @@ struct fact_run {
 	struct fact_node **nodes; /* every generation, ascending */
 	size_t nnodes, capnodes;
 	struct fact_instance {
-		int parent, expansion;
+		int idx, parent, expansion;
 	} *instances; /* in their order */
 	size_t ninstances, capinstances;
-	int first_instance;
 };
 
 struct facts {

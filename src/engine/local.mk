@@ -71,11 +71,13 @@ tests_unit_engine_fsck_SOURCES = tests/unit/engine_fsck.c tests/unit/engine_worl
 tests_unit_engine_fsck_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 
 # ---- steering by nodes ----
-STEER_TESTS = tests/unit/engine_why tests/unit/engine_hold tests/unit/engine_edit tests/unit/engine_undo
+STEER_TESTS = tests/unit/engine_why tests/unit/engine_hold tests/unit/engine_edit tests/unit/engine_undo tests/unit/engine_reshape
 tests_unit_engine_undo_SOURCES = tests/unit/engine_undo.c tests/unit/engine_world.h
 tests_unit_engine_undo_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_edit_SOURCES = tests/unit/engine_edit.c tests/unit/engine_world.h
 tests_unit_engine_edit_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
+tests_unit_engine_reshape_SOURCES = tests/unit/engine_reshape.c tests/unit/engine_world.h
+tests_unit_engine_reshape_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 tests_unit_engine_hold_SOURCES = tests/unit/engine_hold.c tests/unit/engine_world.h
 tests_unit_engine_hold_LDADD = $(LIB_WORLD) $(CHECK_LIBS)
 check_PROGRAMS += $(STEER_TESTS)

@@ -26,8 +26,13 @@ struct node *node_instance(struct run *r, struct node *group, int idx, int expan
 	n->name = xstrdup(name);
 	n->bindings = xstrdup(bindings);
 	n->unmet = 0;
-	GROW(r->nodes, r->nnodes, r->capnodes);
-	r->nodes[r->nnodes++] = n;
+	if ((size_t)idx < r->nnodes) { /* a place that is kept for it */
+		free(r->nodes[idx]);
+		r->nodes[idx] = n;
+	} else {
+		GROW(r->nodes, r->nnodes, r->capnodes);
+		r->nodes[r->nnodes++] = n;
+	}
 	r->counts[NODE_PENDING]++;
 	return n;
 }
@@ -76,8 +81,8 @@ struct node *run_node(const struct run *r, const char *name)
 	if (def)
 		return r->nodes[def - r->graph->nodes];
 	if (strchr(name, '['))
-		for (size_t i = r->nnodes; i-- > r->graph->nnodes;)
-			if (!r->nodes[i]->superseded && str_eq(r->nodes[i]->name, name))
+		for (size_t i = r->nnodes; i-- > 0;)
+			if (r->nodes[i]->parent >= 0 && !r->nodes[i]->superseded && str_eq(r->nodes[i]->name, name))
 				return r->nodes[i];
 	return NULL;
 }

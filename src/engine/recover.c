@@ -102,7 +102,8 @@ static void load_instance(void *ctx, const struct instance_row *row)
 {
 	struct load *l = ctx;
 	struct run *r = l->r;
-	if (row->idx != (int)r->nnodes || row->parent < 0 || (size_t)row->parent >= r->graph->nnodes ||
+	bool kept = graph_is_hole(r->graph, row->idx) && row->idx >= 0 && r->nodes[row->idx]->parent < 0;
+	if ((row->idx != (int)r->nnodes && !kept) || row->parent < 0 || (size_t)row->parent >= r->graph->nnodes ||
 	    r->graph->nodes[row->parent].kind != NODE_GROUP)
 		return; /* fsck tells of it */
 	struct node *g = r->nodes[row->parent];
@@ -158,10 +159,14 @@ static void count_interrupted(void *ctx, int idx, int generation, int iteration,
 /* Instances of an earlier expansion of their group count no more. */
 static void find_instances(struct run *r)
 {
-	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
-		struct node *n = r->nodes[i], *g = r->nodes[n->parent];
-		if (n->superseded)
+	for (size_t i = 0; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i], *g = n->parent >= 0 ? r->nodes[n->parent] : NULL;
+		if (!g || n->superseded)
 			continue;
+		if (g->def->kind != NODE_GROUP) { /* the definition has it no more */
+			n->superseded = true;
+			continue;
+		}
 		if (n->expansion != g->iteration) {
 			r->counts[n->state]--;
 			n->superseded = true;
@@ -180,14 +185,16 @@ void run_derive(struct run *r)
 			r->nodes[i]->generation = r->generation;
 	for (size_t i = 0; i < r->graph->nnodes; i++) {
 		struct node *n = r->nodes[i];
+		if (n->parent >= 0)
+			continue;
 		n->unmet = n->ninstances = n->instances_done = n->instances_failed = n->instances_active = 0;
 		for (size_t k = 0; k < n->def->nneeds; k++)
 			n->unmet += !state_final(ENTITY_NODE, (int)r->nodes[n->def->needs[k].node]->state);
 	}
 	find_instances(r);
-	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
-		struct node *n = r->nodes[i], *g = r->nodes[n->parent];
-		if (n->superseded)
+	for (size_t i = 0; i < r->nnodes; i++) {
+		struct node *n = r->nodes[i], *g = n->parent >= 0 ? r->nodes[n->parent] : NULL;
+		if (!g || n->superseded)
 			continue;
 		bool final = state_final(ENTITY_NODE, (int)n->state);
 		g->instances_done += final;

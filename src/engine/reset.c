@@ -3,6 +3,7 @@
  * gets its next generation, what runs again gets new rows, and everything that was stays in the history. When files
  * go back, too, that takes several steps: rollback.c. */
 #include "engine/engine_internal.h"
+#include "store/steer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@ void reset_done(struct engine *e, struct reset *p)
 	free(p->rows);
 	free(p->then);
 	free(p->spaces);
+	graph_free(TAKE(p->own));
 	if (!p->loaded)
 		return;
 	/* Only looked at: memory holds what is live alone. */
@@ -20,15 +22,21 @@ void reset_done(struct engine *e, struct reset *p)
 	run_free(e, p->r);
 }
 
-static enum err_code named_nodes(const struct run *r, const struct command *c, int *ret, size_t *ret_n,
+static enum err_code named_nodes(const struct reset *p, const struct command *c, int *ret, size_t *ret_n,
 				 struct err *err)
 {
 	for (size_t i = 0; i < c->nnodes; i++) {
-		const struct node *n = run_node(r, c->nodes[i]);
-		if (!n)
-			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), c->nodes[i]);
+		const struct node *n = run_node(p->r, c->nodes[i]);
 		/* An instance goes back with its group. */
-		ret[i] = n->parent >= 0 ? n->parent : n->idx;
+		ret[i] = n ? n->parent >= 0 ? n->parent : n->idx : graph_find(p->graph, c->nodes[i]);
+		if (ret[i] < 0 && graph_find_gone(p->graph, c->nodes[i]) < 0)
+			return err_set(err, ERR_NOT_FOUND, _("the run has no node %s"), c->nodes[i]);
+		if (graph_has(p->graph, ret[i]))
+			continue;
+		enum err_code code = err_set(err, ERR_CONFLICT, _("the definition has no %s any more: the run cannot go back to it"),
+					     c->nodes[i]);
+		err_hint(err, _("name a node that it needed, or that needed it"));
+		return code;
 	}
 	*ret_n = c->nnodes;
 	return ERR_OK;
@@ -54,7 +62,7 @@ struct facts_of {
 static void add_end(void *ctx, const struct checkpoint_row *c)
 {
 	struct facts_of *f = ctx;
-	if (c->idx < 0 || (size_t)c->idx >= f->r->graph->nnodes)
+	if (c->idx < 0 || (size_t)c->idx >= MIN(f->p->graph->nnodes, f->r->nnodes))
 		return;
 	const struct node *n = f->r->nodes[c->idx];
 	struct reset_node *v = &f->v[c->idx];
@@ -81,23 +89,83 @@ static bool ended_for_it(const struct node *n)
 	return n->state == NODE_CANCELED && n->reason && str_eq(n->reason, WAY_BACK_REASON);
 }
 
+/* The definitions of earlier generations. */
+struct earlier {
+	struct engine *e;
+	const struct run *r;
+	struct definition **v; /* by generation */
+	int n;
+};
+
+static const struct graph *graph_then(struct earlier *y, int generation)
+{
+	struct hash hash;
+	if (generation < 1 || generation >= y->n)
+		return NULL;
+	if (!y->v[generation] && store_run_definition(y->e->store, y->r->id, generation, &hash) &&
+	    definition_get(y->e, &hash, &y->v[generation], NULL))
+		y->v[generation] = NULL;
+	return y->v[generation] ? y->v[generation]->graph : NULL;
+}
+
+/* What it needed when it ended, or that it was not there at all, is not what the definition says now. */
+static bool has_other_needs(struct earlier *y, const struct reset *p, const struct node *n, int generation)
+{
+	const struct graph *then = graph_then(y, generation), *last = graph_then(y, y->r->generation);
+	if (!graph_has(p->graph, n->idx) || p->graph->nodes[n->idx].handler != HANDLER_NONE)
+		return false;
+	if (p->own) /* the last one is what it has */
+		last = y->r->graph;
+	if (last && !graph_has(last, n->idx))
+		return true;
+	if (!then && p->own)
+		then = y->r->graph;
+	return then && graph_has(then, n->idx) && !graph_same_needs(then, n->idx, p->graph, n->idx);
+}
+
+static void compare_needs(struct engine *e, struct reset *p, struct reset_node *v)
+{
+	const struct run *r = p->r;
+	struct hash hash;
+	struct earlier y = { e, r, NULL, r->generation + 1 };
+	p->grown = p->own || store_run_definition(e->store, r->id, INT32_MAX, &hash);
+	if (!p->grown)
+		return;
+	y.v = xcalloc((size_t)y.n + 1, sizeof(struct definition *));
+	for (size_t i = 0; i < MIN(p->graph->nnodes, r->nnodes); i++) {
+		const struct node *n = r->nodes[i];
+		if (n->parent < 0 && v[i].state != NODE_PENDING)
+			v[i].other_needs = has_other_needs(&y, p, n, p->then ? p->then[i].generation : n->generation);
+	}
+	for (int i = 0; i < y.n; i++)
+		if (y.v[i])
+			definition_unref(e, y.v[i]);
+	free(y.v);
+}
+
 /* What is true of each node, at present and, for a way back to a checkpoint, at that. */
 static enum err_code gather(struct engine *e, struct reset *p, struct reset_node *v, struct err *err)
 {
 	const struct run *r = p->r;
 	struct facts_of f = { r, p, v };
-	for (size_t i = 0; i < r->graph->nnodes; i++) {
-		const struct node *n = r->nodes[i];
-		enum node_state now = ended_for_it(n) ? NODE_RUNNING : n->state;
-		v[i] = (struct reset_node){ .state = now, .now = now, .began = n->began,
-					    .space = space_index(r, n->def->stream) };
+	size_t known = MIN(p->graph->nnodes, r->nnodes);
+	for (size_t i = 0; i < p->graph->nnodes; i++) {
+		const struct node *n = i < r->nnodes ? r->nodes[i] : NULL;
+		enum node_state now = !n ? NODE_PENDING : ended_for_it(n) ? NODE_RUNNING : n->state;
+		v[i] = (struct reset_node){ .state = now, .now = now, .began = n ? n->began : 0,
+					    .space = space_index(r, p->graph->nodes[i].stream) };
 	}
-	if (p->mode != RESET_BACK)
-		return store_checkpoints_of(e->store, r->id, -1, INT64_MAX, add_end, &f, err);
-	p->then = xcalloc(r->nnodes + 1, sizeof(*p->then));
-	enum err_code code = store_node_moves(e->store, r->id, p->upto, take_move, p, err);
-	for (size_t i = 0; i < r->graph->nnodes; i++)
-		v[i].state = p->then[i].state;
+	enum err_code code;
+	if (p->mode == RESET_BACK) {
+		p->then = xcalloc(r->nnodes + 1, sizeof(*p->then));
+		code = store_node_moves(e->store, r->id, p->upto, take_move, p, err);
+		for (size_t i = 0; i < known; i++)
+			v[i].state = p->then[i].state;
+	} else {
+		code = store_checkpoints_of(e->store, r->id, -1, INT64_MAX, add_end, &f, err);
+	}
+	if (!code)
+		compare_needs(e, p, v);
 	return code;
 }
 
@@ -115,7 +183,7 @@ static bool pin_unknown(struct reset *p, struct reset_node *v, const int64_t *po
 	for (size_t s = 0; s < p->r->graph->nstreams; s++) {
 		if (points[s] == RESET_STAYS)
 			continue;
-		for (size_t i = 0; i < p->r->graph->nnodes; i++) {
+		for (size_t i = 0; i < MIN(p->graph->nnodes, p->r->nnodes); i++) {
 			const struct node *n = p->r->nodes[i];
 			if (v[i].space != (int)s || v[i].began != points[s])
 				continue;
@@ -125,7 +193,7 @@ static bool pin_unknown(struct reset *p, struct reset_node *v, const int64_t *po
 				p->spaces[s].why = N_("its files were not kept then");
 			any |= !n->before;
 		}
-		for (size_t i = 0; i < p->r->graph->nnodes && p->spaces[s].why; i++)
+		for (size_t i = 0; i < p->graph->nnodes && p->spaces[s].why; i++)
 			if (v[i].space == (int)s)
 				v[i].began = v[i].wrote = 0;
 	}
@@ -137,14 +205,14 @@ static enum err_code plan_files(struct reset *p, struct reset_node *v, const str
 {
 	const struct run *r = p->r;
 	int64_t *points = xcalloc(r->graph->nstreams + 1, sizeof(*points));
-	for (size_t i = 0; i < r->graph->nnodes; i++)
+	for (size_t i = 0; i < p->graph->nnodes; i++)
 		if (!can_go_back(r->spaces[v[i].space]))
 			v[i].began = v[i].wrote = 0;
-	enum err_code code = reset_plan(r->graph, q, p->rows, points, err);
+	enum err_code code = reset_plan(p->graph, q, p->rows, points, err);
 	while (!code && pin_unknown(p, v, points)) {
 		for (size_t s = 0; s < r->graph->nstreams; s++)
 			p->spaces[s].to[0] = '\0';
-		code = reset_plan(r->graph, q, p->rows, points, err);
+		code = reset_plan(p->graph, q, p->rows, points, err);
 	}
 	free(points);
 	return code;
@@ -256,6 +324,8 @@ static void as_after(const struct run *r, const struct command *c, struct reset_
 {
 	for (size_t i = 0; i < r->graph->nnodes; i++) {
 		const struct node *n = r->nodes[i];
+		if (!node_is_placed(n))
+			continue;
 		bool runs = n->state == NODE_RUNNING || (n->state == NODE_VALIDATING && n->counted);
 		if (!runs || node_is_own(n))
 			continue;
@@ -274,9 +344,9 @@ static enum err_code make_rows(struct engine *e, const struct command *c, struct
 	struct run *r = p->r;
 	size_t nnamed = 0;
 	auto_free int *named = xcalloc(c->nnodes + 1, sizeof(*named));
-	auto_free struct reset_node *v = xcalloc(r->graph->nnodes + 1, sizeof(*v));
+	auto_free struct reset_node *v = xcalloc(p->graph->nnodes + 1, sizeof(*v));
 	enum err_code code = p->mode == RESET_BACK ? find_checkpoint(e, p, c->checkpoint, err) :
-						     named_nodes(r, c, named, &nnamed, err);
+						     named_nodes(p, c, named, &nnamed, err);
 	if (!code)
 		code = mark_check(r, c, err);
 	if (!code)
@@ -289,7 +359,7 @@ static enum err_code make_rows(struct engine *e, const struct command *c, struct
 		return code;
 	bool files = !mark_is(c->verb) && (p->mode == RESET_FROM ? !c->keep_files : p->mode == RESET_RETRY && c->restore);
 	struct reset_question q = { .mode = p->mode, .nodes = v, .named = named, .nnamed = nnamed,
-				    .nspaces = r->graph->nstreams, .files = files };
+				    .nspaces = r->graph->nstreams, .files = files, .grown = p->grown };
 	return plan_files(p, v, &q, err);
 }
 
@@ -315,10 +385,13 @@ static enum err_code make(struct engine *e, const struct command *c, bool after,
 	if (code)
 		return code;
 	p->r = r;
-	p->rows = xcalloc(r->graph->nnodes + 1, sizeof(*p->rows));
+	code = edit_try(e, r, c->edit, &p->own, err);
+	p->graph = p->own ? p->own : r->graph;
+	p->rows = xcalloc(p->graph->nnodes + 1, sizeof(*p->rows));
 	p->spaces = xcalloc(r->graph->nstreams + 1, sizeof(*p->spaces));
 	struct run_row row;
-	code = store_run_get(e->store, c->id, &row, err);
+	if (!code)
+		code = store_run_get(e->store, c->id, &row, err);
 	if (!code && row.parent_run) {
 		code = err_set(err, ERR_CONFLICT, _("this run belongs to a node of %s"), id_text('r', row.parent_run).s);
 		err_hint(err, _("send that node back: pawl retry %s"), id_text('r', row.parent_run).s);
@@ -344,20 +417,23 @@ enum err_code reset_make_after(struct engine *e, const struct command *c, struct
 
 static void show_rows(const struct reset *p, void (*fn)(void *ctx, const struct reset_preview *p), void *ctx)
 {
-	for (size_t i = 0; i < p->r->graph->nnodes; i++) {
+	for (size_t i = 0; i < p->graph->nnodes; i++) {
 		const struct reset_row *row = &p->rows[i];
+		const struct node *n = i < p->r->nnodes ? p->r->nodes[i] : NULL;
 		auto_str why = STR_INIT;
+		if (!graph_has(p->graph, (int)i))
+			continue;
 		const char *text = _(reset_why_text(row->why)), *at = strstr(text, "%s");
 		str_add_len(&why, text, at ? (size_t)(at - text) : strlen(text));
 		if (at) {
-			str_add(&why, row->node >= 0 ? p->r->nodes[row->node]->name : "?");
+			str_add(&why, row->node >= 0 ? p->graph->nodes[row->node].name : "?");
 			str_add(&why, at + 2);
 		}
-		struct reset_preview shown = { .node = p->r->nodes[i]->name,
+		struct reset_preview shown = { .node = p->graph->nodes[i].name,
 					       .verdict = reset_verdict_name(row->verdict),
 					       .why = str_text(&why),
-					       .state = p->r->nodes[i]->state,
-					       .runs = p->after && p->r->nodes[i]->counted };
+					       .state = n ? n->state : NODE_PENDING,
+					       .runs = p->after && n && n->counted };
 		fn(ctx, &shown);
 	}
 }
@@ -412,7 +488,7 @@ enum err_code engine_reset_preview(struct engine *e, const struct command *c,
 
 /* ---- doing it ---- */
 
-static void back_to_pending(struct engine *e, struct node *n, bool new_iteration, const struct note *note)
+void node_send_back(struct engine *e, struct node *n, bool new_iteration, const struct note *note)
 {
 	if (n->state == NODE_PENDING)
 		return;
@@ -452,12 +528,12 @@ static void reset_group(struct engine *e, struct node *g, bool partly, const str
 	for (int i = 0; i < g->ninstances; i++) {
 		struct node *n = r->nodes[g->first_instance + i];
 		if (partly && n->state != NODE_SUCCEEDED)
-			back_to_pending(e, n, true, note);
+			node_send_back(e, n, true, note);
 	}
-	back_to_pending(e, g, !partly, note);
+	node_send_back(e, g, !partly, note);
 }
 
-static void mark_stale(struct engine *e, struct node *n, const struct note *note)
+void node_mark_stale(struct engine *e, struct node *n, const struct note *note)
 {
 	if (n->stale)
 		return;
@@ -483,10 +559,12 @@ void reset_ended_for_it(struct engine *e, struct run *r, const struct note *note
 {
 	for (size_t i = 0; i < r->graph->nnodes; i++) {
 		struct node *n = r->nodes[i];
+		if (!node_is_placed(n))
+			continue;
 		if (ended_for_it(n) && n->def->kind == NODE_GROUP)
 			reset_group(e, n, false, note);
 		else if (ended_for_it(n))
-			back_to_pending(e, n, true, note);
+			node_send_back(e, n, true, note);
 	}
 	run_derive(r);
 }
@@ -495,18 +573,21 @@ static void apply_rows(struct engine *e, const struct reset *p, const struct not
 {
 	/* What was ready may wait again now; run_begin() looks at all of them anew. */
 	for (size_t i = 0; i < p->r->graph->nnodes; i++)
-		if (heap_has(&p->r->nodes[i]->ready) && p->r->nodes[i]->state == NODE_PENDING)
+		if (node_is_placed(p->r->nodes[i]) && heap_has(&p->r->nodes[i]->ready) &&
+		    p->r->nodes[i]->state == NODE_PENDING)
 			node_unready(e, p->r->nodes[i]);
 	for (size_t i = 0; i < p->r->graph->nnodes; i++) {
 		struct node *n = p->r->nodes[i];
+		if (!node_is_placed(n))
+			continue;
 		const struct reset_row *row = &p->rows[i];
 		bool own_fault = row->why == WHY_FAILED || row->why == WHY_CHOSEN;
 		if (row->verdict == VERDICT_STALE)
-			mark_stale(e, n, note);
+			node_mark_stale(e, n, note);
 		else if (reset_reruns(row->verdict) && n->def->kind == NODE_GROUP)
 			reset_group(e, n, p->mode == RESET_RETRY && own_fault && has_undone(n), note);
 		else if (reset_reruns(row->verdict))
-			back_to_pending(e, n, true, note);
+			node_send_back(e, n, true, note);
 	}
 	reset_ended_for_it(e, p->r, note);
 }
@@ -594,7 +675,7 @@ static void as_then(struct engine *e, struct rows_then *t, struct node *n, const
 static void instances_then(struct engine *e, struct rows_then *t, struct node *g, const struct note *note)
 {
 	struct run *r = g->run;
-	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
+	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *n = r->nodes[i];
 		if (n->parent != g->idx)
 			continue;
@@ -606,7 +687,7 @@ static void instances_then(struct engine *e, struct rows_then *t, struct node *g
 		if (counts && t->v[i].run && (g->state != NODE_PENDING || t->v[i].state == NODE_SUCCEEDED))
 			as_then(e, t, n, note);
 		else if (counts)
-			back_to_pending(e, n, true, note);
+			node_send_back(e, n, true, note);
 	}
 }
 
@@ -621,6 +702,8 @@ static enum err_code apply_then(struct engine *e, struct reset *p, const struct 
 	for (size_t i = 0; i < r->graph->nnodes && !code; i++) {
 		struct node *n = r->nodes[i];
 		const struct node_then *then = &p->then[i];
+		if (!node_is_placed(n))
+			continue;
 		bool group = n->def->kind == NODE_GROUP;
 		int was = n->generation;
 		if (p->rows[i].verdict == VERDICT_KEPT) {
@@ -631,10 +714,10 @@ static enum err_code apply_then(struct engine *e, struct reset *p, const struct 
 			/* Its instances that had succeeded by then have. */
 			n->last_iteration = MAX(n->last_iteration, n->iteration);
 			n->iteration = then->iteration;
-			back_to_pending(e, n, false, note);
+			node_send_back(e, n, false, note);
 			instances_then(e, &t, n, note);
 		} else if (reset_reruns(p->rows[i].verdict)) {
-			back_to_pending(e, n, true, note);
+			node_send_back(e, n, true, note);
 		}
 	}
 	for (size_t i = 0; i < r->nnodes; i++) {

@@ -432,7 +432,7 @@ static bool quiesce(struct engine *e, struct run *r)
 	for (size_t i = 0; i < r->graph->nnodes && !any; i++) {
 		struct node *n = r->nodes[i];
 		bool asks = n->state == NODE_WAITING && r->way_back->verb == VERB_ROLLBACK;
-		if ((n->state == NODE_RUNNING || asks) && goes_along(r, n))
+		if (n->parent < 0 && (n->state == NODE_RUNNING || asks) && goes_along(r, n))
 			node_end(e, n, NODE_CANCELED, CLASS_CANCELED, WAY_BACK_REASON);
 	}
 	return !any;

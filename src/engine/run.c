@@ -318,13 +318,13 @@ void run_begin(struct engine *e, struct run *r)
 {
 	for (size_t i = 0; i < r->graph->nnodes; i++) {
 		struct node *n = r->nodes[i];
-		if (!node_is_handler(n) && n->state == NODE_PENDING && n->unmet == 0 && !heap_has(&n->ready))
+		if (n->parent < 0 && !node_is_handler(n) && n->state == NODE_PENDING && n->unmet == 0 && !heap_has(&n->ready))
 			node_consider(e, n);
 	}
 	/* A failing run had taken those of its open groups out. */
-	for (size_t i = r->graph->nnodes; i < r->nnodes; i++) {
+	for (size_t i = 0; i < r->nnodes; i++) {
 		struct node *n = r->nodes[i];
-		if (node_counts(n) && n->state == NODE_PENDING && !heap_has(&n->ready) &&
+		if (n->parent >= 0 && node_counts(n) && n->state == NODE_PENDING && !heap_has(&n->ready) &&
 		    r->nodes[n->parent]->state == NODE_RUNNING)
 			node_consider(e, n);
 	}
@@ -420,8 +420,8 @@ void run_schedule(struct engine *e, struct run *r)
 
 struct node *run_handler(struct run *r, enum handler_kind kind)
 {
-	for (size_t i = r->graph->nnodes - r->graph->nhandlers; i < r->graph->nnodes; i++)
-		if (r->nodes[i]->def->handler == kind)
+	for (size_t i = graph_handlers_from(r->graph); i < r->graph->nnodes; i++)
+		if (node_is_placed(r->nodes[i]) && r->nodes[i]->def->handler == kind)
 			return r->nodes[i];
 	return NULL;
 }
@@ -492,7 +492,7 @@ static void find_failure(struct run *r)
 	for (size_t i = 0; i < r->graph->nnodes && !r->failing; i++) {
 		const struct node *n = r->nodes[i];
 		bool bad = n->state == NODE_FAILED || n->state == NODE_CANCELED;
-		if (!bad || !n->def->critical || node_is_handler(n))
+		if (!bad || n->parent >= 0 || !n->def->critical || node_is_handler(n))
 			continue;
 		r->failing = true;
 		r->failed_node = n->idx;
@@ -515,8 +515,10 @@ static void to_handlers(struct engine *e, struct run *r)
 
 static void settle_handlers(struct engine *e, struct run *r)
 {
-	for (size_t i = r->graph->nnodes - r->graph->nhandlers; i < r->graph->nnodes; i++) {
+	for (size_t i = graph_handlers_from(r->graph); i < r->graph->nnodes; i++) {
 		enum node_state s = r->nodes[i]->state;
+		if (!node_is_placed(r->nodes[i]) || !node_is_handler(r->nodes[i]))
+			continue;
 		if (s == NODE_RUNNING || s == NODE_RETRYING || s == NODE_WAITING || s == NODE_VALIDATING ||
 		    heap_has(&r->nodes[i]->ready))
 			return;

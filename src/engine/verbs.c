@@ -391,7 +391,9 @@ static enum err_code send_back(struct engine *e, const struct command *c, const 
 	} else if (c->edit) {
 		code = edit_first(e, c, n, report, err);
 	}
-	return code ? code : way_back_ask(e, c, &(struct note){ .actor = n->actor, .who = n->who, .reason = c->reason }, err);
+	struct command then = *c; /* what was to be edited is */
+	then.edit = NULL;
+	return code ? code : way_back_ask(e, &then, &(struct note){ .actor = n->actor, .who = n->who, .reason = c->reason }, err);
 }
 
 /* The end of a shell, and what is to become of the node; what cannot be leaves the hold as it is. */

@@ -116,6 +116,7 @@ enum handler_kind {
 	HANDLER_CANCEL,
 	HANDLER_EXIT,
 	HANDLER_HEALTH, /* after a rollback, never otherwise */
+	HANDLER_GONE,   /* never: its place alone is kept, see graph_place() */
 };
 
 /* What all iterations of a node, or all nodes of a run, may take together; 0 is "no limit". */
@@ -495,8 +496,9 @@ struct graph {
 	struct graph_provider *providers;
 	size_t nproviders;
 	struct graph_budget budget; /* of a whole run */
-	struct graph_node *nodes;    /* handlers are the last `nhandlers` of them */
-	size_t nnodes, nhandlers;
+	struct graph_node *nodes;    /* handlers are the last `nhandlers` of them, unless `placed` */
+	size_t nnodes, nhandlers;    /* handlers: with those that are gone */
+	bool placed;                 /* nodes stand where graph_place() has put them */
 	struct smap by_name; /* name → struct graph_node * */
 	char *source;        /* the text it was made of */
 	size_t source_len;
@@ -511,6 +513,21 @@ void graph_check_done(struct graph_check *c);
 void graph_loop_done(struct graph_loop *l);
 /* Index of a node by name, -1 if there is none. */
 int graph_find(const struct graph *g, const char *name);
+
+/* Put the nodes where a run has them that began with another definition: `places` are the names there by index, NULL
+ * where an instance stands; before the name of a handler stands PLACE_HANDLER. What the graph has no more is left as a
+ * node of HANDLER_GONE that keeps its name (an instance: ""), what is new stands behind. */
+#define PLACE_HANDLER '!'
+enum err_code graph_place(struct graph *g, const char *const *places, size_t n, struct err *err) MUST_CHECK;
+/* Where handlers may stand, up to the end. */
+size_t graph_handlers_from(const struct graph *g);
+bool graph_has(const struct graph *g, int idx);     /* a node, or a handler, stands there */
+bool graph_is_hole(const struct graph *g, int idx); /* … an instance does, */
+bool graph_is_beyond(const struct graph *g, int idx); /* … or the same, or behind its nodes */
+int graph_find_gone(const struct graph *g, const char *name); /* one that it has no more, -1: none */
+/* Whether node `i` of a and `k` of b need the same nodes in the same way; by names. */
+bool graph_same_needs(const struct graph *a, int i, const struct graph *b, int k);
+
 /* The workspace of the stream "main": the workflow's. */
 const struct graph_workspace *graph_workspace(const struct graph *g);
 

@@ -22,6 +22,7 @@ libmodel_a_SOURCES = \
 	src/model/feedback.c src/model/feedback.h \
 	src/model/graph.c src/model/graph.h \
 	src/model/loop.c src/model/loop.h \
+	src/model/place.c \
 	src/model/price.c src/model/price.h \
 	src/model/reset.c src/model/reset.h \
 	src/model/retry.c src/model/retry.h \

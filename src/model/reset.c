@@ -19,6 +19,7 @@ static const char *const whys[] = {
 	[WHY_THEN]       = N_("it had ended by the checkpoint"),
 	[WHY_FILES]      = N_("it wrote files after the point to which they go back"),
 	[WHY_HEALTH]     = N_("it runs after a rollback, never otherwise"),
+	[WHY_NEEDS]      = N_("what it needs has changed in the definition"),
 };
 /* clang-format on */
 static_assert(COUNT(modes) == RESET_MODE_COUNT, "every mode has a name");
@@ -61,7 +62,9 @@ static void first_verdict(struct plan *p, int i)
 	struct reset_row *row = &p->rows[i];
 	bool final = state_final(ENTITY_NODE, (int)k->state);
 	*row = (struct reset_row){ VERDICT_KEPT, p->q->mode == RESET_BACK ? WHY_THEN : WHY_UNAFFECTED, -1 };
-	if (n->handler == HANDLER_HEALTH && p->q->mode != RESET_BACK && k->now != NODE_PENDING)
+	if (n->handler == HANDLER_GONE)
+		*row = (struct reset_row){ VERDICT_OPEN, WHY_NOTHING, -1 };
+	else if (n->handler == HANDLER_HEALTH && p->q->mode != RESET_BACK && k->now != NODE_PENDING)
 		*row = (struct reset_row){ VERDICT_KEPT, WHY_HEALTH, -1 };
 	else if (n->handler != HANDLER_NONE)
 		*row = (struct reset_row){ k->now == NODE_PENDING ? VERDICT_OPEN : VERDICT_RERUN,
@@ -128,6 +131,25 @@ static void begin(struct plan *p)
 	}
 }
 
+/* What was made when it needed others is not what the definition asks for. */
+static void follow_definition(struct plan *p)
+{
+	for (size_t i = 0; i < p->g->nnodes; i++) {
+		const struct reset_node *k = &p->q->nodes[i];
+		bool stays = p->q->mode == RESET_ONLY && k->state != NODE_SKIPPED;
+		if (k->other_needs && is_kept(p, (int)i))
+			rerun(p, (int)i, stays ? VERDICT_STALE : VERDICT_RERUN, WHY_NEEDS);
+	}
+}
+
+static bool any_open(const struct plan *p)
+{
+	for (size_t i = 0; i < p->g->nnodes; i++)
+		if (p->rows[i].verdict == VERDICT_OPEN && p->g->nodes[i].handler == HANDLER_NONE)
+			return true;
+	return false;
+}
+
 /* Whether the workspace goes back to before this one. What failed elsewhere finds its files as they are. */
 static bool moves_files(const struct plan *p, int i)
 {
@@ -172,6 +194,9 @@ enum err_code reset_plan(const struct graph *g, const struct reset_question *q, 
 	begin(&p);
 	size_t started = p.n;
 	follow(&p);
+	follow_definition(&p);
+	started += q->mode != RESET_ONLY && p.n > started;
+	follow(&p);
 	if (q->files && q->mode != RESET_ONLY && q->mode != RESET_BACK)
 		go_back(&p, ret_points);
 	free(p.queue);
@@ -181,7 +206,7 @@ enum err_code reset_plan(const struct graph *g, const struct reset_question *q, 
 		return err_set(err, ERR_CONFLICT,
 			       _("%s is in the middle of its work with what would run again; let it end first"),
 			       g->nodes[p.busy].name);
-	if (started > 0)
+	if (started > 0 || (q->grown && q->mode != RESET_ONLY && any_open(&p)))
 		return ERR_OK;
 	return err_set(err, ERR_CONFLICT, q->mode == RESET_RETRY ? _("no node of it has failed") :
 								  _("the node has not run yet; there is nothing to go back to"));

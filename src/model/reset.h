@@ -43,6 +43,7 @@ enum reset_why {
 	WHY_THEN,        /* it had ended so by the checkpoint */
 	WHY_FILES,       /* it wrote into the workspace after the point that its files go back to */
 	WHY_HEALTH,      /* it runs after a rollback, never otherwise */
+	WHY_NEEDS,       /* the definition says by now that it needs other nodes */
 	WHY_COUNT
 };
 const char *reset_why_text(enum reset_why w); /* "needs %s, which runs again"; translate on use */
@@ -60,6 +61,7 @@ struct reset_node {
 	int space;
 	int64_t began, ended;  /* events: of the beginning of its last iteration, of its success; 0: none */
 	bool wrote;            /* the files of its workspace were not the same after it as before */
+	bool other_needs;      /* it ended when it needed other nodes than by now */
 };
 
 struct reset_question {
@@ -68,6 +70,7 @@ struct reset_question {
 	const int *named;               /* indices; may be empty for RESET_RETRY; not used by RESET_BACK */
 	size_t nnamed, nspaces;
 	bool files;                     /* files go back, too */
+	bool grown;                     /* another definition: what is open is reason enough to go on */
 };
 
 #define RESET_STAYS INT64_MAX

@@ -181,6 +181,20 @@ def test_twice_is_two():
     sound(other)
 
 
+def test_another_shape_stays_one():
+    run = e.finish(e.submit("nodes:\n  a: {foreach: [1, 2], run: 'true'}\n  b: {needs: a, run: 'true'}\n")["id"])
+    source = "nodes:\n  a: {foreach: [1, 2], run: 'true'}\n  x: {needs: a, run: 'true'}\n"
+    e.post(f"/v1/runs/{run}/edit", {"definition": {"source": source}})
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "x"})
+    wait(lambda: e.get(f"/v1/runs/{run}")["generation"] == 3 and e.get(f"/v1/runs/{run}")["state"] == "succeeded", "x ran")
+    there = load(other, export(e, run))["run"]
+    names = [n["node"] for n in other.get(f"/v1/runs/{there}/nodes")["items"]]
+    assert names == [n["node"] for n in e.get(f"/v1/runs/{run}/nodes")["items"]] and "b" not in names and "x" in names, names
+    other.post(f"/v1/runs/{there}/resume-from", {"node": "a"})
+    state(other, there, "succeeded")
+    sound(other)
+
+
 def test_sub_workflows_instances_and_logs():
     with open(WORK.name + "/inner.yaml", "w", encoding="utf-8") as f:
         f.write(INNER)

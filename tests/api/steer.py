@@ -234,6 +234,39 @@ def test_edit():
     assert e.post("/v1/fsck")["ok"]
 
 
+def test_another_shape():
+    source = "nodes:\n  a: {run: 'true'}\n  b: {needs: a, run: 'true'}\n  c: {needs: b, run: 'true'}\n"
+    file = os.path.join(e.home, "shape.yaml")
+    with open(file, "w") as f:
+        f.write(source)
+    run = e.finish(e.submit(source, file=file)["id"])
+    preview = lambda: e.get(f"/v1/runs/{run}/preview?verb=resume_from&node=x&definition=new")
+    with open(file, "w") as f:
+        f.write(source.replace("needs: b", "needs: x").replace("  b: {", "  x: {"))
+    r = preview()
+    assert {i["node"]: i["verdict"] for i in r["items"]} == {"a": "kept", "x": "open", "c": "rerun"}, r["items"]
+    assert (r["definition"]["added"], r["definition"]["removed"], r["definition"]["fits"]) == (["x"], ["b"], True), r["definition"]
+    assert e.get(f"/v1/runs/{run}")["generation"] == 1
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "b", "definition": "new"}, 409)
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "x", "definition": "new"})
+    wait(lambda: e.get(f"/v1/runs/{run}")["generation"] == 2, "it goes back")
+    state(run, "succeeded")
+    assert [n["node"] for n in e.get(f"/v1/runs/{run}/nodes")["items"]] == ["a", "c", "x"]
+    # What it did then is there by its name, and its log.
+    b = e.get(f"/v1/runs/{run}/nodes/b")
+    assert b["state"] == "succeeded" and b["reason"] == "the definition has it no more", b
+    assert len(e.get(f"/v1/runs/{run}/nodes/b/attempts")["items"]) == 1
+    told = e.get(f"/v1/events?run={run}&type=run.edited")["items"][0]["data"]["definition"]
+    assert (told["added"], told["removed"]) == (["x"], ["b"]), told
+    assert e.stop() == 0
+    e.start()
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "b"}, 409)
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "x"})
+    wait(lambda: e.get(f"/v1/runs/{run}")["generation"] == 3, "it goes back")
+    state(run, "succeeded")
+    assert e.post("/v1/fsck")["ok"]
+
+
 def test_undo():
     run = e.run_of(e.submit(CHAIN, paused=True)["id"])
     state(run, "paused")

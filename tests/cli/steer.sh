@@ -138,11 +138,17 @@ says 'changed since, and used only with --with-definition new: .*edit.yaml: b$'
 run 0 retry "$edit" --set n=5 --with-definition new
 until_says '"state":"succeeded"' show "$edit" --json
 sed -i 's/^  b:/  bb:/' "$tmp/edit.yaml"
-run 5 resume-from "$edit" a --with-definition new
-complains 'it adds bb it takes away b'
+run 0 resume-from "$edit" a --with-definition new --dry-run
+says 'rerun +a: ' 'open +bb: ' 'used as it is now: .*edit.yaml: \+bb, -b$'
+run 5 resume-from "$edit" b --with-definition new
+complains 'the definition has no b any more'
+run 0 resume-from "$edit" bb --with-definition new
+until_says '"state":"succeeded"' show "$edit" --json
+run 0 show "$edit/b"
+says 'the definition has it no more'
 # shellcheck disable=SC2016
 printf '#!/bin/sh\nsed -i "s/= [35]/= 6/" "$1"\n' >"$tmp/editor"
-run 0 resume-from "$edit" b --edit
+run 0 resume-from "$edit" bb --edit
 until_says '"state":"failed"' show "$edit" --json
 run 2 retry "$edit" --with-definition other
 

@@ -10,11 +10,14 @@ struct judgment {
 	size_t n;
 	bool *made_from; /* n × n */
 	bool *named, *failed, *again;
+	bool *other; /* made when they needed others */
 };
 
 static bool has_ended(const struct judge_case *c, size_t i)
 {
 	const struct judge_node *k = &c->v[i];
+	if (k->gone)
+		return false;
 	switch (k->state) {
 	case NODE_SUCCEEDED:
 	case NODE_FAILED:
@@ -84,7 +87,17 @@ static void choose(struct judgment *j)
 		j->named[i] = c->mode != JUDGE_BACK && c->named[i] && has_ended(c, i);
 		j->failed[i] = (s == NODE_FAILED || s == NODE_CANCELED) && has_ended(c, i);
 		j->again[i] = j->named[i] || (all && bad && has_ended(c, i) && c->mode != JUDGE_ONLY);
+		j->other[i] = c->v[i].other_needs && has_ended(c, i);
+		j->again[i] |= j->other[i] && c->mode != JUDGE_ONLY;
 	}
+}
+
+static bool any_open(const struct judge_case *c)
+{
+	bool any = false;
+	for (size_t i = 0; i < c->n; i++)
+		any |= !has_ended(c, i) && !c->v[i].handler && !c->v[i].gone;
+	return any;
 }
 
 /* Whether its workspace must be as it was before it began. */
@@ -121,6 +134,8 @@ static enum judge_verdict verdict_of(const struct judgment *j, const bool *first
 {
 	const struct judge_case *c = j->c;
 	const struct judge_node *k = &c->v[i];
+	if (k->gone)
+		return JUDGE_OPEN;
 	if (k->handler)
 		return k->now == NODE_PENDING ? JUDGE_OPEN : JUDGE_RERUN;
 	if (!has_ended(c, i))
@@ -152,10 +167,14 @@ enum judge_answer judge(const struct judge_case *c, enum judge_verdict *ret, int
 	if (size_of(c->named, n) == 0 && (c->mode == JUDGE_FROM || c->mode == JUDGE_ONLY))
 		return JUDGE_NAME_IT;
 	struct judgment j = { c, n, xcalloc(n * n + 1, sizeof(bool)), xcalloc(n + 1, sizeof(bool)),
-			      xcalloc(n + 1, sizeof(bool)), xcalloc(n + 1, sizeof(bool)) };
+			      xcalloc(n + 1, sizeof(bool)), xcalloc(n + 1, sizeof(bool)), xcalloc(n + 1, sizeof(bool)) };
 	close_over(&j);
 	choose(&j);
-	bool *again = with_descendants(&j, j.again);
+	bool *begin = xcalloc(n + 1, sizeof(bool));
+	for (size_t i = 0; i < n; i++)
+		begin[i] = j.again[i] || j.other[i];
+	bool *again = with_descendants(&j, begin);
+	free(begin);
 	for (size_t s = 0; s < c->nspaces; s++)
 		ret_points[s] = JUDGE_STAYS;
 	if (c->files && (c->mode == JUDGE_FROM || c->mode == JUDGE_RETRY))
@@ -163,7 +182,8 @@ enum judge_answer judge(const struct judge_case *c, enum judge_verdict *ret, int
 	for (size_t i = 0; i < n; i++)
 		ret[i] = verdict_of(&j, j.again, again, i);
 	enum judge_answer answer = JUDGE_YES;
-	if (c->mode != JUDGE_BACK && size_of(j.again, n) == 0)
+	bool enough = c->grown && c->mode != JUDGE_ONLY && any_open(c);
+	if (c->mode != JUDGE_BACK && size_of(j.again, n) == 0 && !enough)
 		answer = JUDGE_NOTHING;
 	else if (c->mode != JUDGE_BACK && c->mode != JUDGE_ONLY && any_busy(&j, again))
 		answer = JUDGE_BUSY;
@@ -172,5 +192,6 @@ enum judge_answer judge(const struct judge_case *c, enum judge_verdict *ret, int
 	free(j.named);
 	free(j.failed);
 	free(j.again);
+	free(j.other);
 	return answer;
 }

@@ -12,6 +12,9 @@
  *   rollback    each node is what it was; one that was not decided then is open. A critical failure of then would
  *               only fail the run anew, so it runs again with what is made from it
  * Handlers run again always: they belong to the end of a generation.
+ * Definitions. What ended when it needed other nodes than by now runs again, with what is made from it; `only` makes it
+ * stale. What the definition has no more is open, and never runs. Where a definition is another one than in an earlier
+ * generation, what is open is enough to go on with.
  * Files. Each workspace goes back to before the first that runs again in it, by its place or by what it is made from;
  * a failure that is only taken along finds its files as they are. Who would be kept but ended later than that and
  * changed files cannot be kept: it runs again, with what is made from it, until nothing changes any more. */
@@ -35,6 +38,7 @@ struct judge_node {
 	int space;
 	int64_t began, ended; /* events; 0: none */
 	bool wrote, handler, critical;
+	bool other_needs, gone;
 };
 
 struct judge_case {
@@ -43,7 +47,7 @@ struct judge_case {
 	const struct judge_node *v;
 	const bool *needs; /* n × n: needs[a * n + b]: a needs b */
 	const bool *named; /* n */
-	bool files;
+	bool files, grown; /* grown: the definition is another one by now */
 };
 
 /* One verdict a node; one event a workspace, up to which it goes back. They are set for JUDGE_YES alone. */

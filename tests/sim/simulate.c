@@ -129,6 +129,48 @@ static void do_run_verb(struct simulation *s, id_t64 order)
 		violation(s, "%s was answered %d times", verb_name(v), a.times);
 }
 
+/* A node more, a node less, or a need more: what the loader refuses is refused. */
+static char *reshaped(struct simulation *s, const struct graph *g)
+{
+	auto_str text = STR_INIT;
+	const char *source = g->source, *at = strstr(source, "\nnodes:\n");
+	size_t from, to;
+	int idx = (int)rng_below(&s->rng, g->nnodes), fresh = (int)rng_below(&s->rng, 3);
+	const struct graph_node *n = &g->nodes[idx];
+	bool mine = graph_has(g, idx) && n->handler == HANDLER_NONE && flow_node_lines(source, n->name, n->line, &from, &to);
+	if (!at)
+		return xstrdup(source);
+	at += strlen("\nnodes:\n");
+	if (mine && rng_below(&s->rng, 3) == 0) {
+		str_addf(&text, "%.*s%s", (int)from, source, source + to);
+	} else if (rng_below(&s->rng, 2)) {
+		str_addf(&text, "%.*s  x%d:\n", (int)(at - source), source, fresh);
+		if (mine && rng_below(&s->rng, 2))
+			str_addf(&text, "    needs: %s\n", n->name);
+		str_addf(&text, "    run: took=%d\n%s", (int)rng_below(&s->rng, 50), at);
+	} else {
+		const char *needs = strstr(source, "needs: {");
+		size_t len = needs ? (size_t)(needs - source) + strlen("needs: {") : 0;
+		str_addf(&text, "%.*s%s%s", (int)len, source, needs ? "x0: done, " : "", source + len);
+	}
+	return str_take(&text);
+}
+
+/* Gives it another definition, where it stands still. */
+static void do_reshape(struct simulation *s, id_t64 id)
+{
+	struct run_row row = world_run(s->w, id);
+	const struct graph *g;
+	if (row.state == RUN_STATE_COUNT || row.parent_run || engine_graph(s->w->e, &row.workflow, NULL, &g, NULL))
+		return;
+	auto_free char *text = reshaped(s, g);
+	struct edit_spec edit = { .source = text };
+	struct command c = { .verb = VERB_EDIT, .id = id, .edit = &edit, .who = "operator" };
+	struct answer a = world_ask(s->w, &c);
+	s->refused += a.code != ERR_OK;
+	s->reshaped += a.code == ERR_OK;
+}
+
 /* Goes back, where it can: a run that goes on is paused for it. */
 static void do_way(struct simulation *s, id_t64 order)
 {
@@ -147,6 +189,10 @@ static void do_way(struct simulation *s, id_t64 order)
 		(void)world_verb(s->w, rng_below(&s->rng, 2) ? VERB_RESUME : VERB_STEP, row.id, NULL);
 		return;
 	}
+	if (rng_below(&s->rng, 4) == 0)
+		do_reshape(s, row.id);
+	if (!s->w->e)
+		return;
 	char names[2][8], point[8];
 	const char *nodes[] = { names[0], names[1] };
 	for (size_t i = 0; i < COUNT(names); i++)
@@ -451,7 +497,7 @@ static void compare(struct simulation *s, struct simulation *quiet)
 /* ---- seeds ---- */
 
 struct totals {
-	int64_t seeds, turns, crashes, full, deeds, refused, steps, compared, judged, went_back;
+	int64_t seeds, turns, crashes, full, deeds, refused, steps, compared, judged, went_back, reshaped;
 };
 
 static volatile uint64_t now_seed;
@@ -500,6 +546,7 @@ static bool simulate(uint64_t seed, bool trace, struct totals *t)
 	t->refused += s.refused;
 	t->judged += s.judged;
 	t->went_back += s.went_back;
+	t->reshaped += s.reshaped;
 	t->steps += (int64_t)s.w->nstarts;
 	if (s.problem[0])
 		(void)printf("seed %" PRIu64 ": %s\n  again: tests/sim/simulate --seed %" PRIu64 " --trace\n", seed, s.problem,
@@ -549,7 +596,7 @@ int main(int argc, char **argv)
 		bad += !simulate(first + i, trace, &t);
 	(void)printf("%" PRId64 " seeds: %" PRId64 " turns, %" PRId64 " steps, %" PRId64 " crashes, %" PRId64
 		     " times no room, %" PRId64 " verbs (%" PRId64 " refused), %" PRId64 " ways back judged, %" PRId64
-		     " gone, %" PRId64 " outcomes compared; %d bad\n",
-		     t.seeds, t.turns, t.steps, t.crashes, t.full, t.deeds, t.refused, t.judged, t.went_back, t.compared, bad);
+		     " gone, %" PRId64 " other definitions, %" PRId64 " outcomes compared; %d bad\n",
+		     t.seeds, t.turns, t.steps, t.crashes, t.full, t.deeds, t.refused, t.judged, t.went_back, t.reshaped, t.compared, bad);
 	return bad ? 1 : 0;
 }

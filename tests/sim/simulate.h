@@ -50,7 +50,7 @@ struct simulation {
 	bool disturbed[ORDERS_MAX]; /* canceled, or ended by a wait: not compared */
 	int ncrashes_checked;
 	struct ways *ways; /* back, under way; ways.c */
-	int64_t turns, deeds, refused, judged, went_back;
+	int64_t turns, deeds, refused, judged, went_back, reshaped;
 	char problem[1024]; /* the first violation; "": none */
 };
 

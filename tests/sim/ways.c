@@ -3,6 +3,7 @@
 #include "tests/sim/judge.h"
 #include "engine/engine_internal.h"
 #include "store/read.h"
+#include "store/steer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 struct past {
 	enum node_state state;
 	int generation, iteration; /* of the life: a row that came back names an earlier one */
+	int row;                   /* generation of its row */
 	int64_t began, ended;      /* events; 0: not */
 };
 
@@ -38,6 +40,7 @@ struct way {
 	size_t n, nspaces;
 	struct past now[WAY_NODES], then[WAY_NODES];
 	enum judge_verdict verdicts[WAY_NODES];
+	bool gone[WAY_NODES];
 	struct way_space {
 		char to[41]; /* "": the files stay */
 		char *path, *text;
@@ -89,6 +92,7 @@ static void come_back(struct history *h, const struct event_row *e)
 	*p = was ? *was : (struct past){ .began = json_get_int(data, "began", 0), .ended = e->seq };
 	p->state = (enum node_state)e->now;
 	p->iteration = e->iteration;
+	p->row = e->generation;
 	GROW(h->lives, h->nlives, h->caplives);
 	h->lives[h->nlives] = (struct life){ e->idx, *p };
 	h->lives[h->nlives++].p.generation = e->generation; /* it may come back from there, too */
@@ -108,12 +112,12 @@ static void add_event(void *ctx, const struct event_row *e)
 	}
 	enum node_state now = (enum node_state)e->now;
 	if (now == NODE_PENDING) {
-		*p = (struct past){ .generation = e->generation };
+		*p = (struct past){ .generation = e->generation, .row = e->generation };
 		h->went[e->idx] |= e->seq > h->after;
 		return;
 	}
 	p->state = now;
-	p->generation = e->generation;
+	p->generation = p->row = e->generation;
 	p->iteration = e->iteration;
 	if (now == NODE_RUNNING && e->was == NODE_PENDING)
 		p->began = e->seq;
@@ -266,7 +270,44 @@ static bool find_point(const struct asking *a, const char *name, int64_t *ret_se
 	return found;
 }
 
-static void fill_nodes(const struct asking *a, const struct way *y, struct judge_node *v)
+static bool has_need(const struct graph *g, int idx, const char *name, enum edge_when when)
+{
+	const struct graph_node *n = &g->nodes[idx];
+	for (size_t i = 0; i < n->nneeds; i++)
+		if (n->needs[i].when == when && str_eq(g->nodes[n->needs[i].node].name, name))
+			return true;
+	return false;
+}
+
+/* What the definition of a generation of the run said; NULL: what it says now. */
+static const struct graph *graph_of(struct simulation *s, id_t64 run, int generation)
+{
+	struct hash hash;
+	const struct graph *g = NULL;
+	if (!store_run_definition(s->w->store, run, generation, &hash) || engine_graph(s->w->e, &hash, NULL, &g, NULL))
+		return NULL;
+	return g;
+}
+
+static bool has_other_needs(struct simulation *s, const struct asking *a, const struct way *y, int idx, int generation)
+{
+	const struct graph *last = graph_of(s, y->run, y->generation), *then = graph_of(s, y->run, generation);
+	if (a->g->nodes[idx].handler != HANDLER_NONE)
+		return false;
+	if (last && !graph_has(last, idx))
+		return true; /* it had left, and came back */
+	if (!then || !graph_has(then, idx))
+		return false;
+	for (int side = 0; side < 2; side++) {
+		const struct graph *x = side ? a->g : then, *z = side ? then : a->g;
+		for (size_t i = 0; i < x->nodes[idx].nneeds; i++)
+			if (!has_need(z, idx, x->nodes[x->nodes[idx].needs[i].node].name, x->nodes[idx].needs[i].when))
+				return true;
+	}
+	return false;
+}
+
+static void fill_nodes(struct simulation *s, const struct asking *a, const struct way *y, struct judge_node *v)
 {
 	bool back = y->mode == JUDGE_BACK;
 	for (size_t i = 0; i < a->g->nnodes; i++) {
@@ -277,7 +318,9 @@ static void fill_nodes(const struct asking *a, const struct way *y, struct judge
 		v[i] = (struct judge_node){ .state = p->state, .now = y->now[i].state,
 					    .space = first_stream(a->r, def->stream), .began = kept ? p->began : 0,
 					    .ended = p->ended, .wrote = kept && has_written(def, p, &a->rows, (int)i),
-					    .handler = def->handler != HANDLER_NONE, .critical = def->critical };
+					    .handler = def->handler != HANDLER_NONE, .critical = def->critical,
+					    .gone = def->handler == HANDLER_GONE,
+					    .other_needs = has_other_needs(s, a, y, (int)i, p->row) };
 	}
 }
 
@@ -338,17 +381,21 @@ static enum judge_answer judge_it(struct simulation *s, const struct command *c,
 	}
 	for (size_t i = 0; i < c->nnodes && y->mode != JUDGE_BACK; i++) {
 		int idx = graph_find(a->g, c->nodes[i]);
-		if (idx < 0)
-			a->code = ERR_NOT_FOUND;
-		else
+		if (idx < 0 && !a->code)
+			a->code = graph_find_gone(a->g, c->nodes[i]) < 0 ? ERR_NOT_FOUND : ERR_CONFLICT;
+		else if (idx >= 0)
 			a->named[idx] = true;
 	}
 	for (size_t i = 0; i < y->n; i++)
 		for (size_t k = 0; k < a->g->nodes[i].nneeds; k++)
 			a->needs[i * y->n + (size_t)a->g->nodes[i].needs[k].node] = true;
-	fill_nodes(a, y, a->v);
+	fill_nodes(s, a, y, a->v);
+	struct hash hash;
+	for (size_t i = 0; i < y->n; i++)
+		y->gone[i] = a->v[i].gone;
 	struct judge_case jc = { .mode = y->mode, .n = y->n, .nspaces = y->nspaces, .v = a->v, .needs = a->needs,
-				 .named = a->named, .files = c->verb == VERB_RETRY ? c->restore : !c->keep_files };
+				 .named = a->named, .files = c->verb == VERB_RETRY ? c->restore : !c->keep_files,
+				 .grown = store_run_definition(s->w->store, c->id, INT32_MAX, &hash) };
 	enum judge_answer answer = judge(&jc, y->verdicts, points);
 	while (y->mode != JUDGE_BACK && answer == JUDGE_YES && pin(a, y, points))
 		answer = judge(&jc, y->verdicts, points);
@@ -367,6 +414,8 @@ static void compare_row(void *ctx, const struct reset_preview *p)
 {
 	static const char *const names[] = { "open", "kept", "rerun", "stale", "ineligible" };
 	struct shown *sh = ctx;
+	while (sh->at + 1 < sh->y->n && sh->y->gone[sh->at])
+		sh->at++;
 	const char *judged = names[sh->y->verdicts[sh->at++]];
 	if (!str_eq(judged, p->verdict))
 		violation(sh->s, "%s of %s would be %s (%s), and is judged %s", p->node, id_text('r', sh->y->run).s, p->verdict,
@@ -506,7 +555,8 @@ static bool check_way(struct simulation *s, const struct way *y)
 	read_history(s, y->run, y->n, h.reset, y->seq, &h);
 	read_rows(s, y->run, &rows);
 	for (size_t i = 0; i < y->n; i++)
-		check_node(s, y, &h, &rows, i);
+		if (!y->gone[i])
+			check_node(s, y, &h, &rows, i);
 	rows_done(&rows);
 	s->went_back++;
 	return true;

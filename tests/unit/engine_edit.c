@@ -131,8 +131,7 @@ START_TEST(what_is_refused)
 	not_edited(r, "{\"outputs\":{\"z\":{\"v\":\"1\"}}}", ERR_NOT_FOUND, "no node z");
 	not_edited(r, "{}", ERR_USAGE, "nothing is to be changed");
 	not_edited(r, "{\"source\":\"nodes: {a: {rum: x}}\"}", ERR_INVALID, "");
-	not_edited(r, "{\"source\":\"nodes: {a: {run: x}, d: {run: x}}\"}", ERR_CONFLICT, "adds d it takes away b, c");
-	not_edited(r, "{\"node\":\"b\",\"text\":\"  b:\\n    needs: {a: done}\\n    run: x\\n\"}", ERR_CONFLICT, "what b needs is another");
+	not_edited(r, "{\"source\":\"nodes: {a: {run: x, workstream: y}, d: {run: x}}\"}", ERR_CONFLICT, "workstreams are others");
 	not_edited(r, "{\"node\":\"b\",\"text\":\"  bb:\\n    run: x\\n\"}", ERR_INVALID, "");
 	not_edited(r, "{\"node\":\"z\",\"text\":\"x\"}", ERR_NOT_FOUND, "no node z");
 	not_edited(r, "{\"from_file\":true}", ERR_NOT_FOUND, "t.yaml");

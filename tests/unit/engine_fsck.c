@@ -78,7 +78,7 @@ static const struct { const char *sql, *check, *says; } damages[] = {
 	{ "DELETE FROM attempt WHERE token = 1", "attempts", "succeeded, but its last try did not" },
 	{ "UPDATE attempt SET log_bytes = 99 WHERE log_bytes > 0", "logs", "100 bytes, not 99" },
 	{ "UPDATE attempt SET idx = 77 WHERE token = 1", "attempts", "belongs to no node" },
-	{ "UPDATE instance SET idx = 90 WHERE idx = (SELECT max(idx) FROM instance)", "instances", "before it is missing" },
+	{ "UPDATE instance SET idx = 90 WHERE idx = (SELECT max(idx) FROM instance)", "needs", "before it is missing" },
 	{ "UPDATE run SET parent_run = 1 WHERE parent_run IS NOT NULL", "places", "the run above it is not there" },
 	{ "INSERT INTO idempotency VALUES ('k', x'00', 1, 5, 5)", "references", "the request key k" },
 	{ "INSERT INTO order_need SELECT max(id), 77 FROM work_order", "references", "of order_need refers" },

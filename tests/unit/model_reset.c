@@ -53,7 +53,7 @@ static void make_edges(struct trial *t)
 	for (size_t a = 0; a < n; a++) {
 		struct graph_node *node = &t->nodes[a];
 		for (size_t b = 0; b < a && node->handler == HANDLER_NONE; b++) {
-			if (!chance(t, n < 6 ? 45 : 25))
+			if (t->nodes[b].handler == HANDLER_GONE || !chance(t, n < 6 ? 45 : 25))
 				continue;
 			t->needs[a * n + b] = true;
 			t->edges[a][node->nneeds++].node = (int)b;
@@ -78,9 +78,12 @@ static void make_nodes(struct trial *t)
 			k->began = chance(t, 90) ? k->began : 0;
 		}
 		seq += below(t, 5);
+		k->other_needs = t->q.grown && chance(t, 15);
 		t->w[i] = (struct judge_node){ .state = k->state, .now = k->now, .space = k->space, .began = k->began,
 					       .ended = k->ended, .wrote = k->wrote,
 					       .handler = t->nodes[i].handler != HANDLER_NONE,
+					       .gone = t->nodes[i].handler == HANDLER_GONE,
+					       .other_needs = k->other_needs,
 					       .critical = t->nodes[i].critical };
 	}
 }
@@ -91,13 +94,16 @@ static void make(struct trial *t, uint64_t seed)
 	struct judge_case *c = &t->c;
 	*c = (struct judge_case){ .mode = (enum judge_mode)below(t, 4), .n = 1 + (size_t)below(t, NODES_MAX),
 				  .nspaces = 1 + (size_t)below(t, SPACES_MAX), .v = t->w, .needs = t->needs,
-				  .named = t->named, .files = chance(t, 70) };
+				  .named = t->named, .files = chance(t, 70), .grown = chance(t, 30) };
+	t->q.grown = c->grown;
 	t->g = (struct graph){ .nodes = t->nodes, .nnodes = c->n };
 	for (size_t i = 0; i < c->n; i++) {
 		t->nodes[i] = (struct graph_node){ .name = (char *)(uintptr_t)"n", .needs = t->edges[i], .feeds = t->feeds[i],
 						   .critical = chance(t, 75) };
 		if (i + 1 == c->n && chance(t, 30))
 			t->nodes[i].handler = HANDLER_EXIT;
+		else if (c->grown && chance(t, 10))
+			t->nodes[i].handler = HANDLER_GONE;
 	}
 	make_edges(t);
 	make_nodes(t);
@@ -108,7 +114,7 @@ static void make(struct trial *t, uint64_t seed)
 			t->indices[nnamed++] = (int)i;
 	}
 	t->q = (struct reset_question){ .mode = (enum reset_mode)c->mode, .nodes = t->v, .named = t->indices,
-					.nnamed = nnamed, .nspaces = c->nspaces, .files = c->files };
+					.nnamed = nnamed, .nspaces = c->nspaces, .files = c->files, .grown = c->grown };
 }
 
 static void describe(const struct trial *t, const struct reset_row *rows, const enum judge_verdict *wanted)
@@ -143,6 +149,10 @@ static bool is_a_reason(const struct trial *t, const struct reset_row *rows, con
 		return names && (row->verdict == VERDICT_RERUN || row->verdict == VERDICT_STALE);
 	case WHY_SKIPPED:
 		return names && k->state == NODE_SKIPPED && row->verdict == VERDICT_RERUN;
+	case WHY_NEEDS:
+		return k->other_needs && (row->verdict == VERDICT_STALE ? t->q.mode == RESET_ONLY : row->verdict == VERDICT_RERUN);
+	case WHY_NOTHING:
+		return t->w[i].gone && row->verdict == VERDICT_OPEN;
 	case WHY_HANDLER:
 		return t->w[i].handler;
 	case WHY_UNAFFECTED:
@@ -156,7 +166,6 @@ static bool is_a_reason(const struct trial *t, const struct reset_row *rows, con
 	case WHY_FILES:
 		return row->verdict == VERDICT_INELIGIBLE && k->wrote && k->ended > points[k->space];
 	case WHY_HEALTH: /* see health_runs_after_a_rollback_alone */
-	case WHY_NOTHING:
 	case WHY_COUNT:
 		break;
 	}
