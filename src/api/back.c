@@ -389,13 +389,11 @@ static enum err_code read_question(const struct request *r, struct command *c, s
 	if (!code)
 		code = request_flag(r, "restore", &c->restore, err);
 	const char *definition = request_query(r, "definition", "pinned");
-	static const struct edit_spec file = { .from_file = true };
 	bool news = str_eq(definition, "new");
 	if (!code && !news && !str_eq(definition, "pinned"))
 		return err_set(err, ERR_USAGE, _("definition: possible are \"new\" and \"pinned\""));
 	if (!code && news && c->verb != VERB_RETRY && c->verb != VERB_RESUME_FROM)
 		return err_set(err, ERR_USAGE, _("definition: %s goes back with the definition that the run has"), verb);
-	c->edit = news ? &file : NULL;
 	return code;
 }
 
@@ -425,11 +423,12 @@ enum err_code api_preview(struct request *r, struct err *err)
 	c.nodes = names;
 	c.nnodes = split_names(text, names);
 	auto_json *edits = NULL;
-	struct edit_spec edit;
+	struct edit_spec edit = { .from_file = false };
 	code = read_edits(r, &edits, &edit, err);
 	if (code)
 		return code;
-	c.edit = edits ? &edit : NULL;
+	edit.from_file = str_eq(request_query(r, "definition", "pinned"), "new");
+	c.edit = edits || edit.from_file ? &edit : NULL;
 	struct preview *p = xcalloc(1, sizeof(*p));
 	p->home = xstrdup(engine_home(r->api->engine));
 	p->copies = c.verb == VERB_FORK;

@@ -80,7 +80,7 @@ def test_breakpoints():
     e.start()
     assert [b["number"] for b in e.ask("DELETE", at + "/1")["items"]] == [2]
     assert e.ask("DELETE", at + "/9").status == 404
-    assert e.ask("DELETE", at + "/x").status == 404
+    assert e.ask("DELETE", at + "/x").status in (400, 404)
     assert e.ask("DELETE", at)["items"] == []
     e.post(f"/v1/runs/{run}/resume")
     state(run, "succeeded")
