@@ -165,6 +165,8 @@ enum err_code body_checkpoint(const struct json *body, char *number, size_t size
 	const struct json *v = json_get(body, "checkpoint");
 	if (json_type(v) != JSON_NUMBER)
 		return body_text(body, "checkpoint", ret, err);
+	if (json_int(v, -1) < 0)
+		return err_set(err, ERR_USAGE, _("checkpoint: expected its number, a node, or start"));
 	(void)snprintf(number, size, "%lld", (long long)json_int(v, -1));
 	*ret = number;
 	return ERR_OK;

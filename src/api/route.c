@@ -55,7 +55,7 @@ static void suggest(const struct target *t, struct err *err)
 	if (near)
 		err_hint(err, _("did you mean %.200s?"), near);
 	else
-		err_hint(err, _("the routes are listed in API(7) and in openapi.json"));
+		err_hint(err, _("the routes are listed in doc/API and in openapi.json"));
 	for (size_t i = 0; i < nroutes; i++)
 		free((char *)(uintptr_t)names[i]);
 	free(names);

@@ -76,7 +76,8 @@ void flow_report_text(const struct flow_report *r, struct str *out)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		const struct flow_issue *e = &r->v[i];
-		text_add_safe(out, e->file, strlen(e->file), SAFE_PLAIN, false);
+		const char *file = *e->file ? e->file : "workflow"; /* it came without a name */
+		text_add_safe(out, file, strlen(file), SAFE_PLAIN, false);
 		str_addf(out, ":%d:%d: %s%s%s\n", e->line, e->column, e->path, *e->path ? ": " : "",
 			 e->message);
 	}
