@@ -208,7 +208,7 @@ static enum err_code choose_a(struct request *r, struct compare *c, struct err *
 	if (!code && !c->a.at.token) {
 		code = err_set(err, ERR_NOT_FOUND, _("%.64s has just one attempt, and was never good in an earlier run"),
 			       c->node);
-		err_hint(err, _("name another one: a=RUN/G.I.A"));
+		err_hint(err, _("name another one, as RUN/G.I.A"));
 	}
 	return code;
 }

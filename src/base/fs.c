@@ -209,8 +209,9 @@ enum err_code fs_home(const char *option, bool create, char **ret, struct err *e
 	}
 	struct stat st;
 	if (stat(real, &st) == 0 && (!S_ISDIR(st.st_mode) || access(real, R_OK | W_OK | X_OK))) {
-		enum err_code code = err_set(err, ERR_USAGE, _("%s is \"%s\": not a folder that can be written"),
-					     from, path);
+		enum err_code code = S_ISDIR(st.st_mode)
+					     ? err_sys(err, ERR_USAGE, _("%s is \"%s\", which cannot be written into"), from, path)
+					     : err_set(err, ERR_USAGE, _("%s is \"%s\": not a folder"), from, path);
 		free(real);
 		return code;
 	}

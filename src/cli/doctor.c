@@ -151,7 +151,7 @@ static void check_programs(struct doctor *d)
 		{ "sh",      BAD,  N_("steps are run with it") },
 		{ "git",     WARN, N_("workspaces in git repositories and snapshots need it") },
 		{ "bash",    WARN, N_("steps with shell: bash need it") },
-		{ "python3", FINE, N_("steps with shell: python3 need it") },
+		{ "python3", WARN, N_("steps with shell: python3 need it") },
 	};
 	static const char *const own[] = { "pawld", "pawl-worker", "pawl-flow" };
 	/* clang-format on */

@@ -103,7 +103,7 @@ run 6 --home "$tmp/loose" runs
 complains 'others can write into it' 'chmod o-w'
 echo >"$tmp/file"
 run 2 --home "$tmp/file" runs
-complains 'not a folder'
+complains 'is .*: not a folder'
 chmod 755 "$tmp/loose"
 run 0 --home "$tmp/loose" runs
 [ "$(stat -c %a "$tmp/loose/state.db")" = 600 ] || fail "others can read the database"
