@@ -58,7 +58,7 @@ const struct route routes[] = {
 	  .query = "run all limit" },
 	{ "GET", "/v1/events", PERM_READ, api_events, N_("what happened"), .query = "after before run order type limit" },
 	{ "GET", "/v1/events/stream", PERM_READ, api_event_stream, N_("what happens, as it happens"),
-	  .query = "after run order" },
+	  .query = "after run order type" },
 	{ "GET", "/v1/workers", PERM_READ, api_workers, N_("the workers") },
 	{ "GET", "/v1/workflows/{hash}", PERM_READ, api_workflow, N_("a stored definition") },
 	{ "GET", "/v1/runs/{run}/nodes/{node}/log", PERM_READ, api_log, N_("lines of an attempt's log"),

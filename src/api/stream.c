@@ -21,6 +21,7 @@ struct stream {
 	struct events *all;
 	struct MHD_Connection *mhd;
 	id_t64 run, order; /* 0: all */
+	char *type;        /* prefixes of the types that are wanted; NULL: all */
 	int64_t cursor;    /* the last event that was looked at */
 	struct str buf;    /* text to be sent, from `at` on */
 	size_t at;
@@ -142,6 +143,7 @@ static bool fill(struct stream *s)
 			                  .upto = newest,
 			                  .run = s->run,
 			                  .order = s->order,
+			                  .type = s->type,
 			                  .limit = BATCH };
 		int64_t last;
 		if (read_events(a->store, &f, add_frame, s, &last, NULL))
@@ -187,6 +189,7 @@ static void stream_free(void *cls)
 	if (!e->first)
 		(void)uv_timer_stop(&e->ping);
 	str_done(&s->buf);
+	free(s->type);
 	free(s);
 }
 
@@ -217,6 +220,7 @@ enum err_code api_event_stream(struct request *r, struct err *err)
 	struct events *e = r->api->events;
 	struct stream *s = xcalloc(1, sizeof(*s));
 	const char *run = request_query(r, "run", NULL), *order = request_query(r, "order", NULL);
+	const char *type = request_query(r, "type", NULL);
 	e->newest = store_last_seq(r->api->store);
 	enum err_code code = starting_point(r, &s->cursor, err);
 	if (!code && run && order)
@@ -230,6 +234,7 @@ enum err_code api_event_stream(struct request *r, struct err *err)
 		return code;
 	}
 	s->all = e;
+	s->type = type ? xstrdup(type) : NULL;
 	s->mhd = r->mhd;
 	s->spoke_ms = clock_boot_ms();
 	str_add(&s->buf, ": pawl\n\n");

@@ -558,7 +558,9 @@ enum err_code follow(struct cli *cli, struct followed *v, size_t n, const struct
 	auto_free struct asked *asked = xcalloc(n, sizeof(*asked));
 	struct watch w = { .cli = cli, .asked = asked, .v = v, .n = n, .options = o };
 	w.block = cli->tty_out && !o->lines && !cli->json && !cli->quiet;
-	auto_free char *path = xasprintf("/v1/events/stream?after=%lld", (long long)o->after_seq);
+	/* Who shows no nodes need not be told of them: in a long chain that would be a good part of all work. */
+	auto_free char *path = xasprintf("/v1/events/stream?after=%lld%s", (long long)o->after_seq,
+					 cli->quiet || cli->json ? "&type=order.,run." : "");
 	for (size_t i = 0; i < n; i++)
 		v[i].dirty = true;
 	int signals = signals_open();

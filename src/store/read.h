@@ -85,7 +85,7 @@ struct event_filter {
 	int64_t before;    /* … or, if > 0, newest first from below there */
 	int64_t upto;      /* none above; 0: no limit */
 	id_t64 run, order; /* 0: all; an order's include its run's */
-	const char *type;  /* prefix; NULL: all */
+	const char *type;  /* prefixes, with commas between; NULL: all */
 	size_t limit;
 };
 /* *ret_last is the last event that was looked at, 0 when nothing is left. */

@@ -206,6 +206,18 @@ static sqlite3_stmt *event_statement(struct store *st, const struct event_filter
 
 #define EVENT_SCAN_MAX 10000
 
+/* `types`: prefixes, with commas between. */
+static bool has_type(const char *types, const char *type)
+{
+	for (size_t len;; types += len + 1) {
+		len = strcspn(types, ",");
+		if (strncmp(type, types, len) == 0)
+			return true;
+		if (!types[len])
+			return false;
+	}
+}
+
 enum err_code read_events(struct store *st, const struct event_filter *f, read_event_fn fn,
                           void *ctx, int64_t *ret_last, struct err *err)
 {
@@ -227,7 +239,7 @@ enum err_code read_events(struct store *st, const struct event_filter *f, read_e
 		}
 		last = e.seq;
 		looked++;
-		if (f->type && !str_starts(e.type, f->type))
+		if (f->type && !has_type(f->type, e.type))
 			continue;
 		shown++;
 		fn(ctx, &e);

@@ -59,6 +59,14 @@ def test_filters():
         s = Stream(e, f"/v1/events/stream?after=0&{query}")
         assert [s.next()[2] for _ in listed] == listed
         s.close()
+    listed = e.get(f"/v1/events?run={run}&limit=1000")["items"]
+    for types in ("run.", "node.succeeded,run.", "node.succeeded"):
+        wanted = [x for x in listed if x["type"].startswith(tuple(types.split(",")))]
+        assert wanted and len(wanted) < len(listed)
+        assert e.get(f"/v1/events?run={run}&type={types}")["items"] == wanted
+        s = Stream(e, f"/v1/events/stream?after=0&run={run}&type={types}")
+        assert [s.next()[2] for _ in wanted] == wanted
+        s.close()
     s = Stream(e, f"/v1/events/stream?order={order['id']}")
     other = e.submit(OK)["id"]
     mine = e.submit(OK)["id"]
