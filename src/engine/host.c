@@ -223,10 +223,11 @@ static enum err_code io_workspace(void *ctx, const char *path, const char *run, 
 {
 	struct host *h = ctx;
 	struct stat st;
-	/* First of all: of a run that cannot begin nothing is left. */
-	if (!make && (stat(path, &st) || !S_ISDIR(st.st_mode)))
-		return err_set(err, ERR_INVALID, _("the workspace %s is not a folder"), path);
+	/* First of all: of a run that cannot begin nothing is left. What is in the run's own folder comes with that. */
 	auto_free char *log_beside = xasprintf("%s/runs/%s/work", h->home, run);
+	bool own = strncmp(path, log_beside, strlen(log_beside) - strlen("work")) == 0;
+	if (!make && !own && (stat(path, &st) || !S_ISDIR(st.st_mode)))
+		return err_set(err, ERR_INVALID, _("the workspace %s is not a folder"), path);
 	enum err_code code = make_run_folders(log_beside, err);
 	if (code)
 		return code;
