@@ -466,6 +466,9 @@ static void read_files(struct confirm *f, const struct json *e)
 		str_add(&s, _("  the workspace is made again"));
 	else if (str_eq(action, "copy"))
 		str_add(&s, _("  the workspace is copied"));
+	const struct json *head = json_get(e, "head");
+	if (json_type(head) == JSON_OBJECT)
+		str_addf(&s, _("  branch to %.12s"), json_get_str(head, "to", "?"));
 	add_names(&s, json_get(e, "written"), json_get_int(e, "nwritten", 0), _("written"));
 	add_names(&s, json_get(e, "removed"), json_get_int(e, "nremoved", 0), _("removed"));
 	add_names(&s, json_get(e, "modes"), json_get_int(e, "nmodes", 0), _("modes"));

@@ -4,6 +4,7 @@
 #include "api/api_internal.h"
 #include "engine/gc.h"
 #include "space/snapshot.h"
+#include "space/worktree.h"
 #include "store/steer.h"
 
 #include "base/fs.h"
@@ -174,6 +175,7 @@ static const char *const verdicts[] = { "open", "kept", "rerun", "stale", "ineli
 struct effect {
 	char *stream, *path, *to, *why;
 	bool gone, include_ignored;
+	char *repository, *branch; /* of a worktree; else NULL */
 };
 
 struct preview {
@@ -208,7 +210,8 @@ static void add_effect(void *ctx, const struct reset_files *f)
 	struct preview *l = ctx;
 	GROW(l->v, l->n, l->cap);
 	l->v[l->n++] = (struct effect){ xstrdup(f->stream), xstrdup(f->path), f->to ? xstrdup(f->to) : NULL,
-					f->why ? xstrdup(f->why) : NULL, f->gone, f->include_ignored };
+					f->why ? xstrdup(f->why) : NULL, f->gone, f->include_ignored,
+					f->repository ? xstrdup(f->repository) : NULL, f->branch ? xstrdup(f->branch) : NULL };
 }
 
 static void preview_free(struct job *j)
@@ -219,6 +222,8 @@ static void preview_free(struct job *j)
 		free(l->v[i].path);
 		free(l->v[i].to);
 		free(l->v[i].why);
+		free(l->v[i].repository);
+		free(l->v[i].branch);
 	}
 	free(l->v);
 	free(l->home);
@@ -297,6 +302,25 @@ static bool is_empty_folder(const char *path)
 	return empty;
 }
 
+/* Where the branch of the worktree goes with the files. */
+static void show_head(const struct preview *l, struct jw *w, const struct effect *v)
+{
+	char to[WORKTREE_OID_LEN + 1] = "", from[WORKTREE_OID_LEN + 1] = "";
+	auto_free char *store = xasprintf("%s/snapshots", l->home);
+	bool known = v->to && !str_eq(v->to, SPACE_EMPTY) && v->branch && !space_head(store, v->to, to, NULL) && to[0];
+	if (known && worktree_head(v->repository, v->branch, from, NULL))
+		from[0] = '\0';
+	if (!known || str_eq(from, to)) {
+		jw_null(w, "head");
+		return;
+	}
+	jw_obj(w, "head");
+	jw_str(w, "branch", v->branch);
+	jw_str(w, "from", from[0] ? from : NULL);
+	jw_str(w, "to", to);
+	jw_end_obj(w);
+}
+
 static enum err_code show_restore(struct preview *l, struct jw *w, const struct effect *v, struct err *err)
 {
 	auto_free char *store = xasprintf("%s/snapshots", l->home);
@@ -343,6 +367,7 @@ static enum err_code look_at_files(struct job *j, struct err *err)
 		jw_str(&w, "action", v->to ? (l->copies ? "copy" : v->gone ? "make_again" : "restore") : "stays");
 		jw_str(&w, "to", v->to);
 		jw_str(&w, "why", v->why);
+		show_head(l, &w, v);
 		if (v->to)
 			code = show_restore(l, &w, v, err);
 		jw_end_obj(&w);

@@ -95,6 +95,13 @@ static void add_effect(struct str *s, const struct json *files)
 		add_safe(s, why);
 	}
 	str_add_char(s, '\n');
+	const struct json *head = json_get(files, "head");
+	if (json_type(head) == JSON_OBJECT) {
+		str_add(s, _("  branch "));
+		add_safe(s, json_get_str(head, "branch", "?"));
+		str_addf(s, _(": from %.12s to %.12s; what it leaves is kept under refs/pawl/\n"), json_get_str(head, "from", "?"),
+			 json_get_str(head, "to", "?"));
+	}
 	add_files(s, files, "written", "nwritten", _("written"));
 	add_files(s, files, "removed", "nremoved", _("removed"));
 	add_files(s, files, "modes", "nmodes", _("permissions"));
@@ -421,7 +428,8 @@ const struct command cmd_rollback = {
 	.about = N_("Makes a run what it was at a checkpoint: the states and outputs of its nodes, and the files of its "
 	            "workspace, byte for byte. Then it is paused. A checkpoint is a number of pawl checkpoints, a node (as "
 	            "it was when that had succeeded) or start. What the files are now is kept as a patch beside the logs "
-	            "first; if that cannot be, nothing is changed. Interrupted, it is finished by the next engine. In a run "
+	            "first; if that cannot be, nothing is changed. The branch of a worktree goes back, too; the commits that it "
+	            "leaves are kept under refs/pawl/. Interrupted, it is finished by the next engine. In a run "
 	            "that runs, nothing new starts and what runs ends first; with --now it is stopped. Until then pawl "
 	            "resume and pawl cancel take it back."),
 	.options = rollback_options, .examples = rollback_examples, .run = run_rollback };

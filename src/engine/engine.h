@@ -187,6 +187,7 @@ struct reset_files {
 	const char *why; /* … because of this, a sentence */
 	bool gone;       /* a worktree that was given back: it is made again */
 	bool include_ignored;
+	const char *repository, *branch; /* of a worktree; else NULL */
 };
 enum err_code engine_reset_preview(struct engine *e, const struct command *c,
 				   void (*fn)(void *ctx, const struct reset_preview *p),

@@ -461,6 +461,7 @@ static void show_spaces(const struct reset *p, void (*fn)(void *ctx, const struc
 		struct reset_files f = { .stream = r->graph->streams[i].name, .path = sp->path,
 					 .gone = space_gone(sp),
 					 .include_ignored = sp->include_ignored,
+					 .repository = sp->repository, .branch = sp->branch,
 					 .to = p->spaces[i].to[0] ? p->spaces[i].to : NULL };
 		f.why = f.to ? NULL : _(why_stays(p, sp, &p->spaces[i]));
 		fn(ctx, &f);

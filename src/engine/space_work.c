@@ -30,7 +30,9 @@ enum err_code space_tree_id(const char *home, const char *tree, char ret[41], st
 static enum err_code snapshot(const char *store, struct space_job *j, struct err *err)
 {
 	auto_report report = { .files = 0 };
-	struct space_options options = { .include_ignored = j->include_ignored };
+	char head[WORKTREE_OID_LEN + 1];
+	bool stands = j->worktree && j->repository && j->branch && !worktree_head(j->repository, j->branch, head, NULL);
+	struct space_options options = { .include_ignored = j->include_ignored, .head = stands ? head : NULL };
 	enum err_code code = space_snapshot(store, j->path, &options, j->taken, &report, err);
 	if (code)
 		j->taken[0] = '\0';
@@ -84,13 +86,32 @@ static enum err_code write_patch(const char *home, const char *store, struct spa
 	return code ? code : fs_write(j->patch, str_text(&text), text.len, 0600, err);
 }
 
+/* Where the branch of the worktree goes; "": it stays. Asked before any file is touched. */
+static enum err_code head_of(const char *store, const struct space_job *j, const char *to, char ret[WORKTREE_OID_LEN + 1],
+			     struct err *err)
+{
+	ret[0] = '\0';
+	if (!j->worktree || !j->repository || !j->branch)
+		return ERR_OK;
+	enum err_code code = space_head(store, to, ret, err);
+	if (!code && ret[0] && !worktree_has_commit(j->repository, ret))
+		return err_set(err, ERR_CONFLICT, _("the commit %.12s, at which its branch stood then, is not in the repository any more"),
+			       ret);
+	return code;
+}
+
 static enum err_code restore(const char *home, const char *store, struct space_job *j, struct err *err)
 {
-	char to[SPACE_ID_LEN + 1];
+	char to[SPACE_ID_LEN + 1], head[WORKTREE_OID_LEN + 1] = "";
 	struct space_restored restored = { .removed = 0 };
 	enum err_code code = space_tree_id(home, j->tree, to, err);
 	if (!code)
+		code = head_of(store, j, to, head, err);
+	if (!code)
 		code = space_restore(store, j->path, to, &restored, err);
+	struct worktree t = { .repository = j->repository, .folder = j->path, .branch = j->branch };
+	if (!code && head[0])
+		code = worktree_move(&t, head, err);
 	j->written = restored.written;
 	j->removed = restored.removed;
 	j->changed_mode = restored.changed_mode;

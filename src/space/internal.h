@@ -43,10 +43,11 @@ struct rules {
 	struct smap texts;  /* folder ("" or "a/b/") → text of its .gitignore (owned) */
 	struct smap always; /* covered though ignored, and the folders that lead there */
 	struct smap empty;  /* folders that the snapshot kept for their own sake */
+	char *head;         /* the commit that its branch stands at, or NULL */
 };
 void rules_done(struct rules *rules);
 #define auto_rules CLEANUP(rules_done) struct rules
-#define RULES_INIT { false, NULL, false, MAP_INIT, MAP_INIT, MAP_INIT }
+#define RULES_INIT { false, NULL, false, MAP_INIT, MAP_INIT, MAP_INIT, NULL }
 /* Add a path and every folder that leads to it. */
 void rules_always(struct rules *rules, const char *path);
 /* The present rules of a folder: its repository's exclude file, and what it tracks though ignored. */
@@ -142,10 +143,10 @@ struct meta {
 	uint32_t file_mode, program_mode, folder_mode;
 	struct smap modes; /* path → mode + 1, where it is not the usual one */
 	struct smap empty; /* path → something; borrowed by nobody */
-	const char *exclude;
+	const char *exclude, *head;
 	bool include_ignored;
 };
-#define META_INIT { NULL, 0, 0, 0, MAP_INIT, MAP_INIT, NULL, false }
+#define META_INIT { NULL, 0, 0, 0, MAP_INIT, MAP_INIT, NULL, NULL, false }
 void meta_done(struct meta *meta);
 #define auto_meta CLEANUP(meta_done) struct meta
 enum err_code meta_read(struct place *place, const char *id, struct meta *meta, struct err *err) MUST_CHECK;

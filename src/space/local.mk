@@ -4,6 +4,7 @@ libspace_a_SOURCES = \
 	src/space/diff.c \
 	src/space/filters.c src/space/filters.h \
 	src/space/gc.c \
+	src/space/head.c \
 	src/space/git.c src/space/git.h \
 	src/space/ignore.c src/space/ignore.h \
 	src/space/import.c \

@@ -48,6 +48,8 @@ void meta_write(struct str *meta, const struct rules *rules, const struct listin
 		add_record(meta, "include_ignored", "");
 	else if (rules->exclude && rules->exclude[0])
 		add_record(meta, "exclude ", rules->exclude);
+	if (rules->head)
+		add_record(meta, "head ", rules->head);
 	for (size_t i = 0; i < listing->n; i++) {
 		const struct entry *e = &listing->v[i];
 		int kind = kind_of(e->mode);
@@ -88,6 +90,8 @@ static bool take_record(struct meta *meta, const char *record)
 		meta->include_ignored = true;
 	} else if (str_starts(record, "exclude ")) {
 		meta->exclude = record + strlen("exclude ");
+	} else if (str_starts(record, "head ")) {
+		meta->head = record + strlen("head ");
 	} else if (str_starts(record, "empty ")) {
 		smap_put(&meta->empty, record + strlen("empty "), meta);
 	} else if (str_starts(record, "mode ")) {

@@ -102,6 +102,7 @@ static enum err_code open_snapshot(struct going_back *g, const char *store, cons
 	g->rules.recorded = true;
 	g->rules.include_ignored = g->meta.include_ignored;
 	g->rules.exclude = g->meta.exclude ? xstrdup(g->meta.exclude) : NULL;
+	g->rules.head = g->meta.head ? xstrdup(g->meta.head) : NULL;
 	if (!code)
 		code = read_tree(g, id, err);
 	return code ? code : read_ignore_files(g, err);

@@ -13,6 +13,7 @@ void rules_done(struct rules *rules)
 	const char *key;
 	for (void *text; (text = smap_next(&rules->texts, &at, &key));)
 		free(text);
+	free(rules->head);
 	smap_done(&rules->texts);
 	smap_done(&rules->always);
 	smap_done(&rules->empty);
@@ -68,6 +69,7 @@ enum err_code rules_present(struct rules *rules, const char *folder, const struc
 			    struct err *err)
 {
 	rules->include_ignored = options && options->include_ignored;
+	rules->head = options && options->head ? xstrdup(options->head) : NULL;
 	auto_free char *repository = repository_of(folder);
 	if (rules->include_ignored || !repository)
 		return ERR_OK;

@@ -52,6 +52,7 @@ void space_report_done(struct space_report *report);
 
 struct space_options {
 	bool include_ignored;
+	const char *head; /* of a run's worktree: the commit that its branch stands at, which is kept with it; NULL: none */
 };
 
 /* Take a snapshot; on return it is on disk. `store` is made if it is missing. The same files give the
@@ -78,6 +79,9 @@ void space_restored_done(struct space_restored *restored);
 /* What a restore would do: the same checks, nothing changed. */
 enum err_code space_restore_preview(const char *store, const char *folder, const char *id,
 				    struct space_restored *ret, struct err *err) MUST_CHECK;
+
+/* The commit that was kept with a snapshot, in hexadecimal digits; "": none was. */
+enum err_code space_head(const char *store, const char *id, char ret[65], struct err *err) MUST_CHECK;
 
 /* Whether the folder is byte for byte the snapshot, by the snapshot's own rules of what is covered. */
 enum err_code space_same(const char *store, const char *folder, const char *id, bool *ret_same,

@@ -38,6 +38,14 @@ enum err_code worktree_again(const char *repository, const char *folder, const c
 enum err_code worktree_release(const struct worktree *worktree, bool *ret_branch_kept,
 			       struct err *err) MUST_CHECK;
 
+/* The commit that a branch of the repository stands at. */
+enum err_code worktree_head(const char *repository, const char *branch, char ret[WORKTREE_OID_LEN + 1],
+			    struct err *err) MUST_CHECK;
+bool worktree_has_commit(const char *repository, const char *commit);
+/* Its branch stands at the commit `to` from now on, is checked out, and its index is as if it had just been; its files
+ * stay as they are. Where it stood before is kept as refs/pawl/RUN/COMMIT. What is so already is fine. */
+enum err_code worktree_move(const struct worktree *worktree, const char *to, struct err *err) MUST_CHECK;
+
 /* The common git folder of the repository that `path` is in; yours. ERR_NOT_FOUND. */
 enum err_code worktree_repository(const char *path, char **ret, struct err *err) MUST_CHECK;
 

@@ -258,6 +258,41 @@ def test_a_run_has_its_own_worktree_of_a_repository():
     assert everything(repo) == before
 
 
+def test_what_a_step_committed_goes_back_too():
+    repo = make_repository("heads")
+    base = git(repo, "rev-parse", "main").strip()
+    commit = "git add -A; git -c user.name=a -c user.email=a@b commit -qm"
+    source = (f"name: heads\nworkspace: {{repo: {repo}}}\nnodes:\n"
+              "  a: {run: 'echo one > made'}\n"
+              f"  b: {{needs: a, run: '{commit} first'}}\n"
+              f"  c: {{needs: b, run: 'echo two > made; {commit} second; git checkout -q --detach; exit 1'}}\n")
+    run = e.finish(e.submit(source)["id"])
+    folder = e.get(f"/v1/runs/{run}")["workspace"]
+    first, second = git(repo, "rev-list", "--max-count=2", f"pawl/{run}").split()[::-1]
+    there = lambda: (git(folder, "rev-parse", "HEAD").strip(), git(folder, "symbolic-ref", "HEAD").strip(),
+                     open(f"{folder}/made").read(), git(folder, "status", "--porcelain"))
+    branch = f"refs/heads/pawl/{run}"
+    shown = [f["head"] for f in e.get(f"/v1/runs/{run}/preview?verb=rollback&checkpoint=b")["files"]]
+    assert shown == [{"branch": f"pawl/{run}", "from": second, "to": first}], shown
+    e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "b"})
+    state(run, "paused")
+    assert there() == (first, branch, "one\n", ""), there()
+    # Of the same files, one was before the commit.
+    assert [f["head"]["to"] for f in e.get(f"/v1/runs/{run}/preview?verb=rollback&checkpoint=a")["files"]] == [base]
+    e.post(f"/v1/runs/{run}/rollback", {"checkpoint": "a"})
+    wait(lambda: e.get(f"/v1/runs/{run}")["generation"] == 3 and e.get(f"/v1/runs/{run}")["state"] == "paused", "back at a")
+    assert there() == (base, branch, "one\n", "?? made\n"), there()
+    # What was committed is not lost: neither the newest nor the one before.
+    kept = git(repo, "for-each-ref", "--format=%(objectname)", f"refs/pawl/{run}/").split()
+    assert sorted(kept) == sorted([first, second]), kept
+    fork = e.run_of(e.post(f"/v1/runs/{run}/fork", {"checkpoint": "b", "paused": True}, 201).json["id"])
+    state(fork, "paused")
+    assert git(repo, "rev-parse", f"pawl/{fork}").strip() == first
+    e.post(f"/v1/runs/{run}/resume")
+    state(run, "failed")
+    assert git(repo, "log", "--format=%s", f"pawl/{run}").split("\n")[:2] == ["second", "first"]
+
+
 def test_a_repository_that_is_none_fails_the_run():
     run = e.finish(e.submit(f"name: none\nworkspace: {{repo: {top}}}\nnodes: {{a: {{run: 'true'}}}}\n")["id"])
     r = e.get(f"/v1/runs/{run}").json
