@@ -170,6 +170,11 @@ void console_selected(struct console *c, enum pane pane);
 /* New rows came, time passed: select, ring, say. */
 void console_update(struct console *c);
 void console_say(struct console *c, enum role role, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The time for which what is seen holds: ages stand while there is no engine, and the header says since when. */
+static inline int64_t console_seen_ms(const struct console *c)
+{
+	return model_down(&c->model) ? c->model.down_since_ms : c->wall_ms;
+}
 struct run_row *console_run(const struct console *c);  /* that the screen is about; NULL: none */
 struct iteration_row *console_iteration(const struct console *c);
 /* The node that the view is about: under the cursor of the graph, else that of the iteration; NULL: none. */

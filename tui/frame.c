@@ -91,7 +91,7 @@ void layout_make(const struct console *c, struct layout *l)
 struct list_context list_context(const struct console *c, int width)
 {
 	/* Ages in lists move in steps of five seconds, so that the terminal can scroll them. */
-	int64_t coarse = c->wall_ms / 5000 * 5000;
+	int64_t coarse = console_seen_ms(c) / 5000 * 5000;
 	return (struct list_context){ coarse, c->cells->ascii, width >= 60 };
 }
 
@@ -148,14 +148,20 @@ void draw_empty(struct console *c, struct rect r, enum topic topic, const char *
 
 /* ---- header ---- */
 
+/* An age that moves seldom, the older the less: each step costs a slow link more than the clock does. */
+static int64_t coarse_age(int64_t ms)
+{
+	int64_t step = ms < 5000 ? 1000 : ms < 60000 ? 5000 : 60000;
+	return MAX(ms, (int64_t)0) / step * step;
+}
+
 static void add_engine(const struct console *c, struct str *s)
 {
 	const struct model *m = &c->model;
 	if (model_down(m)) {
 		/* In steps and without a countdown: an outage may last, and costs a link no more than the clock. */
-		int64_t down_ms = c->wall_ms - m->down_since_ms;
 		str_add(s, _("ENGINE DOWN "));
-		add_took(s, down_ms / (down_ms < 5000 ? 1000 : 5000) * (down_ms < 5000 ? 1000 : 5000));
+		add_took(s, coarse_age(c->wall_ms - m->down_since_ms));
 		if (m->engine.pid)
 			str_addf(s, _("  pid %lld"), (long long)m->engine.pid);
 		if (m->was_up) {
@@ -257,10 +263,12 @@ static void draw_header(struct console *c, struct rect r)
 	struct tm tm;
 	(void)localtime_r(&now, &tm);
 	(void)strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
-	str_addf(&right, "%s  %s", clock, c->read_only ? _("ro") : _("rw"));
+	/* The clock has no attributes: they would cost more than its digits, each second. */
+	str_addf(&right, "  %s", c->read_only ? _("ro") : _("rw"));
 	add_engine(c, &engine);
 	cells_clear(c->cells, r, ROLE_HEADER);
-	int clock_at = r.columns - (int)cells_width(c->cells, str_text(&right), right.len) - 1, end = clock_at;
+	int right_at = r.columns - (int)cells_width(c->cells, str_text(&right), right.len);
+	int clock_at = right_at - (int)strlen(clock), end = clock_at - 1;
 	if (r.columns >= SPARK && c->model.engine.tells_hours && !down)
 		end = draw_failures(c, r.row, end - 3) - 2;
 	int at = 1 + cells_puts(c->cells, r.row, 1, end - 1, ROLE_HEADER, "pawl");
@@ -277,9 +285,10 @@ static void draw_header(struct console *c, struct rect r)
 				     (long long)c->model.engine.pid);
 	if (c->model.was_up && at < end)
 		(void)draw_counts(c, r.row, at, end - 1, r.columns);
-	cells_put_right(c->cells, r.row, clock_at, r.columns - clock_at, ROLE_HEADER, str_text(&right));
+	(void)cells_puts(c->cells, r.row, right_at, r.columns - right_at, ROLE_HEADER, str_text(&right));
 	if (down)
 		cells_add_style(c->cells, r.row, 0, r.columns, STYLE_DIM);
+	(void)cells_puts(c->cells, r.row, MAX(clock_at, 0), right_at - clock_at, ROLE_TEXT, clock);
 }
 
 /* Below 40 columns or 10 rows: one line of truth. */
@@ -317,7 +326,7 @@ static void add_failure(struct console *c, const struct run_row *run, struct str
 		str_addf(s, _("(try %lld/%lld) "), (long long)it->tries,
 			 (long long)it->max_attempts);
 	if (run->ended_at_ms) {
-		add_took(s, MAX(c->wall_ms - run->ended_at_ms, (int64_t)0) / 5000 * 5000);
+		add_took(s, coarse_age(console_seen_ms(c) - run->ended_at_ms));
 		str_add(s, _(" ago: "));
 	}
 	if (f->class && *f->class && (!f->message || !strstr(f->message, f->class)))

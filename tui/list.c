@@ -105,6 +105,7 @@ void list_refresh(struct list *l)
 	auto_str scratch = STR_INIT;
 	size_t was = l->cursor;
 	l->n = 0;
+	l->gone = l->rows->gone;
 	for (size_t i = 0; i < l->rows->n; i++) {
 		if (!is_kept(l, l->rows->v[i], &scratch))
 			continue;
@@ -131,8 +132,7 @@ void list_refresh(struct list *l)
 
 struct row *list_at(const struct list *l, size_t position)
 {
-	/* New rows may have come since the last refresh, and fewer of them. */
-	return position < l->n && l->visible[position] < l->rows->n ? row_of(l, position) : NULL;
+	return position < l->n && l->gone == l->rows->gone ? row_of(l, position) : NULL;
 }
 
 struct row *list_selected(const struct list *l)
@@ -140,8 +140,16 @@ struct row *list_selected(const struct list *l)
 	return list_at(l, l->cursor);
 }
 
+/* Rows may have gone since the list was made of them: another run was chosen. */
+static void catch_up(struct list *l)
+{
+	if (l->gone != l->rows->gone)
+		list_refresh(l);
+}
+
 void list_go(struct list *l, size_t position)
 {
+	catch_up(l);
 	l->cursor = l->n ? MIN(position, l->n - 1) : 0;
 	if (l->cursor == 0)
 		l->new_above = 0;
@@ -156,6 +164,7 @@ void list_move(struct list *l, int64_t by)
 
 bool list_go_id(struct list *l, const char *id)
 {
+	catch_up(l);
 	for (size_t i = 0; id && i < l->n; i++) {
 		const struct row *row = list_at(l, i);
 		if (row && str_eq(row->id, id)) {
@@ -208,6 +217,7 @@ static bool find(const struct list *l, const char *id, size_t *ret)
 void list_range(struct list *l)
 {
 	size_t from;
+	catch_up(l);
 	if (!l->anchor) {
 		l->anchor = l->cursor_id ? xstrdup(l->cursor_id) : NULL;
 		return;
@@ -221,6 +231,7 @@ void list_range(struct list *l)
 
 void list_mark_all(struct list *l)
 {
+	catch_up(l);
 	for (size_t i = 0; i < l->n; i++)
 		list_mark(l, list_at(l, i), true);
 }
@@ -330,6 +341,7 @@ void list_draw(struct list *l, struct cells *g, struct rect r, bool focused, boo
 	       const struct list_context *c)
 {
 	int widths[LIST_COLUMNS_MAX] = { 0 };
+	catch_up(l);
 	column_widths(l, r.columns, widths);
 	if (header && r.rows > 1) {
 		draw_header(l, g, r, widths);

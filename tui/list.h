@@ -35,6 +35,7 @@ struct list {
 	const struct list_ops *ops;
 	const struct rows *rows; /* borrowed */
 	uint32_t *visible;       /* indices into rows->v: filtered and sorted */
+	unsigned int gone;       /* rows->gone when they were made */
 	size_t n, cap;
 	char *cursor_id;         /* NULL: none */
 	size_t cursor, top;      /* positions in `visible` */

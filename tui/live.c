@@ -99,9 +99,10 @@ void live_add(const struct console *c, const struct iteration_row *it, struct st
 	const struct live *l = c->live;
 	if (!works(it))
 		return;
-	str_addf(s, "%c ", marks[(size_t)(c->wall_ms / 1000) % (sizeof(marks) - 1)]);
+	int64_t now = console_seen_ms(c);
+	str_addf(s, "%c ", marks[(size_t)(now / 1000) % (sizeof(marks) - 1)]);
 	int64_t since = it->round_started_ms ? it->round_started_ms : it->started_at_ms;
-	add_took(s, MAX(c->wall_ms - since, (int64_t)0) / 1000 * 1000);
+	add_took(s, MAX(now - since, (int64_t)0) / 1000 * 1000);
 	if (l && l->usage && l->id && str_eq(l->id, it->row.id)) {
 		str_addf(s, "  %s", l->usage);
 		return;

@@ -376,6 +376,8 @@ enum err_code logview_filter(struct logview *v, const char *pattern, struct err 
 		logview_unfilter(v);
 		return ERR_OK;
 	}
+	if (!v->have || !v->name.run)
+		return err_set(err, ERR_NOT_FOUND, _("there is no log"));
 	bool negate = pattern[0] == '!' && pattern[1];
 	struct regex *re = NULL;
 	enum err_code code = regex_new(pattern + negate,

@@ -46,6 +46,7 @@
 #define START_WAIT_US 150000 /* the first frame waits so long for the first answers */
 #define NEWS_FRAME_US 100000 /* frames that no key asked for */
 #define ANSWER_FRAME_US 5000  /* frames for answers to what a key asked for … */
+#define ANSWERED_FRAME_US 1000 /* … when none is out any more … */
 #define KEY_LASTS_US 300000   /* … which come within this time */
 #define BUSY_MS 10          /* how long to wait for a terminal that has not taken the last frame */
 
@@ -307,9 +308,9 @@ static bool frame_is_due(struct console *c, struct loop *l, int64_t *timeout_us)
 		*timeout_us = 1000;
 		return false;
 	}
-	int64_t pause = l->key_came || !l->first_drawn			? 0 :
-			c->mono_us - l->last_key_us < KEY_LASTS_US ? ANSWER_FRAME_US :
-								     NEWS_FRAME_US;
+	bool answer = c->mono_us - l->last_key_us < KEY_LASTS_US;
+	bool more = model_busy(&c->model) || c->log.call[LOG_WINDOW].request; /* they share a frame */
+	int64_t pause = l->key_came || !l->first_drawn ? 0 : !answer ? NEWS_FRAME_US : more ? ANSWER_FRAME_US : ANSWERED_FRAME_US;
 	int64_t left = l->last_frame_us + pause - c->mono_us;
 	if (left > 0) {
 		*timeout_us = *timeout_us < 0 ? left : MIN(*timeout_us, left);

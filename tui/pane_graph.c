@@ -51,7 +51,7 @@ static void add_label(const struct console *c, const struct node_row *n, struct 
 		str_addf(s, " %s", state_word(n->row.state));
 	if (n->started_at_ms) {
 		int64_t ms = n->ended_at_ms ? n->duration_ms :
-					      MAX(c->wall_ms - n->started_at_ms, (int64_t)0) / 5000 * 5000;
+					      MAX(console_seen_ms(c) - n->started_at_ms, (int64_t)0) / 5000 * 5000;
 		str_add_char(s, ' ');
 		add_took(s, ms);
 	}

@@ -288,7 +288,7 @@ static void draw_timeline_row(struct console *c, struct rect r, int row, const s
 	int name = MIN(24, r.columns / 3), width = r.columns - name - 12;
 	(void)cells_puts(c->cells, row, r.column + 2, name - 1, ROLE_TEXT, n->row.id);
 	auto_str took = STR_INIT;
-	int64_t end = n->ended_at_ms ? n->ended_at_ms : c->wall_ms;
+	int64_t end = n->ended_at_ms ? n->ended_at_ms : console_seen_ms(c);
 	add_took(&took, MAX(end - n->started_at_ms, (int64_t)0));
 	cells_put_right(c->cells, row, r.column + name + 2, 7, ROLE_DIM, str_text(&took));
 	int64_t span = MAX(to_ms - from_ms, (int64_t)1);
@@ -336,7 +336,7 @@ static void draw_timeline(struct console *c, struct rect r, size_t *at)
 		if (!n->started_at_ms)
 			continue;
 		from = from ? MIN(from, n->started_at_ms) : n->started_at_ms;
-		to = MAX(to, n->ended_at_ms ? n->ended_at_ms : c->wall_ms);
+		to = MAX(to, n->ended_at_ms ? n->ended_at_ms : console_seen_ms(c));
 	}
 	if (!from)
 		return;

@@ -437,6 +437,7 @@ void rows_remove(struct rows *rows, const char *id)
 		row_free(rows->kind, rows->v[i]);
 		memmove(rows->v + i, rows->v + i + 1, (rows->n - i - 1) * sizeof(struct row *));
 		rows->n--;
+		rows->gone++;
 		return;
 	}
 }
@@ -483,6 +484,7 @@ void rows_clear(struct rows *rows)
 	for (size_t i = 0; i < rows->n; i++)
 		row_free(rows->kind, rows->v[i]);
 	rows->n = 0;
+	rows->gone++;
 	rows->total = -1;
 	free(rows->next);
 	rows->next = NULL;

@@ -104,6 +104,7 @@ struct rows {
 	enum row_kind kind;
 	struct row **v;
 	size_t n, cap;
+	unsigned int gone; /* how often rows went: indices from before are void */
 	int64_t total; /* as the engine counts them, -1: unknown */
 	char *next;    /* cursor of the page after the last row; NULL: all is here */
 };

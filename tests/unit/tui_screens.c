@@ -556,6 +556,52 @@ START_TEST(every_key_in_every_state)
 }
 END_TEST
 
+/* Keys at random, faster than they are answered, while the scene changes, the window too, and the engine goes and
+ * comes. Left out: what leaves the console (q, C-z, !, e) or writes files (S). PAWL_MONKEY_STEPS makes it longer. */
+START_TEST(random_keys_are_survived)
+{
+	static const char *const keys[] = {
+		"j", "k", "j", "k", "g", "G", "h", "l", "z", "<", ">", "f", "[", "]", "E", "p", "Z", ".", "U", "X", "a", "P", "H", "K",
+		"J", "+", "-", "=", "u", "/", "*", "s", "C", "V", "n", "N", "&", "F", "w", "t", "{", "}", "m", "'", "x", "o", "v",
+		"y", "c", "b", "Y", "d", "W", "I", "O", "B", "D", "i", "L", "A", "M", "T", "R", "r", "1", "2", "3", "4", "0", "9", " ",
+		"\r", "\r", "\t", "\033", "\033", "\177", "\006", "\002", "\004", "\025", "\014", "\022", "\001", "\033[A",
+		"\033[B", "\033[Z", "\033[5~", "\033[6~", "\033[1;5Q", "\033[<0;3;4M", "\377", "\xe6\x9e\x84", "\xcc\x81",
+		":run\033", "?jjk\033", "/.*(\r", "&!x+\r", ",f", ",a", "\033[200~X\ry\033]0;a\007\xe2\x80\xae\033[201~",
+	};
+	static const char *const news[] = { "append", "fail", "hostile", "flood" };
+	static const int sizes[][2] = { { 24, 80 }, { 40, 120 }, { 60, 200 }, { 10, 40 }, { 4, 12 }, { 7, 300 }, { 90, 20 } };
+	const char *wanted = getenv("PAWL_MONKEY_STEPS");
+	long steps = wanted ? strtol(wanted, NULL, 10) : 400;
+	unsigned int seed = (unsigned int)_i * 7919U + 17U;
+	struct scene *s = scene_open(24, 80, _i % 2 ? "LC_ALL=C TERM=screen" : utf8, NULL, "200", "18214");
+	expect(term_settle(s->term), s);
+	for (long i = 0; i < steps; i++) {
+		int dice = rand_r(&seed) % 100;
+		const char *key = keys[(size_t)rand_r(&seed) % COUNT(keys)];
+		if (dice == 0 && s->engine)
+			tell(s, news[(size_t)rand_r(&seed) % COUNT(news)]);
+		else if (dice == 1 && i % 7 == 0)
+			stop_engine(s);
+		else if (dice == 2 && !s->engine)
+			start_engine(s, "200", "18214");
+		else if (dice < 6)
+			term_resize(s->term, sizes[dice][0], sizes[dice][1]);
+		else
+			term_send(s->term, key, strlen(key));
+		if (i % 16 == 15)
+			ck_assert_msg(term_settle(s->term), "after step %ld: not idle, or ended with %d", i, term_end(s->term));
+	}
+	if (!s->engine)
+		start_engine(s, "200", "18214");
+	term_resize(s->term, 24, 80);
+	expect(term_type(s->term, "<Esc> <Esc> <Esc> <Esc> <C-r> 2"), s);
+	expect(term_wait(s->term, "[2] "), s);
+	term_send(s->term, "q", 1);
+	ck_assert_int_eq(term_end(s->term), 0);
+	scene_close(s);
+}
+END_TEST
+
 START_TEST(session_is_restored)
 {
 	struct scene *s = scene_open(24, 80, utf8, "--ascii", "5", "18214");
@@ -617,6 +663,10 @@ int main(void)
 	tcase_add_test(c, session_is_restored);
 	tcase_add_test(c, keys_cost_few_bytes);
 	suite_add_tcase(suite, c);
+	TCase *monkey = tcase_create("monkey");
+	tcase_set_timeout(monkey, getenv("PAWL_MONKEY_STEPS") ? 3600 : 60);
+	tcase_add_loop_test(monkey, random_keys_are_survived, 0, 6);
+	suite_add_tcase(suite, monkey);
 	SRunner *r = srunner_create(suite);
 	srunner_run_all(r, CK_NORMAL);
 	int failed = srunner_ntests_failed(r);
