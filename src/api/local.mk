@@ -54,6 +54,7 @@ PAWL_API_TESTS = \
 	tests/api/hostile.py \
 	tests/api/lists.py \
 	tests/api/logs.py \
+	tests/api/patches.py \
 	tests/api/program.py \
 	tests/api/read.py \
 	tests/api/resumption.py \

@@ -27,6 +27,7 @@ extern const struct command cmd_break;             /* breakpoints.c */
 extern const struct command cmd_approve, cmd_approvals; /* approve.c */
 extern const struct command cmd_iterations, cmd_report;  /* iterations.c */
 extern const struct command cmd_usage, cmd_breakers, cmd_breaker; /* usage.c */
+extern const struct command cmd_patches;           /* patches.c */
 extern const struct command cmd_skip, cmd_mark;    /* decide.c */
 extern const struct command cmd_validate, cmd_graph;                            /* files.c */
 extern const struct command cmd_engine, cmd_fsck;                               /* engine.c */

@@ -28,6 +28,7 @@ libcli_a_SOURCES = \
 	src/cli/log_follow.c src/cli/log_lines.h \
 	src/cli/logs.c \
 	src/cli/out.c \
+	src/cli/patches.c \
 	src/cli/queue.c \
 	src/cli/runs.c \
 	src/cli/shell.c \

@@ -10,7 +10,7 @@ const struct command *const commands[] = {
 	&cmd_logs,       &cmd_events,   &cmd_workers, &cmd_console,
 	&cmd_pause,    &cmd_freeze,     &cmd_resume,     &cmd_step,     &cmd_until,   &cmd_cancel,
 	&cmd_retry,    &cmd_resume_from, &cmd_rollback, &cmd_fork,
-	&cmd_approve,  &cmd_approvals,  &cmd_iterations, &cmd_report, &cmd_usage, &cmd_breakers, &cmd_breaker,
+	&cmd_approve,  &cmd_approvals,  &cmd_iterations, &cmd_report, &cmd_usage, &cmd_breakers, &cmd_breaker, &cmd_patches,
 	&cmd_skip,     &cmd_mark,       &cmd_break,      &cmd_shell,    &cmd_exec,
 	&cmd_edit,     &cmd_undo,
 	&cmd_ack,      &cmd_hold,       &cmd_release,    &cmd_priority, &cmd_front,   &cmd_back,

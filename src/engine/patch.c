@@ -618,6 +618,8 @@ static enum err_code may_revert(struct engine *e, const struct run *r, const str
 	size_t at = 0;
 	if (l->state != PATCH_COMMITTED)
 		return not_now(l, _("only one that is committed can be taken back"), err);
+	if (l->reverts)
+		return not_now(l, _("it takes another one back; what it took back comes again with a retry of its node"), err);
 	for (const struct ledger *o; (o = map_next(&e->ledgers, &at));)
 		if (o->reverts == l->id || (o != l && str_eq(o->workspace, l->workspace)))
 			return err_set(err, ERR_CONFLICT, _("%s is under way in the same workspace"), id_text('p', o->id).s);
@@ -627,6 +629,8 @@ static enum err_code may_revert(struct engine *e, const struct run *r, const str
 	if (!rests)
 		return err_set(err, ERR_CONFLICT, _("%s is %s; pause it first"), id_text('r', r->id).s,
 			       state_name(ENTITY_RUN, (int)r->state));
+	if (spaces_leaving(e, r->id))
+		return err_set(err, ERR_CONFLICT, _("its worktree is just being given back; ask again"));
 	if (hold_of_folder(e, l->workspace) || (state_final(ENTITY_RUN, (int)r->state) && smap_get(&e->leases, l->workspace)))
 		return err_set(err, ERR_CONFLICT, _("somebody else has the folder %s now"), l->workspace);
 	return ERR_OK;

@@ -37,6 +37,7 @@ static void add_rules(struct jw *w, const struct node_patch *p)
 	jw_bool(w, "binary", p->binary);
 	jw_bool(w, "modes", p->modes);
 	jw_bool(w, "symlinks", p->symlinks);
+	jw_bool(w, "commit", p->commit);
 }
 
 enum err_code prepare_patch(const struct step_context *c, struct step_build *b, struct err *err)

@@ -3,7 +3,8 @@
  * the checks of the node are known. The spec, one JSON object on stdin (+ must be there):
  *
  *	{"workspace": "/…" +, "stem": "/…" + (space/patch.h), "patch": "p-…", "file": "PATH" or "text": "…" +, "strip": 1,
- *	 "allow": […], "deny": […], "max_file": n, "max_files": n, "max_lines": n, "binary", "modes", "symlinks"}
+ *	 "allow": […], "deny": […], "max_file": n, "max_files": n, "max_lines": n, "binary", "modes", "symlinks",
+ *	 "commit": true (there will be one: the workspace has to be a repository)}
  *
  * stdout: a line for each step. $PAWL_OUTPUT: outputs patch, files, added, removed, and the report:
  *
@@ -149,6 +150,8 @@ static enum err_code validate(struct job *j, const struct str *diff)
 	for (size_t i = 0; i < j->patch.n && i < SHOWN_MAX; i++)
 		say("  %s %s", patch_change(&j->patch.v[i]), patch_path(&j->patch.v[i]));
 	code = patch_judge(&j->patch, &j->rules, &j->err);
+	if (!code && json_get_bool(j->spec, "commit", false) && !patch_can_commit(j->place.folder))
+		code = err_set(&j->err, ERR_CONFLICT, _("%s is no git repository; commit: wants one"), j->place.folder);
 	if (!code)
 		code = patch_try(&j->place, &j->patch, &j->err);
 	return code;
