@@ -305,7 +305,7 @@ static enum err_code open_space(struct engine *e, struct run *r, int stream, str
 	}
 	sp->repository = fs_absolute(dir, path);
 	auto_free char *log = xasprintf("%s/runs/%s/log", e->home, id.s);
-	return e->io->workspace(e->io_ctx, log, id.s, false, err);
+	return e->io->workspace(e->io_ctx, log, id.s, true, err); /* the worktree itself is a job's */
 }
 
 /* The parent's folder, for a sub-workflow that declares none. */
