@@ -4,6 +4,7 @@ examplesdir = $(pkgdatadir)/examples
 dist_examples_DATA = \
 	data/examples/approval.yaml \
 	data/examples/back.yaml \
+	data/examples/patch.yaml \
 	data/examples/charter.yaml \
 	data/examples/fails.yaml \
 	data/examples/foreach.yaml \

@@ -76,6 +76,11 @@ END
 
 run 0 'hello from the left, hello from the right' "$examples/hello.yaml"
 run 0 'left:  hello, Ada' "$examples/hello.yaml" -p who=Ada
+run 0 'good morning' "$examples/patch.yaml"
+if [ "$(./pawl patches list last --json | grep -o '"state":"[a-z]*"' | sort | tr -d '\n')" != '"state":"committed""state":"quarantined"' ]; then
+	echo 'patch.yaml: one patch was to stay, the other to be quarantined'
+	failures=$((failures + 1))
+fi
 run 1 'site/about.html is gone, nothing is published' "$examples/back.yaml"
 if ! ./pawl resume-from last publish --set careful=true >"$scratch/out" 2>&1 || ! timeout 60 ./pawl follow last >>"$scratch/out" 2>&1 ||
 	[ "$(./pawl logs last/publish --raw)" != 'packed 2 pages' ]; then
