@@ -228,6 +228,21 @@ static void learn(struct engine *e, const struct node *n, const char *name, bool
 	gate_store(e, g, was, &(struct note){ .actor = ACTOR_WORKER, .reason = why });
 }
 
+/* A pull request that was made is told to whoever listens. */
+static void tell_pull(struct engine *e, const struct node *n, const struct json *report)
+{
+	auto_str data = STR_INIT;
+	if (!str_eq(json_get_str(report, "kind", ""), "publish") || !json_get_bool(report, "pr_created", false))
+		return;
+	struct jw w = jw_begin(&data);
+	jw_obj(&w, NULL);
+	jw_str(&w, "url", json_get_str(report, "pr_url", ""));
+	jw_int(&w, "number", json_get_int(report, "pr_number", 0));
+	jw_str(&w, "branch", json_get_str(report, "branch", ""));
+	jw_end_obj(&w);
+	loop_event(e, n, "pr.created", &(struct note){ .actor = ACTOR_WORKER, .data = str_text(&data) });
+}
+
 void report_learn(struct engine *e, struct node *n, enum error_class class, const char *report)
 {
 	auto_json *v = NULL;
@@ -235,6 +250,8 @@ void report_learn(struct engine *e, struct node *n, enum error_class class, cons
 		v = NULL;
 	bool calls = node_phase(n) == PHASE_WORK && (n->def->kind == NODE_AGENT || n->def->kind == NODE_LLM);
 	int ncalls = v && node_phase(n) == PHASE_WORK ? take_usage(e, n, v) : 0;
+	if (v)
+		tell_pull(e, n, v);
 	if (calls && !ncalls && class == CLASS_INTERRUPTED)
 		take_lost(e, n);
 	for (const struct json *i = json_first(json_get(v, "breakers")); i; i = json_next(i)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The loader: questions to people, and what is published. */
+/* The loader: questions to people. */
 #include "flow/keys.h"
 
 #include <string.h>
@@ -149,87 +149,4 @@ KEY(node_approval)
 	load_map(l, v, &flow_approval_keys, nl);
 	if (v->kind == TREE_MAP)
 		check_approval(l, v, a);
-}
-
-/* ---- publishing ---- */
-
-KEY(publish_to)
-{
-	if (!load_scalar(l, v) || str_eq(v->text, "git"))
-		return;
-	issue(l, v, _("'%s' is not available: only git exists in this version, a commit on a branch and its push"),
-	      word_of(v->text).s);
-}
-
-/* https://user:token@host: what stands there is seen in lists of processes and in logs. */
-static bool holds_password(const char *url)
-{
-	const char *host = strstr(url, "://");
-	const char *at = host ? strchr(host + 3, '@') : NULL;
-	return at && at < host + 3 + strcspn(host + 3, "/") && memchr(host + 3, ':', (size_t)(at - host - 3));
-}
-
-KEY(publish_remote)
-{
-	struct node_load *nl = target;
-	nl->work->publish.remote = load_scalar(l, v) ? load_tmpl(l, v, nl->names) : NULL;
-	const char *text = nl->work->publish.remote ? tmpl_literal(nl->work->publish.remote) : NULL;
-	if (text && (!*text || *text == '-'))
-		issue(l, v, _("'%s' is neither the name nor the address of a remote"), word_of(text).s);
-	else if (text && holds_password(text))
-		issue(l, v, _("no password or token in an address; git finds it with a credential helper or a key"));
-}
-
-KEY(publish_branch)
-{
-	struct node_load *nl = target;
-	nl->work->publish.branch = load_scalar(l, v) ? load_tmpl(l, v, nl->names) : NULL;
-	const char *text = nl->work->publish.branch ? tmpl_literal(nl->work->publish.branch) : NULL;
-	if (text && (!*text || *text == '-' || *text == '/' || strpbrk(text, " \t\r\n~^:?*[\\") || strstr(text, "..")))
-		issue(l, v, _("'%s' is no name of a branch"), word_of(text).s);
-}
-
-KEY(publish_message)
-{
-	struct node_load *nl = target;
-	nl->work->publish.message = load_scalar(l, v) ? load_tmpl(l, v, nl->names) : NULL;
-	if (nl->work->publish.message && v->len == 0)
-		issue(l, v, _("the message is empty; without it the names of workflow and run are written"));
-}
-
-KEY(publish_push)
-{
-	load_bool(l, v, &((struct node_load *)target)->work->publish.push);
-}
-
-KEY(publish_mode)
-{
-	const char *words[PUBLISH_MODE_COUNT];
-	for (size_t i = 0; i < COUNT(words); i++)
-		words[i] = publish_mode_name((enum publish_mode)i);
-	int which = load_word(l, v, words, COUNT(words));
-	if (which >= 0)
-		((struct node_load *)target)->work->publish.mode = (enum publish_mode)which;
-}
-
-KEY(node_publish)
-{
-	struct node_load *nl = target;
-	struct node_publish *p = &nl->work->publish;
-	p->push = true;
-	p->mode = PUBLISH_FAIL_FAST;
-	if (v->kind != TREE_MAP) {
-		issue(l, v, _("publish: is a map: {to: git}"));
-		return;
-	}
-	if (!tree_get(v, "to"))
-		issue(l, v, _("where? write to: git"));
-	load_map(l, v, &flow_publish_keys, nl);
-	const struct tree *remote = tree_get(v, "remote"), *to = tree_get(v, "to");
-	if (remote && !p->push)
-		issue_key(l, remote, _("nothing is pushed with push: false; a remote is not needed"));
-	const struct graph_stream *s = &l->g->streams[nl->node->stream];
-	bool repo = (s->declared || nl->node->stream == 0 ? s : l->g->streams)->workspace.kind == WORKSPACE_REPO;
-	if (to && str_eq(to->text ? to->text : "", "git") && !repo && !tree_get(v, "branch"))
-		issue(l, v, _("which branch? without a workspace: {repo: PATH} the run has none of its own; write branch:"));
 }

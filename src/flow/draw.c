@@ -83,7 +83,7 @@ static void add_kind(const struct graph *g, const struct graph_node *work, struc
 	if (work->kind == NODE_AGENT && work->agent.adapter != ADAPTER_TEXT)
 		str_addf(s, " %s", agent_adapter_name(work->agent.adapter));
 	if (work->kind == NODE_PUBLISH)
-		str_add(s, ", publish to git");
+		str_add(s, work->publish.github ? ", publish to github" : ", publish to git");
 	if (work->kind == NODE_PATCH)
 		str_add(s, work->patch.commit ? ", patch with a commit" : ", patch");
 	for (size_t i = 0; work->kind == NODE_LLM && i < work->llm.nproviders; i++)

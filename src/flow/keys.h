@@ -123,6 +123,7 @@ KEY(approval_timeout);
 KEY(approval_on_timeout);
 KEY(approval_retries);
 KEY(approval_to);
+/* publish.c */
 KEY(node_publish);
 KEY(publish_to);
 KEY(publish_remote);
@@ -130,6 +131,14 @@ KEY(publish_branch);
 KEY(publish_message);
 KEY(publish_push);
 KEY(publish_mode);
+KEY(publish_repository);
+KEY(publish_base);
+KEY(publish_title);
+KEY(publish_body);
+KEY(publish_draft);
+KEY(publish_api);
+KEY(publish_token_env);
+KEY(publish_token);
 
 /* patch.c */
 KEY(node_patch);

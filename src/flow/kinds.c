@@ -174,6 +174,14 @@ static const struct flow_key publish_rows[] = {
 	{ "message", publish_message },
 	{ "push", publish_push },
 	{ "mode", publish_mode },
+	{ "repository", publish_repository },
+	{ "base", publish_base },
+	{ "title", publish_title },
+	{ "body", publish_body },
+	{ "draft", publish_draft },
+	{ "api", publish_api },
+	{ "token_env", publish_token_env },
+	{ "token", publish_token },
 };
 static const struct flow_key patch_rows[] = {
 	{ "file", patch_file },

@@ -79,22 +79,26 @@ static void look_for_secret(void *ctx, const char *const *path, size_t npath, si
 }
 
 /* A key that stands in a file, or in a value that is shown, is no secret any more. */
+void load_check_secret(struct load *l, const struct tree *v, const struct tmpl *t, const char *what, const char *env_key)
+{
+	struct secrets s = { .g = l->g };
+	tmpl_names(t, look_for_secret, &s);
+	if (tmpl_literal(t) || s.other)
+		issue(l, v, _("a %s comes from a secret parameter, as in \"${{ params.%s }}\", or from the engine's "
+			      "environment with %s: NAME; it does not stand in a file"), what, what, env_key);
+	else if (s.open)
+		issue(l, v, _("parameter '%s' is not secret, so that the %s would be seen; add secret: true to it"),
+		      s.open, what);
+}
+
 KEY(provider_key)
 {
 	struct graph_provider *p = target;
-	struct secrets s = { .g = l->g };
 	if (p->key_env)
 		issue_key(l, v, _("a provider has a key: or a key_env:, not both"));
 	p->key = load_tmpl(l, v, 0);
-	if (!p->key)
-		return;
-	tmpl_names(p->key, look_for_secret, &s);
-	if (tmpl_literal(p->key) || s.other)
-		issue(l, v, _("a key comes from a secret parameter, as in \"${{ params.key }}\", or from the engine's "
-			      "environment with key_env: NAME; it does not stand in a file"));
-	else if (s.open)
-		issue(l, v, _("parameter '%s' is not secret, so that the key would be seen; add secret: true to it"),
-		      s.open);
+	if (p->key)
+		load_check_secret(l, v, p->key, "key", "key_env");
 }
 
 KEY(provider_timeout)

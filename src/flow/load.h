@@ -145,6 +145,8 @@ const char *load_scalar(struct load *l, const struct tree *v); /* any scalar but
 char *load_text(struct load *l, const struct tree *v);         /* the same, up to TEXT_MAX; yours */
 bool load_name(struct load *l, const struct tree *v, const char *name, bool is_key);
 bool load_variable_name(struct load *l, const struct tree *member);
+/* A text that is a secret: out of a parameter that is one, and nothing else. */
+void load_check_secret(struct load *l, const struct tree *v, const struct tmpl *t, const char *what, const char *env_key);
 bool load_int(struct load *l, const struct tree *v, int64_t min, int64_t max, int64_t *ret);
 bool load_number(struct load *l, const struct tree *v, double min, double max, double *ret);
 bool load_bool(struct load *l, const struct tree *v, bool *ret);

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libflow.a
 libflow_a_SOURCES = \
 	src/flow/agent.c \
-	src/flow/approval.c \
+	src/flow/approval.c src/flow/publish.c \
 	src/flow/command.c \
 	src/flow/draw.c \
 	src/flow/flow.h \

@@ -243,6 +243,7 @@ static const struct { enum node_kind kind; const char *name; } given_outputs[] =
 	{ NODE_AGENT, "cost_usd" }, { NODE_AGENT, "input_tokens" }, { NODE_AGENT, "output_tokens" },
 	{ NODE_AGENT, "total_tokens" }, { NODE_AGENT, "turns" }, { NODE_AGENT, "tool_calls" },
 	{ NODE_PUBLISH, "branch" }, { NODE_PUBLISH, "commit" }, { NODE_PUBLISH, "files" }, { NODE_PUBLISH, "pushed" },
+	{ NODE_PUBLISH, "pr_url" }, { NODE_PUBLISH, "pr_number" },
 	{ NODE_PATCH, "patch" }, { NODE_PATCH, "files" }, { NODE_PATCH, "added" }, { NODE_PATCH, "removed" },
 	{ NODE_PATCH, "commit" },
 	{ NODE_LLM, "text" }, { NODE_LLM, "json" }, { NODE_LLM, "provider" }, { NODE_LLM, "model" }, { NODE_LLM, "stop" },

@@ -246,6 +246,10 @@ static void publish_done(struct node_publish *p)
 	tmpl_free(p->remote);
 	tmpl_free(p->branch);
 	tmpl_free(p->message);
+	struct tmpl *const more[] = { p->repository, p->base, p->title, p->body, p->api, p->token };
+	for (size_t k = 0; k < COUNT(more); k++)
+		tmpl_free(more[k]);
+	free(p->token_env);
 }
 
 void graph_command_done(struct graph_command *c)

@@ -261,12 +261,20 @@ enum publish_mode {
 };
 const char *publish_mode_name(enum publish_mode m); /* "fail_fast" */
 
-struct node_publish { /* to git; there is nothing else yet */
+struct node_publish {
 	struct tmpl *remote;  /* name or address; NULL: origin */
 	struct tmpl *branch;  /* NULL: the branch of the run's worktree */
 	struct tmpl *message; /* of the commit; NULL: made of the names of workflow and run */
 	bool push;            /* default true; false: the commit alone */
 	enum publish_mode mode;
+	bool github;          /* and a pull request: */
+	struct tmpl *repository;  /* "OWNER/NAME"; NULL: that of the remote */
+	struct tmpl *base;        /* branch that it goes into; NULL: the repository's default */
+	struct tmpl *title, *body; /* NULL: made of the names of workflow and run */
+	struct tmpl *api;         /* address; NULL: https://api.github.com */
+	struct tmpl *token;       /* NULL: the variable token_env of the engine has it */
+	char *token_env;          /* NULL: GITHUB_TOKEN */
+	bool draft;
 };
 
 /* ---- patches ---- */

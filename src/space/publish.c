@@ -199,6 +199,17 @@ enum err_code publish_push(const char *folder, const char *remote, const char *b
 			   -1, ANSWER_MAX, NULL, err);
 }
 
+enum err_code publish_address(const char *folder, const char *remote, struct str *ret, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/.git", folder);
+	struct git git = { .dir = dir, .work = folder, .foreign = true, .user = true };
+	if (strchr(remote, '/') || strchr(remote, ':')) {
+		str_add(ret, remote);
+		return ERR_OK;
+	}
+	return ask(&git, (const char *const[]){ "remote", "get-url", "--", remote, NULL }, ret, err);
+}
+
 bool publish_may_pass(const struct err *err)
 {
 	static const char *const passing[] = { "Could not resolve", "Connection ", "timed out", "unable to access",

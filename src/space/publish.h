@@ -7,6 +7,7 @@
 #ifndef PAWL_SPACE_PUBLISH_H
 #define PAWL_SPACE_PUBLISH_H
 
+#include "base/str.h"
 #include "space/worktree.h"
 
 struct publish_commit {
@@ -27,6 +28,9 @@ enum err_code publish_commit(const char *folder, const char *branch, const char 
 /* Push `branch` to the same name at `remote`, a name or an address; never by force. ERR_USAGE: an address
  * with a password in it, or one that looks like an option. */
 enum err_code publish_push(const char *folder, const char *remote, const char *branch, struct err *err) MUST_CHECK;
+
+/* The address of a remote by its name, or what is an address already. */
+enum err_code publish_address(const char *folder, const char *remote, struct str *ret, struct err *err) MUST_CHECK;
 
 /* Whether another try can help against what publish_push() said: the network, not a refusal. */
 bool publish_may_pass(const struct err *err);

@@ -16,6 +16,38 @@ static enum err_code add_text(struct jw *w, const char *key, const struct tmpl *
 	return code;
 }
 
+static enum err_code add_github(struct jw *w, const struct step_context *c, const struct step_build *b, const char *usual,
+				struct err *err)
+{
+	const struct node_publish *p = &c->node->publish;
+	const char *name = p->token_env ? p->token_env : "GITHUB_TOKEN";
+	const char *value = p->token ? NULL : getenv(name);
+	auto_free char *body = xasprintf("Made by run %s.", b->spec.run_id);
+	jw_obj(w, "github");
+	enum err_code code = add_text(w, "api", p->api, c->scope, err);
+	if (!code)
+		code = add_text(w, "repository", p->repository, c->scope, err);
+	if (!code)
+		code = add_text(w, "base", p->base, c->scope, err);
+	if (!code && p->title)
+		code = add_text(w, "title", p->title, c->scope, err);
+	else if (!code)
+		jw_str(w, "title", usual);
+	if (!code && p->body)
+		code = add_text(w, "body", p->body, c->scope, err);
+	else if (!code)
+		jw_str(w, "body", body);
+	if (!code && p->token)
+		code = add_text(w, "token", p->token, c->scope, err);
+	else if (!code && value && *value)
+		jw_str(w, "token", value);
+	else if (!code)
+		jw_str(w, "missing_token", name);
+	jw_bool(w, "draft", p->draft);
+	jw_end_obj(w);
+	return code;
+}
+
 enum err_code prepare_publish(const struct step_context *c, struct step_build *b, struct err *err)
 {
 	const struct node_publish *p = &c->node->publish;
@@ -30,6 +62,8 @@ enum err_code prepare_publish(const struct step_context *c, struct step_build *b
 	enum err_code code = add_text(&w, "remote", p->remote, c->scope, err);
 	if (!code)
 		code = add_text(&w, "branch", p->branch, c->scope, err);
+	if (!code && p->github)
+		code = add_github(&w, c, b, usual, err);
 	if (!code && p->message)
 		code = add_text(&w, "message", p->message, c->scope, err);
 	else if (!code)

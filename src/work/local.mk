@@ -131,10 +131,11 @@ tests_unit_work_verify_SOURCES = tests/unit/work_verify.c tests/unit/work_engine
 tests_unit_work_verify_LDADD = $(LIB_WORK) $(CHECK_LIBS)
 
 pkglibexec_PROGRAMS += pawl-publish
-pawl_publish_SOURCES = src/work/publish_main.c
-pawl_publish_LDADD = libspace.a libmodel.a libbase.a $(CJSON_LIBS) $(PCRE2_LIBS) $(LIBINTL) -lm
+pawl_publish_SOURCES = src/work/publish_main.c src/work/github.c src/work/github.h
+pawl_publish_LDADD = libspace.a libmodel.a libbase.a $(CJSON_LIBS) $(PCRE2_LIBS) $(CURL_LIBS) $(LIBINTL) -lm
 pkglibexec_PROGRAMS += pawl-patch
 pawl_patch_SOURCES = src/work/patch_main.c
 pawl_patch_LDADD = $(LIB_SPACE)
-TESTS += tests/publish.sh
-dist_check_SCRIPTS += tests/publish.sh
+TESTS += tests/publish.sh tests/pull.py
+dist_check_SCRIPTS += tests/publish.sh tests/pull.py
+EXTRA_DIST += tests/standin/github.py

@@ -3,13 +3,17 @@
  * object on stdin (+ must be there):
  *
  *	{"workspace": "/…" +, "mode": "fail_fast" + | "best_effort" | "disabled", "push": true, "remote": "origin",
- *	 "branch": "…" (missing: the one that is checked out), "message": "…" +}
+ *	 "branch": "…" (missing: the one that is checked out), "message": "…" +,
+ *	 "github": {"title": "…" +, "body": "…", "token": "…" or "missing_token": the variable that does not hold it,
+ *	    "api": "https://…" (missing: GitHub's own), "repository": "OWNER/NAME" (missing: that of the remote),
+ *	    "base": "…" (missing: the default branch), "draft": false} (missing: no pull request)}
  *
- * stdout: a line for each operation. $PAWL_OUTPUT: outputs branch, commit, files, pushed ("true" or "false"), as far
- * as they came about, and the report:
+ * stdout: a line for each operation. $PAWL_OUTPUT: outputs branch, commit, files, pushed ("true" or "false"), and of a
+ * pull request pr_url and pr_number, as far as they came about, and the report:
  *
- *	{"kind": "publish", "mode", "operations": [{"operation": "commit" | "create_branch" | "push", "success",
- *	 "skipped", "error", "retried"}…], "all_succeeded", "any_failed", "branch", "commit"}
+ *	{"kind": "publish", "mode", "operations": [{"operation": "commit" | "create_branch" | "push" | "create_pr",
+ *	 "success", "skipped", "error", "retried"}…], "all_succeeded", "any_failed", "branch", "commit", "pr_url",
+ *	 "pr_number", "pr_created"}
  *
  * Exit status: 0 done, or failed with best_effort; 1 failed; 2 a spec that is none. */
 #include "base/json.h"
@@ -19,11 +23,14 @@
 #include "model/error.h"
 #include "model/graph.h"
 #include "space/publish.h"
+#include "work/github.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <curl/curl.h>
 
 #define SPEC_MAX (1 * MIB)
 #define TRIES 3
@@ -41,7 +48,9 @@ struct publish {
 	enum publish_mode mode;
 	bool push, pushed;
 	struct publish_commit made;
-	struct operation v[3];
+	const struct json *github; /* NULL: no pull request */
+	struct pull_made pull;
+	struct operation v[4];
 	size_t n;
 	const char *why; /* of the first that failed */
 };
@@ -103,12 +112,57 @@ static void do_push(struct publish *p)
 	say(o, code ? err.message : str_text(&more));
 }
 
+static enum err_code pull(struct publish *p, struct github *g, struct err *err)
+{
+	auto_str address = STR_INIT, repository = STR_INIT;
+	const char *missing = json_get_str(p->github, "missing_token", NULL);
+	struct pull_request q = { .head = p->made.branch, .base = json_get_str(p->github, "base", NULL),
+				  .title = json_get_str(p->github, "title", ""), .body = json_get_str(p->github, "body", NULL),
+				  .draft = json_get_bool(p->github, "draft", false) };
+	g->api = json_get_str(p->github, "api", GITHUB_API);
+	g->token = json_get_str(p->github, "token", "");
+	g->repository = json_get_str(p->github, "repository", NULL);
+	if (missing)
+		return err_set(err, ERR_USAGE, _("the token is missing: the engine has no variable %s"), missing);
+	if (!*g->token || strpbrk(g->token, "\r\n"))
+		return err_set(err, ERR_USAGE, _("the token is empty or has more than one line"));
+	if (!g->repository) {
+		enum err_code code = publish_address(p->workspace, p->remote, &address, err);
+		if (code)
+			return code;
+		if (!github_repository(str_text(&address), &repository))
+			return err_set(err, ERR_USAGE, _("the address of %s names no OWNER/NAME; write repository:"), p->remote);
+		g->repository = repository.p;
+	}
+	auto_free char *api = xstrdup(g->api);
+	for (size_t len = strlen(api); len && api[len - 1] == '/'; len--)
+		api[len - 1] = '\0';
+	g->api = api;
+	return github_pull(g, &q, &p->pull, err);
+}
+
+static void do_pull(struct publish *p)
+{
+	struct err err = { 0 };
+	struct github g = { 0 };
+	auto_str more = STR_INIT;
+	enum err_code code = pull(p, &g, &err);
+	struct operation *o = add(p, "create_pr", !code, !code && !p->pull.created, code ? err.message : NULL);
+	o->retried = g.retried;
+	if (!code)
+		str_addf(&more, p->pull.created ? _("%s into %s: %s") : _("%s into %s is open already: %s"), p->made.branch, p->pull.base,
+			 p->pull.url);
+	say(o, code ? err.message : str_text(&more));
+}
+
 static void work(struct publish *p)
 {
 	if (p->mode == PUBLISH_DISABLED) {
 		say(add(p, "commit", true, true, NULL), _("publishing is disabled"));
 		if (p->push)
 			say(add(p, "push", true, true, NULL), NULL);
+		if (p->github)
+			say(add(p, "create_pr", true, true, NULL), NULL);
 		return;
 	}
 	do_commit(p);
@@ -116,6 +170,10 @@ static void work(struct publish *p)
 		do_push(p);
 	else if (p->push)
 		say(add(p, "push", true, true, NULL), _("there is no commit"));
+	if (p->github && p->pushed)
+		do_pull(p);
+	else if (p->github)
+		say(add(p, "create_pr", true, true, NULL), _("nothing was pushed"));
 }
 
 static void write_report(struct jw *w, const struct publish *p)
@@ -138,6 +196,11 @@ static void write_report(struct jw *w, const struct publish *p)
 	jw_bool(w, "any_failed", p->why != NULL);
 	jw_str(w, "branch", p->made.branch);
 	jw_str(w, "commit", p->made.commit[0] ? p->made.commit : NULL);
+	if (p->pull.number) {
+		jw_str(w, "pr_url", p->pull.url);
+		jw_int(w, "pr_number", p->pull.number);
+		jw_bool(w, "pr_created", p->pull.created);
+	}
 	jw_end_obj(w);
 }
 
@@ -155,6 +218,10 @@ static void write_output(const struct publish *p)
 		jw_int(&w, "files", (int64_t)p->made.files);
 	}
 	jw_bool(&w, "pushed", p->pushed);
+	if (p->pull.number) {
+		jw_str(&w, "pr_url", p->pull.url);
+		jw_int(&w, "pr_number", p->pull.number);
+	}
 	jw_end_obj(&w);
 	write_report(&w, p);
 	if (p->why && p->mode == PUBLISH_FAIL_FAST) {
@@ -183,6 +250,7 @@ static enum err_code read_spec(struct json **ret, struct publish *p, struct err 
 	p->message = json_get_str(*ret, "message", NULL);
 	p->branch = json_get_str(*ret, "branch", NULL);
 	p->remote = json_get_str(*ret, "remote", "origin");
+	p->github = json_type(json_get(*ret, "github")) == JSON_OBJECT ? json_get(*ret, "github") : NULL;
 	p->push = json_bool(json_get(*ret, "push"), true);
 	while (p->mode < PUBLISH_MODE_COUNT && !str_eq(publish_mode_name(p->mode), mode))
 		p->mode++;
@@ -201,11 +269,14 @@ int main(void)
 		(void)fprintf(stderr, "pawl-publish: %s\n", err.message);
 		return 2;
 	}
+	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 	work(&p);
 	write_output(&p);
 	bool failed = p.why && p.mode == PUBLISH_FAIL_FAST;
 	for (size_t i = 0; i < p.n; i++)
 		free(p.v[i].error);
 	publish_commit_done(&p.made);
+	pull_made_done(&p.pull);
+	curl_global_cleanup();
 	return failed;
 }

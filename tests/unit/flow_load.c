@@ -69,6 +69,7 @@ static struct graph *load_good(const char *text)
 #define CC "providers: {c: {type: ollama, model: m}}"
 #define AP "nodes: {a: {approval: {ask: q, "
 #define PU "workspace: {repo: .}\nnodes: {a: {publish: {to: git, "
+#define GH "workspace: {repo: .}\nnodes: {a: {publish: {to: github, "
 #define VE A "verify: "
 #define LO VE "[{run: x}]\n    loop: "
 
@@ -162,8 +163,10 @@ static const struct { const char *text, *says; } rows[] = {
 	{ AP "roles: ['a b']}}}", "'a b' is no name" }, { AP "question: x}}}", "it is called ask here" }, { "nodes: {a: {approval: x, timeout: 1h}}", "'timeout' belongs to a node with run:, http:, workflow:, agent:, llm:, publish:, patch:; this one has approval:" },
 	{ "nodes: {a: {approval: x, foreach: [1]}}", "one question is asked once" }, { N "on_exit: {approval: x}", "a handler asks nobody" },
 	/* publishing */
-	{ "nodes: {a: {publish: {}}}", "where? write to: git" }, { "nodes: {a: {publish: git}}", "publish: is a map: {to: git}" }, { "nodes: {a: {publish: {to: github}}}", "1:27: nodes.a.publish.to: 'github' is not available: only git exists in this version" },
+	{ "nodes: {a: {publish: {}}}", "where? write to: git" }, { "nodes: {a: {publish: git}}", "publish: is a map: {to: git}" }, { "nodes: {a: {publish: {to: gitlab}}}", "1:27: nodes.a.publish.to: 'gitlab' is not one of: git, github" },
 	{ "nodes: {a: {publish: {to: git}}}", "which branch?" }, { PU "remote: 'https://me:pass@h/x.git'}}}", "no password or token in an address" }, { PU "remote: --upload-pack=x}}}", "neither the name nor the address" }, { PU "push: false, remote: origin}}}", "a remote is not needed" },
+	{ PU "title: x}}}", "title: is of a pull request" }, { GH "repository: pawl}}}", "'pawl' is not OWNER/NAME" }, { GH "token: abc}}}", "a token comes from a secret parameter" },
+	{ GH "api: 'ftp://x'}}}", "begins with https://" }, { GH "push: false}}}", "made of what was pushed" }, { GH "token_env: 'A B'}}}", "A B" },
 	{ PU "mode: never}}}", "'never' is not one of: disabled, best_effort, fail_fast" }, { "nodes: {a: {publish: {to: git, branch: 'a..b'}}}", "'a..b' is no name of a branch" }, { PU "message: ''}}}", "the message is empty" },
 	/* patches */
 	{ "nodes: {a: {patch: x}}", "patch: is a map" }, { "nodes: {a: {patch: {}}}", "where is the diff?" }, { "nodes: {a: {patch: {file: x, text: y}}}", "file: and text: exclude each other" },
