@@ -60,9 +60,43 @@ static enum err_code download(struct call *call, const char *path, const char *f
 	return code;
 }
 
-static void export_told(struct call *call, const char *run, const char *file, uint64_t len)
+/* What a file has not: a run that runs writes on, and one that stands may have changed since its last snapshot. */
+static int64_t left_out(struct call *call, const struct json *run, const char *id, struct str *ret)
 {
-	auto_str s = STR_INIT;
+	const char *state = json_get_str(run, "state", "");
+	bool stands = str_eq(state, "paused") || json_type(json_get(run, "ended_at_ms")) == JSON_NUMBER;
+	auto_json *points = NULL, *changes = NULL;
+	auto_free char *path = xasprintf("/v1/runs/%s/checkpoints?limit=1000", id);
+	if (!stands) {
+		str_addf(ret, _("%s is %s: what its steps wrote since the last snapshot is not in the file; pause it first for all of it"), id,
+			 state);
+		return -1;
+	}
+	if (cli_get(call->cli, path, &points, NULL))
+		return 0;
+	int64_t last = 0;
+	for (const struct json *i = json_first(json_get(points, "items")); i; i = json_next(i))
+		last = MAX(last, json_get_int(i, "number", 0));
+	auto_free char *diff = xasprintf("/v1/runs/%s/diff?from=%lld&to=now", id, (long long)last);
+	if (cli_get(call->cli, diff, &changes, NULL))
+		return 0; /* it has no folder any more, or no snapshots: the export says what there is */
+	int64_t n = json_get_int(changes, "total", 0), shown = 0;
+	if (n == 0)
+		return 0;
+	str_addf(ret, _("%lld files changed since checkpoint %lld, and are in the file as they were then:"), (long long)n,
+		 (long long)last);
+	for (const struct json *i = json_first(json_get(changes, "items")); i && shown < 5; i = json_next(i), shown++) {
+		str_add(ret, shown ? ", " : " ");
+		add_safe(ret, json_get_str(i, "path", "?"));
+	}
+	str_add(ret, n > shown ? ", …" : "");
+	return n;
+}
+
+static void export_told(struct call *call, const struct json *of, const char *run, const char *file, uint64_t len)
+{
+	auto_str s = STR_INIT, warning = STR_INIT;
+	int64_t left = left_out(call, of, run, &warning);
 	if (call->cli->json) {
 		struct jw w = jw_begin(&s);
 		jw_obj(&w, NULL);
@@ -70,6 +104,8 @@ static void export_told(struct call *call, const char *run, const char *file, ui
 		jw_str(&w, "file", file);
 		jw_int(&w, "bytes", (int64_t)len);
 		jw_bool(&w, "logs", !call_has(call, "no-logs"));
+		jw_int(&w, "changed_since", left);
+		jw_str(&w, "warning", warning.len ? str_text(&warning) : NULL);
 		jw_end_obj(&w);
 		str_add_char(&s, '\n');
 		out_text(&s);
@@ -83,6 +119,8 @@ static void export_told(struct call *call, const char *run, const char *file, ui
 	add_size(&s, (double)len);
 	str_add(&s, ")\n");
 	out_text(&s);
+	if (warning.len)
+		note_line(call->cli, "%s", str_text(&warning));
 }
 
 static enum err_code run_export(struct call *call, struct err *err)
@@ -107,7 +145,7 @@ static enum err_code run_export(struct call *call, struct err *err)
 	}
 	code = download(call, path, file, &len, err);
 	if (!code)
-		export_told(call, id, file, len);
+		export_told(call, run, id, file, len);
 	return code;
 }
 

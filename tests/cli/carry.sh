@@ -22,6 +22,13 @@ run 5 export "$id"
 complains 'exists already' '--force'
 run 0 export "$id" --force --json
 says "\"run\":\"$id\",\"file\":\"$id\.pawl\",\"bytes\":[0-9]+,\"logs\":true"
+says '"changed_since":0,"warning":null'
+echo later >"$PAWL_HOME/runs/$id/work/late"
+run 0 export "$id" -o late.pawl
+complains '1 files changed since checkpoint 1, .*: late'
+run 0 export "$id" -o late.pawl --force --json
+says '"changed_since":1,"warning":".*late"'
+rm "$PAWL_HOME/runs/$id/work/late"
 run 0 export "$id" -o small.pawl --no-logs -q
 [ ! -s "$tmp/out" ] || fail "-q says something"
 [ "$(stat -c %s small.pawl)" -lt "$(stat -c %s "$id.pawl")" ] || fail "--no-logs makes it no smaller"
