@@ -223,7 +223,7 @@ static void take_way_back(struct model *m, const struct json *v)
 		add_took(&s, json_get_int(v, "took_ms", 0));
 	}
 	if (error)
-		str_addf(&s, "  %s", error);
+		str_addf(&s, _("  %s; it is as it was, and resume goes on"), error);
 	set_text(&m->way_back, str_take(&s));
 }
 

@@ -192,6 +192,11 @@ void card_print(struct cli *cli, const struct json *run, FILE *to)
 		field(cli, &s, _("goes back"), json_get_str(run, "way_back", ""));
 	} else if (json_get_str(run, "reason", NULL)) {
 		field(cli, &s, _("reason"), json_get_str(run, "reason", ""));
+		if (str_eq(json_get_str(run, "reason", ""), "rollback_undone")) {
+			auto_free char *next = xasprintf(_("it could not go back and is as it was: pawl resume %s goes on; pawl checkpoints %s says why"),
+							 id, id);
+			field(cli, &s, _("next"), next);
+		}
 	}
 	(void)fputs(str_text(&s), to);
 }

@@ -277,8 +277,12 @@ static enum err_code print_rollback(struct call *call, const struct json *v, str
 		return ERR_OK;
 	}
 	const struct json *back = json_get(points, "way_back");
-	if (json_get_str(back, "error", NULL))
-		return err_set(err, ERR_CONFLICT, "%s", json_get_str(back, "error", ""));
+	if (json_get_str(back, "error", NULL)) {
+		code = err_set(err, ERR_CONFLICT, "%s", json_get_str(back, "error", ""));
+		err_hint(err, _("the run is as it was before; one that ran is paused, and pawl resume %s goes on. Mend the cause, and ask again"),
+			 id);
+		return code;
+	}
 	int64_t written = 0, removed = 0;
 	for (const struct json *i = json_first(json_get(back, "files")); i; i = json_next(i)) {
 		written += json_get_int(i, "written", 0);

@@ -630,6 +630,11 @@ static void after_quiesce(struct engine *e, struct run *r)
 	r->way_back = b;
 	if (code) {
 		give_up(e, r, err.message);
+		if (r->state == RUN_PAUSED) { /* not by the verb: that did not come about */
+			free(r->reason);
+			r->reason = xstrdup("rollback_undone");
+			run_store(e, r);
+		}
 		return;
 	}
 	way_back_free(r);

@@ -272,6 +272,32 @@ START_TEST(a_rollback_of_a_run_waits_for_what_runs)
 }
 END_TEST
 
+/* What cannot go back stands still: somebody decides, and it can go on as if nothing had been asked. */
+START_TEST(a_run_that_could_not_go_back_stays_paused)
+{
+	id_t64 r = busy();
+	ck_assert_int_eq(back_now(r, VERB_ROLLBACK, "a", false).code, ERR_OK);
+	while (world_run(w, r).state != RUN_ROLLING_BACK)
+		ck_assert(world_step(w, w->boot_ms + 60000));
+	w->fail_job = 1;
+	until_back(r);
+	is_run(r, RUN_PAUSED);
+	ck_assert_str_eq(world_run(w, r).reason, "rollback_undone");
+	struct procedure_row p;
+	ck_assert_int_eq(store_procedure_get(w->store, r, &p, NULL), ERR_OK);
+	ck_assert_int_eq(p.step, STEP_UNDONE);
+	ck_assert_ptr_nonnull(p.error);
+	ck_assert_int_eq(world_run(w, r).generation, 1);
+	world_restart(w);
+	is_run(r, RUN_PAUSED);
+	verb(VERB_RESUME, r);
+	finish();
+	is_run(r, RUN_SUCCEEDED);
+	started(r, "b", 1);
+	started(r, "d", 1);
+}
+END_TEST
+
 /* The engine dies after so many turns of it, while it waits, too. */
 START_TEST(a_rollback_of_a_run_survives_a_crash_at_any_moment)
 {
@@ -661,6 +687,7 @@ int main(void)
 	tcase_add_loop_test(t, a_way_back_that_waits_is_taken_back, 0, 4);
 	tcase_add_test(t, a_way_back_that_waits_gives_way_to_another);
 	tcase_add_loop_test(t, what_runs_is_sent_back, 0, 4);
+	tcase_add_test(t, a_run_that_could_not_go_back_stays_paused);
 	tcase_add_loop_test(t, sub_workflows_are_stopped_with_the_run, 0, 2);
 	tcase_add_test(t, the_health_command_runs_after_a_rollback_alone);
 	tcase_add_test(t, resume_from_takes_the_files_along);
