@@ -6,6 +6,7 @@
 #include "space/git.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,8 +140,6 @@ static enum err_code acquire(const char *repository, const char *folder, const c
 		code = resolve(&git, base ? base : "HEAD", t.base, err);
 	if (!code && again)
 		code = clear_folder(&git, &t, err);
-	if (!code && again && lstat(t.folder, &st) == 0)
-		code = fs_rmtree(t.folder, err);
 	bool there = !code && has_branch(&git, t.branch);
 	if (there && !again)
 		code = err_set(err, ERR_CONFLICT, _("the branch %s exists already"), t.branch);
@@ -250,9 +249,45 @@ static void unlock_branch(const struct worktree *t)
 	(void)unlink(lock); /* there is none, as a rule; where it stays git says so */
 }
 
+/* Whether what git notes of a worktree in `admin` is half made, and of this folder. */
+static bool is_half_made(const char *admin, const char *folder)
+{
+	auto_free char *commondir = xasprintf("%s/commondir", admin), *gitdir = xasprintf("%s/gitdir", admin);
+	auto_free char *text = NULL, *at = NULL, *real = realpath(folder, NULL), *wanted = NULL;
+	struct stat st;
+	if ((lstat(commondir, &st) == 0 && st.st_size > 0) || fs_read(gitdir, 8 * KIB, &at, NULL, NULL))
+		return false;
+	at[strcspn(at, "\n")] = '\0';
+	text = xasprintf("%s/.git", folder);
+	wanted = xasprintf("%s/.git", real ? real : folder);
+	return str_eq(at, text) || str_eq(at, wanted);
+}
+
+/* A git that died while it made the worktree leaves notes that no git can read any more: not of this repository's
+ * other worktrees either. */
+static enum err_code drop_half_made(const struct worktree *t, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/worktrees", t->repository);
+	enum err_code code = ERR_OK;
+	DIR *d = opendir(dir);
+	for (const struct dirent *i; d && !code && (i = readdir(d));) {
+		auto_free char *admin = xasprintf("%s/%s", dir, i->d_name);
+		if (i->d_name[0] != '.' && is_half_made(admin, t->folder))
+			code = fs_rmtree(admin, err);
+	}
+	if (d)
+		(void)closedir(d);
+	return code;
+}
+
+/* Folder and notes are gone, however they were left. */
 static enum err_code clear_folder(const struct git *git, const struct worktree *t, struct err *err)
 {
+	struct stat st;
 	unlock_branch(t);
+	enum err_code half = drop_half_made(t, err);
+	if (half)
+		return half;
 	struct search search = { t, false };
 	enum err_code code = each_worktree(git, is_ours, &search, err);
 	const char *const args[] = { "worktree", "remove", "--force", "--force", t->folder, NULL };
@@ -263,6 +298,8 @@ static enum err_code clear_folder(const struct git *git, const struct worktree *
 		if (!code)
 			code = git_capture(git, prune, -1, ANSWER_MAX, NULL, err);
 	}
+	if (!code && lstat(t->folder, &st) == 0)
+		code = fs_rmtree(t->folder, err);
 	return code;
 }
 

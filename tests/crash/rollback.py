@@ -143,12 +143,12 @@ def same(seen, wanted, left):
 class Fault:
     """One call of a program fails, or the program dies there: the Nth after it was armed."""
 
-    def __init__(self, root, program, error, at):
+    def __init__(self, root, program, error, at, armed=ARMED):
         fd, name = tempfile.mkstemp(prefix="pawl-fault-")
         os.close(fd)
         self.state, self.program = Path(name), program
         self.state.write_bytes(b"\0" * 80)
-        self.env = {"PAWL_FAULT_DIR": str(root), "PAWL_FAULT_CALLS": CALLS, "PAWL_FAULT_AT": str(ARMED + at if at else 0),
+        self.env = {"PAWL_FAULT_DIR": str(root), "PAWL_FAULT_CALLS": CALLS, "PAWL_FAULT_AT": str(armed + at if at else 0),
                     "PAWL_FAULT_ERROR": error, "PAWL_FAULT_STATE": name, "PAWL_FAULT_PROGRAM": program}
 
     def numbers(self):
@@ -318,6 +318,19 @@ class Subject:
         self.wait_for_the_end()
 
 
+def kill_the_next(subject, root):
+    """An engine that goes on after the crash is killed, too."""
+    fault = Fault(root, "pawld", "KILL", 1 + subject.rng.randrange(120), armed=0)
+    try:
+        if subject.home.start(preload="failnth.so", env=fault.env, expect=False) == "ready":
+            with contextlib.suppress(Gone):
+                until(lambda: not subject.home.alive() or subject.at_rest(faulty=True), "rest of the second engine", 60)
+        subject.home.kill()
+        return fault.came()
+    finally:
+        fault.done()
+
+
 def play(subject, root, program, error, at):
     """One way back with one fault; how many calls it took, and whether the fault came about."""
     home = subject.home
@@ -344,6 +357,7 @@ def play(subject, root, program, error, at):
             need(error == "KILL" or home.engine is None or home.engine.returncode >= 0, f"the engine crashed: {home.log()[-1500:]}")
             came |= error == "KILL"
         home.kill()
+        twice = error == "KILL" and at and subject.rng.randrange(3) == 0 and kill_the_next(subject, root)
         home.start()
         row = until(subject.at_rest, f"rest after {program} {error} at {at}: {subject.row()}", 60)
         went = row["generation"] > generation
@@ -357,7 +371,7 @@ def play(subject, root, program, error, at):
             subject.wait_for_the_end()
         subject.finish(verb, [b[1] for b in subject.prepare()])
         home.fsck()
-        return calls, came, went
+        return calls, came, went, twice
     finally:
         fault.done()
 
@@ -382,21 +396,24 @@ def scenario(rng):
                     need(totals[program, s] > 20, f"only {totals[program, s]} calls of {program} were seen in {s.kind}")
             for program, error, usual in FAULTS:
                 trials = rounds(usual, "PAWL_CRASH_ROLLBACKS")
-                came = went = 0
+                came = went = more = 0
                 for i in range(trials):
                     s = subjects[(i + rng.randrange(2)) % len(subjects)]
                     at = 1 + int((i + rng.random()) * totals[program, s] / trials)
                     try:
-                        _, hit, back = play(s, root, program, error, at)
+                        _, hit, back, twice = play(s, root, program, error, at)
                     except Exception as why:
                         print(f"{program}, call {at} of {totals[program, s]}, {error}, {s.kind}: {why}")
+                        with contextlib.suppress(Gone):
+                            print(*(e for e in home.all(f"/v1/events?run={s.run}")[-12:] if e["reason"]), sep="\n")
                         raise
                     came += hit
                     went += hit and back
+                    more += twice
                 need(came > 0 or trials < 2, f"only {came} of {trials} faults of {program} ({error}) came about")
                 what = "killed" if error == "KILL" else f"failed with {error}"
                 print(f"{program}: {what} {came} times within a way back; {went} went on to the end, {came - went} were undone; "
-                      "each exact, and again after it", flush=True)
+                      f"each exact, and again after it; {more} engines were killed after it", flush=True)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 

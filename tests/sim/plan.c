@@ -215,7 +215,9 @@ static char *make_flow(struct making *m, bool child)
 	if (chance(m, 25))
 		str_addf(&m->out, "concurrency: %d\n", 1 + below(m, 3));
 	/* Each takes up to two units; capacities are the same in all workflows of a seed, unless it is uneven. */
-	if (!child && chance(m, m->p->files))
+	if (!child && m->p->repos && chance(m, 60))
+		str_add(&m->out, "workspace: {repo: code}\n");
+	else if (!child && chance(m, m->p->files))
 		str_addf(&m->out, "workspace: %s\n", chance(m, 60) ? "{folder: one}" : "{folder: two, shared: true}");
 	if (m->p->streams)
 		str_add(&m->out, "workstreams: {docs: {}, web: {}}\n");
@@ -283,6 +285,7 @@ void plan_make(uint64_t seed, struct sim_plan *p)
 		p->files = 30 + below(&m, 60);
 	p->idle_ms = chance(&m, 30) ? 1 + below(&m, 2000) : 60000;
 	p->drains = chance(&m, 20);
+	p->repos = seed >= SEED_REPOS;
 	int nchildren = below(&m, CHILDREN_MAX + 1);
 	for (int i = 0; i < nchildren; i++)
 		p->children[i] = make_flow(&m, true);

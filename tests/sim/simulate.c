@@ -565,7 +565,7 @@ int main(int argc, char **argv)
 {
 	uint64_t first = 1, n = SIM_SLOW ? 60 : 400;
 	const char *wanted = getenv("PAWL_SIM_SEEDS"), *scale = getenv("PAWL_TEST_SCALE");
-	bool regressions = true;
+	bool regressions = true, chosen = false;
 	bool trace = false;
 	struct totals t = { 0 };
 	n *= scale ? MAX(strtoull(scale, NULL, 10), 1ULL) : 1;
@@ -582,6 +582,7 @@ int main(int argc, char **argv)
 			n = strtoull(argv[++i], NULL, 10);
 		} else if (i + 1 < argc && str_eq(argv[i], "--from")) {
 			first = strtoull(argv[++i], NULL, 10);
+			chosen = true;
 		} else {
 			(void)fprintf(stderr, "usage: simulate [--seeds N] [--from N] | --seed N [--trace]\n");
 			return 2;
@@ -594,6 +595,8 @@ int main(int argc, char **argv)
 		bad += !simulate(once_bad[i], trace, &t);
 	for (uint64_t i = 0; i < n && bad < 10; i++)
 		bad += !simulate(first + i, trace, &t);
+	for (uint64_t i = 0; i < n / 4 && regressions && !chosen && bad < 10; i++)
+		bad += !simulate(SEED_REPOS + i, trace, &t);
 	(void)printf("%" PRId64 " seeds: %" PRId64 " turns, %" PRId64 " steps, %" PRId64 " crashes, %" PRId64
 		     " times no room, %" PRId64 " verbs (%" PRId64 " refused), %" PRId64 " ways back judged, %" PRId64
 		     " gone, %" PRId64 " other definitions, %" PRId64 " outcomes compared; %d bad\n",

@@ -10,6 +10,7 @@
 #define ORDERS_MAX 10
 #define FLOWS_MAX 4
 #define CHILDREN_MAX 3
+#define SEED_REPOS (1ULL << 32) /* from this seed on; those before stay what they were */
 
 /* What a seed decides beforehand, so that the quiet world gets the very same. */
 struct sim_plan {
@@ -34,6 +35,7 @@ struct sim_plan {
 	int files;    /* how many in 100 steps write files, or workflows have workspaces other than scratch */
 	bool streams; /* workflows have workstreams */
 	bool backs;   /* the operator goes back often */
+	bool repos;   /* workflows work in repositories, too */
 	bool uneven;  /* workflows declare different capacities of a resource */
 };
 

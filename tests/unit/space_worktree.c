@@ -207,6 +207,34 @@ START_TEST(orphans_are_listed)
 }
 END_TEST
 
+/* As a git leaves it that is killed: the branch locked, its notes begun. */
+static void break_off(const struct worktree *t)
+{
+	auto_free char *lock = xasprintf("%s/refs/heads/%s.lock", t->repository, t->branch);
+	auto_free char *notes = xasprintf("%s/worktrees/%s/commondir", t->repository, strrchr(t->folder, '/') + 1);
+	OK(fs_write(lock, "", 0, 0644, &err));
+	ck_assert(fs_exists(notes));
+	OK(fs_write(notes, "", 0, 0644, &err));
+}
+
+START_TEST(what_a_killed_git_left_is_cleared)
+{
+	CLEANUP(worktree_done) struct worktree t = { 0 }, again = { 0 }, other = { 0 };
+	auto_free char *elsewhere = xasprintf("%s-other", tree);
+	OK(worktree_acquire(w.folder, tree, "r-1", "main", &t, &err));
+	OK(worktree_acquire(w.folder, elsewhere, "r-2", "main", &other, &err));
+	break_off(&t);
+	OK(worktree_again(w.folder, tree, "r-1", "main", &again, &err));
+	ck_assert(exists(tree, "file"));
+	break_off(&again);
+	OK(worktree_release(&again, NULL, &err));
+	ck_assert(!fs_exists(tree));
+	ck_assert(exists(elsewhere, "file"));
+	OK(worktree_release(&other, NULL, &err));
+	tidy();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("space_worktree");
@@ -218,6 +246,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_failure_leaves_nothing, 0, COUNT(refused));
 	tcase_add_test(tc, nothing_of_the_repository_is_executed);
 	tcase_add_test(tc, orphans_are_listed);
+	tcase_add_test(tc, what_a_killed_git_left_is_cleared);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
