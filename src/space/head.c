@@ -100,7 +100,8 @@ enum err_code worktree_move(const struct worktree *t, const char *to, struct err
 	if (!code)
 		code = git_capture(&own, (const char *const[]){ "symbolic-ref", "HEAD", ref, NULL }, -1, REF_MAX, NULL, err);
 	if (!code)
-		code = git_capture(&own, (const char *const[]){ "read-tree", "--reset", to, NULL }, -1, REF_MAX, NULL, err);
+		/* Without --reset: nothing of the old index is compared with files, which could run a filter of the user. */
+		code = git_capture(&own, (const char *const[]){ "read-tree", to, NULL }, -1, REF_MAX, NULL, err);
 	return code;
 }
 
