@@ -568,8 +568,8 @@ bool loop_between(const struct node *n); /* between two attempts of its iteratio
 bool loop_may_start(struct engine *e, struct node *n, char *why, size_t size);
 void loop_started(struct engine *e, struct node *n); /* … and has begun */
 /* An attempt ended for good and is stored: what follows. False: the node has no iterations. */
-/* Its patch is settled: committed, or its files are what they were. */
-void loop_patched(struct engine *e, struct node *n, bool committed, const char *why);
+/* Its patch is settled: committed, or quarantined; anything else: its files could not be restored. */
+void loop_patched(struct engine *e, struct node *n, id_t64 patch, enum patch_state state, const char *why);
 void loop_settle_patch(struct engine *e, struct node *n);
 bool loop_attempt_ended(struct engine *e, struct node *n, const struct step_result *r, const char *message,
 			const char *report, const char *outputs);

@@ -543,12 +543,12 @@ void loop_settle_patch(struct engine *e, struct node *n)
 		settle(e, n, NULL, NULL);
 }
 
-void loop_patched(struct engine *e, struct node *n, bool committed, const char *why)
+void loop_patched(struct engine *e, struct node *n, id_t64 patch, enum patch_state state, const char *why)
 {
 	struct node_loop *l = n->loop;
 	if (!l)
 		return;
-	if (committed) {
+	if (state == PATCH_COMMITTED) {
 		struct loop_decision d = { .action = LOOP_STOP, .final = FINAL_PASSED };
 		(void)snprintf(d.reason, sizeof(d.reason), "%s", _("the patch is committed"));
 		stop(e, n, &d, &BY_ENGINE);
@@ -558,6 +558,11 @@ void loop_patched(struct engine *e, struct node *n, bool committed, const char *
 		l->class = CLASS_PATCH;
 		keep_text(&l->message, why);
 	}
+	/* When they could not be restored, that is more important than why they were to be. */
+	bool back = state == PATCH_QUARANTINED;
+	auto_free char *told = xasprintf(back ? _("%s; the patch is taken back, see: pawl patches show %s") : _("%s; see: pawl patches show %s"),
+					 (back ? l->message : why) ? (back ? l->message : why) : "", id_text('p', patch).s);
+	keep_text(&l->message, told);
 	l->now.verified = true;
 	l->now.passed = false;
 	settle(e, n, NULL, NULL);

@@ -425,6 +425,8 @@ static void settled(struct engine *e, struct space_job *j)
 		return;
 	l->busy = false;
 	conclude(e, l, w);
+	const id_t64 id = l->id;
+	const enum patch_state state = l->state;
 	bool committed = l->state == PATCH_COMMITTED, stays = is_open(l);
 	auto_free char *workspace = xstrdup(l->workspace), *why = dup(l->reason), *commit = dup(l->commit);
 	struct node *n = r && !r->dead && !l->reverts && l->idx >= 0 && (size_t)l->idx < r->nnodes && r->nodes[l->idx]->ledger == l ?
@@ -438,7 +440,7 @@ static void settled(struct engine *e, struct space_job *j)
 	if (n && committed && commit)
 		add_output(n, commit);
 	if (n && n->state == NODE_VALIDATING && !n->counted)
-		loop_patched(e, n, committed, why);
+		loop_patched(e, n, id, state, why);
 	if (!stays)
 		wake(e, workspace);
 }

@@ -265,7 +265,8 @@ static void write_output(const struct job *j)
 	jw_end_obj(&w);
 	if (!applied) {
 		jw_str(&w, "class", error_class_name(CLASS_PATCH));
-		jw_str(&w, "message", j->err.message);
+		auto_free char *message = xasprintf(_("%s; see: pawl patches show %s"), j->err.message, id ? id : "?");
+		jw_str(&w, "message", message);
 	}
 	jw_end_obj(&w);
 	if (path && fs_write(path, json.p, json.len, 0600, &err))
