@@ -176,9 +176,30 @@ static void on_window(struct logview *v, const struct json *body)
 
 #define GUTTER_ROOM 20 /* columns that number and time of a line take, at most */
 
-/* Scroll sideways so that a match is in sight; bytes stand for columns, which is near enough. */
-static void bring_in_sight(struct logview *v, int64_t start, int64_t end)
+/* Columns before byte `at` of a line, whose colours take none. */
+static int64_t column_of(const char *text, int64_t at)
 {
+	size_t len = strlen(text), to = at < 0 ? 0 : MIN((size_t)at, len);
+	int64_t column = 0;
+	for (size_t i = 0; i < to;) {
+		size_t n = utf8_len(text + i, len - i);
+		if (text[i] == '\t')
+			column += 8 - column % 8;
+		else if (text[i] == '\033' && text[i + 1] == '[')
+			n = strcspn(text + i, "m") + 1;
+		else
+			column += (int64_t)text_width(text + i, MAX(n, (size_t)1));
+		i += MAX(n, (size_t)1);
+	}
+	return column;
+}
+
+/* Scroll sideways so that the match of a hit is in sight. */
+static void bring_in_sight(struct logview *v, const struct json *hit)
+{
+	const char *text = json_get_str(json_get(hit, "line"), "text", "");
+	int64_t start = column_of(text, json_get_int(hit, "start", 0));
+	int64_t end = column_of(text, json_get_int(hit, "end", 0));
 	int64_t width = MAX(v->columns - GUTTER_ROOM, 10);
 	if (v->wrap || (start >= v->left && end <= v->left + width))
 		return;
@@ -204,7 +225,7 @@ static void on_search(struct logview *v, const struct json *body, bool for_error
 				logview_unfilter(v);
 			logview_go(v, line);
 		}
-		bring_in_sight(v, json_get_int(hit, "start", 0), json_get_int(hit, "end", 0));
+		bring_in_sight(v, hit);
 		return;
 	}
 	if (next > 0) { /* the engine stopped after its slice of time: go on from there */

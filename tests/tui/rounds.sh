@@ -71,6 +71,19 @@ nodes:
     approval: {ask: "Announce it?", choices: [continue, redirect, abort], to: [draft], timeout: 1h}
   announce: {needs: ask, run: "cat announcement"}
 END
+cat >"$tmp/live.yaml" <<END
+name: live
+nodes:
+  think:
+    agent: {command: sh $tmp/think.sh, adapter: claude, prompt: "Think."}
+END
+cat >"$tmp/think.sh" <<END
+cat >/dev/null
+echo '{"type":"system","subtype":"init","session_id":"s1","model":"scripted","tools":[],"cwd":"."}'
+echo '{"type":"assistant","message":{"id":"m1","model":"scripted","role":"assistant","content":[{"type":"text","text":"I think."}],"usage":{"input_tokens":4321,"output_tokens":79}},"session_id":"s1"}'
+until [ -e $tmp/thought ]; do sleep 0.05; done
+echo '{"type":"result","subtype":"success","is_error":false,"duration_ms":5,"num_turns":1,"result":"Thought.","session_id":"s1","total_cost_usd":0.002,"usage":{"input_tokens":4321,"output_tokens":79}}'
+END
 "$pawl" engine start -q
 "$pawl" run -q "$tmp/mend.yaml" >/dev/null 2>&1 || :
 
@@ -184,5 +197,16 @@ keys "="
 wait_for 'let agent:sh work by itself again[?]'
 keys y
 wait_for 'agent:sh +closed'
+
+# What an agent has used so far is seen while it works, and goes with it.
+keys Escape 2 g
+"$pawl" submit -q "$tmp/live.yaml" >/dev/null
+wait_for ' live .*run'
+keys g 3
+wait_for '>.*1 think +run'
+wait_for '^ [-|/\\] 00:[0-9]+ .*4[.]?[0-9]*k? .*node think'
+: >"$tmp/thought"
+wait_for '>.*1 think +ok'
+if shows '^ [-|/\\] 00:'; then fail "it still works, says the last line"; fi
 keys q q
 wait_for 'prompt:'
