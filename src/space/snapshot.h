@@ -2,13 +2,15 @@
 /* Snapshots of a folder: its exact files as a tree object in a private bare git repository, the store.
  *
  * Covered are all files, links and empty folders that are not ignored, and ignored ones that the git
- * repository of the folder tracks: names and contents byte for byte, permission bits, link targets.
+ * repository of the folder tracks: names and contents byte for byte (holes stay holes), permission bits,
+ * link targets.
  * Not covered, and named in the report: ignored files, `.git` wherever it stands, sockets, devices,
  * FIFOs, other file systems mounted below, what cannot be read. Not kept: owners, times, extended
  * attributes, which names are links of one file.
  *
  * No setting, attribute, filter or hook of the folder or of the user has a say, and nothing in the
- * folder's own repository is written. A file is read again only if its times, size or inode changed.
+ * folder's own repository is written. A file is read again only if its times, size or inode changed; who writes
+ * through a memory mapping that was open before need not change them.
  *
  * All functions block; they hold no state in memory and may be called from any thread, for one store
  * at the same time. What one call does to a folder waits for the call before it on the same folder. */
