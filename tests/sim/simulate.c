@@ -134,7 +134,7 @@ static char *reshaped(struct simulation *s, const struct graph *g)
 {
 	auto_str text = STR_INIT;
 	const char *source = g->source, *at = strstr(source, "\nnodes:\n");
-	size_t from, to;
+	size_t from = 0, to = 0;
 	int idx = (int)rng_below(&s->rng, g->nnodes), fresh = (int)rng_below(&s->rng, 3);
 	const struct graph_node *n = &g->nodes[idx];
 	bool mine = graph_has(g, idx) && n->handler == HANDLER_NONE && flow_node_lines(source, n->name, n->line, &from, &to);
