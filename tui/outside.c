@@ -25,6 +25,7 @@ const struct outside_row outside_rows[] = {
 	{ "diff",      N_("two attempts of the selected node beside each other"), .of_run = true, .of_node = true },
 	{ "iterations", N_("the iterations of the selected node: checks, snapshots, decisions"), .of_run = true, .of_node = true },
 	{ "report",    N_("what the checks of the selected node found"), .of_run = true, .of_node = true },
+	{ "patches",   N_("list the patches, and why one was refused") },
 	{ "usage",     N_("what calls of models took") },
 	{ "breakers",  N_("list the circuit breakers") },
 	{ "shell",     N_("a shell where the selected node stood; then retry, done or leave"), .of_run = true, .of_node = true, .changes = true, .talks = true },

@@ -57,17 +57,36 @@ enum err_code cli_connect(struct cli *cli, bool start, struct err *err)
 	return code;
 }
 
-enum err_code cli_get(struct cli *cli, const char *path, struct json **ret, struct err *err)
+/* An engine that was killed a moment ago still takes a connection, which nobody reads. Then another engine is
+ * started, and what was asked is asked again: a change with its key, so that it is made once. */
+static enum err_code call(struct cli *cli, const char *method, const char *path, const char *body, struct json **ret,
+			  struct err *err)
 {
 	enum err_code code = cli_connect(cli, true, err);
-	return code ? code : client_call(cli->client, "GET", path, NULL, ret, err);
+	if (code)
+		return code;
+	code = client_call(cli->client, method, path, body, ret, err);
+	if (code != ERR_UNAVAILABLE || cli->url || client_error_body(cli->client))
+		return code;
+	auto_free char *key = xstrdup(client_last_key(cli->client));
+	client_free(TAKE(cli->client));
+	code = cli_connect(cli, true, err);
+	if (code)
+		return code;
+	if (key[0])
+		client_key(cli->client, key);
+	return client_call(cli->client, method, path, body, ret, err);
+}
+
+enum err_code cli_get(struct cli *cli, const char *path, struct json **ret, struct err *err)
+{
+	return call(cli, "GET", path, NULL, ret, err);
 }
 
 enum err_code cli_post(struct cli *cli, const char *path, const char *body, struct json **ret,
                        struct err *err)
 {
-	enum err_code code = cli_connect(cli, true, err);
-	return code ? code : client_call(cli->client, "POST", path, body, ret, err);
+	return call(cli, "POST", path, body, ret, err);
 }
 
 /* The folder of this program; NULL if the kernel does not tell. */

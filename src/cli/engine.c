@@ -78,8 +78,12 @@ static enum err_code start(struct call *call, struct err *err)
 	if (cli->url)
 		return err_set(err, ERR_USAGE, _("an engine at a URL is started where it lives"));
 	enum err_code code = cli_connect(cli, false, NULL);
-	if (!code)
-		return print_status(cli, _("the engine runs already"), err);
+	if (!code) {
+		code = print_status(cli, _("the engine runs already"), err);
+		if (code != ERR_UNAVAILABLE)
+			return code;
+		client_free(TAKE(cli->client)); /* it was just ending */
+	}
 	auto_free const char **settings = settings_of(call);
 	code = cli_home(cli, true, err);
 	code = code ? code : engine_ensure(cli->home, settings, &cli->client, err);

@@ -342,12 +342,18 @@ enum err_code client_call(struct client *c, const char *method, const char *path
 		(void)snprintf(r->key, sizeof(r->key), "%s", c->next_key);
 		c->next_key[0] = '\0';
 	}
+	(void)snprintf(c->last_key, sizeof(c->last_key), "%s", r->key);
 	return wait_for(c, r, &w);
 }
 
 void client_key(struct client *c, const char *key)
 {
 	(void)snprintf(c->next_key, sizeof(c->next_key), "%s", key);
+}
+
+const char *client_last_key(const struct client *c)
+{
+	return c->last_key;
 }
 
 const struct json *client_error_body(const struct client *c)

@@ -52,6 +52,8 @@ enum err_code client_call(struct client *c, const char *method, const char *path
                           struct json **ret_json, struct err *err) MUST_CHECK;
 /* The Idempotency-Key of the next client_call() that is a POST, instead of a random one. */
 void client_key(struct client *c, const char *key);
+/* The one that the last client_call() had; "" for one that changes nothing. Borrowed until the next call. */
+const char *client_last_key(const struct client *c);
 /* The body of the last client_call() or client_fetch() that was answered with an error:
  * {"code","message", "details",…}; NULL if it was none. Valid until the next call. */
 const struct json *client_error_body(const struct client *c);

@@ -65,7 +65,7 @@ struct client {
 	struct conn *conns;
 	struct web *web;
 	bool waiting; /* inside client_call(): a connect may block for a while */
-	char next_key[CLIENT_KEY_MAX + 1];
+	char next_key[CLIENT_KEY_MAX + 1], last_key[CLIENT_KEY_MAX + 1];
 	struct json *error_body;
 	char *buffer; /* for reading */
 };

@@ -290,9 +290,11 @@ static enum err_code copy(struct export *x, struct member *m, struct err *err)
 	return code;
 }
 
+/* What is being written under another name is no file of the run yet. */
 static bool plain(const char *name)
 {
-	return name[0] != '.' &&
+	size_t len = strlen(name);
+	return name[0] != '.' && !(len > 4 && str_eq(name + len - 4, ".tmp")) &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_+") == strlen(name);
 }
 

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define LOCK_WAIT_US 1000000
+#define LEAVING_WAIT_US 500000
 
 extern char **environ;
 
@@ -523,14 +524,15 @@ static void keep_house(uv_timer_t *t)
 /* ---- life ---- */
 
 /* An engine that was killed while it started a worker leaves a child that has the lock, too, until it
- * becomes that worker: when the holder is gone, it is a matter of milliseconds. */
+ * becomes that worker: when the holder is gone, it is a matter of milliseconds. One that was killed or is leaving
+ * is there for some milliseconds, too, before its files are closed. */
 static enum err_code take_lock(struct host *h, struct err *err)
 {
 	auto_free char *path = xasprintf("%s/pawl.lock", h->home);
 	h->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (h->lock_fd < 0)
 		return err_sys(err, ERR_IO, _("cannot open %s"), path);
-	int64_t until_us = clock_mono_us() + LOCK_WAIT_US;
+	int64_t since_us = clock_mono_us();
 	while (flock(h->lock_fd, LOCK_EX | LOCK_NB)) {
 		char who[32] = "";
 		ssize_t n = pread(h->lock_fd, who, sizeof(who) - 1, 0);
@@ -538,7 +540,7 @@ static enum err_code take_lock(struct host *h, struct err *err)
 		who[strcspn(who, "\n")] = '\0';
 		long pid = strtol(who, NULL, 10);
 		bool lives = pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
-		if (lives || clock_mono_us() > until_us)
+		if (clock_mono_us() - since_us > (lives ? LEAVING_WAIT_US : LOCK_WAIT_US))
 			return err_set(err, ERR_CONFLICT, _("another engine (pid %s) has the home %s"),
 				       who[0] ? who : "?", h->home);
 		(void)poll(NULL, 0, 2);

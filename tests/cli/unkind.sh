@@ -109,6 +109,20 @@ run 0 --home "$tmp/loose" runs
 [ "$(stat -c %a "$tmp/loose/state.db")" = 600 ] || fail "others can read the database"
 run 0 --home "$tmp/loose" engine stop
 
+# An engine that was killed this very moment, its sockets and its lock still open, is in nobody's way.
+printf 'nodes: {one: {run: "true"}}\n' >"$tmp/short.yaml"
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	run 0 --home "$tmp/killed" engine start -q
+	for command in "engine start -q" "runs" "submit -q $tmp/short.yaml"; do
+		run 0 --home "$tmp/killed" engine status --json
+		kill -9 "$(json pid)"
+		# shellcheck disable=SC2086 # several words
+		run 0 --home "$tmp/killed" $command
+	done
+done
+until_says '"total":12[,}]' --home "$tmp/killed" runs --json
+run 0 --home "$tmp/killed" engine stop --kill -q
+
 # Its home is removed under it: nothing stays behind, no engine and no worker, and what runs ends as it would.
 cat >"$tmp/waits.yaml" <<END
 nodes: {waits: {run: "while [ ! -e '$tmp/go' ]; do sleep 0.05; done; : >'$tmp/went'"}}
