@@ -200,6 +200,15 @@ static enum err_code choose_a(struct request *r, struct compare *c, struct err *
 	c->a.at = s.found;
 	if (!code && !s.found.token)
 		code = good_earlier(r->api, &c->b, c->node, &c->a, err);
+	if (!code && !c->a.at.token) { /* one that went well afterwards */
+		c->a.run = c->b.run;
+		c->a.idx = c->b.idx;
+		s.below = 0;
+		code = search(r->api, c->a.run, c->a.idx, &s, err);
+		if (s.found.token > c->b.at.token)
+			c->a.at = s.found;
+		s.below = c->b.at.token;
+	}
 	if (!code && !c->a.at.token) {
 		s.good = false;
 		code = search(r->api, c->a.run, c->a.idx, &s, err);
@@ -297,8 +306,13 @@ static enum err_code fill_side(struct api *a, struct side *s, const char *node, 
 	}
 	struct err why;
 	/* One whose values cannot be had (any more) has no environment to show. */
-	if (!code && engine_stand(a->engine, s->run, node, &s->at, note_stand, s, &why))
-		return ERR_OK;
+	auto_free char *then = NULL;
+	if (!code && engine_stood(a->engine, s->run, node, &s->at, note_stand, s, &then, &why))
+		code = ERR_OK; /* no environment, then */
+	if (then) {
+		free(s->params);
+		s->params = params_shown(a, s->run, then);
+	}
 	return code;
 }
 

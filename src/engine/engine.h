@@ -333,6 +333,12 @@ struct stand {
 /* `a` may be NULL: the node as it is. */
 enum err_code engine_stand(struct engine *e, id_t64 run, const char *node, const struct attempt_row *a,
 			   void (*fn)(void *ctx, const struct stand *s), void *ctx, struct err *err) MUST_CHECK;
+/* The same with the params and environment that the run had when the attempt began, before it was edited. *ret_params: these
+ * params, a JSON object, the caller's; set also when only the surroundings cannot be had. Definition and outputs are
+ * those of now. */
+enum err_code engine_stood(struct engine *e, id_t64 run, const char *node, const struct attempt_row *a,
+			   void (*fn)(void *ctx, const struct stand *s), void *ctx, char **ret_params,
+			   struct err *err) MUST_CHECK;
 /* Bytes and lines of a running attempt's log, as last heard; false when it does not run. */
 bool engine_attempt_log(const struct engine *e, int64_t token, int64_t *ret_bytes, int64_t *ret_lines);
 /* What a call of a model in a running attempt has used, as last heard; false: nothing was heard of one. */

@@ -162,6 +162,28 @@ def test_compare():
     e.get(f"/v1/runs/{run}/nodes/zz/compare", 404)
 
 
+EDITED = ("name: edited\nparams:\n  ratio: {type: number, default: 0.5}\n"
+          "nodes:\n  t: {env: {RATIO: \"${{ params.ratio }}\"}, run: 'test \"$COLOUR\" = blue'}\n")
+
+
+def test_compare_what_was_edited_since():
+    run = e.finish(e.submit(EDITED, env={"COLOUR": "red", "OLD": "1"})["id"])
+    e.post(f"/v1/runs/{run}/retry", {"set": {"ratio": 2}, "env": {"COLOUR": "blue", "OLD": None, "NEW": "x"}})
+    state(run, "succeeded")
+    r = e.get(f"/v1/runs/{run}/nodes/t/compare").json  # the failed one, and the good one that came afterwards
+    assert (r["a"]["generation"], r["a"]["state"], r["b"]["generation"], r["b"]["state"]) == (2, "succeeded", 1, "failed"), r
+    assert r["params"] == [{"name": "ratio", "a": 2, "b": 0.5}], r["params"]
+    env = {x["name"]: (x["a"], x["b"]) for x in r["environment"]}
+    want = {"RATIO": ("2", "0.5"), "PARAM_RATIO": ("2", "0.5"), "COLOUR": ("blue", "red"), "OLD": (None, "1"), "NEW": ("x", None)}
+    assert env == want, env
+    e.post(f"/v1/runs/{run}/resume-from", {"node": "t", "env": {"COLOUR": "green"}})
+    state(run, "failed")
+    r = e.get(f"/v1/runs/{run}/nodes/t/compare").json
+    assert [x for x in r["environment"]] == [{"name": "COLOUR", "a": "blue", "b": "green"}], r["environment"]
+    r = e.get(f"/v1/runs/{run}/nodes/t/compare?a=1.1.1&b=3.3.1").json
+    assert {x["name"]: (x["a"], x["b"]) for x in r["environment"]}["COLOUR"] == ("red", "green"), r["environment"]
+
+
 def test_shell():
     run = e.finish(e.submit(FAILS)["id"])
     at = f"/v1/runs/{run}/nodes/b/shell"
