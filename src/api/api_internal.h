@@ -237,6 +237,7 @@ void follows_published(struct follows *f);
 #define ROUTE(name) enum err_code name(struct request *r, struct err *err)
 ROUTE(api_engine);
 ROUTE(api_health_live);
+ROUTE(api_metrics);
 ROUTE(api_health_ready);
 ROUTE(api_health);
 ROUTE(api_queue_stats);

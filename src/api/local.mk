@@ -33,6 +33,7 @@ libapi_a_SOURCES = \
 	src/api/show.c \
 	src/api/show_node.c \
 	src/api/status.c \
+	src/api/metrics.c \
 	src/api/stream.c \
 	src/api/submit.c \
 	src/api/target.c src/api/target.h \

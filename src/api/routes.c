@@ -21,6 +21,7 @@ const struct route routes[] = {
 	{ "GET", "/health", PERM_READ, api_health, N_("how its parts are") },
 	{ "GET", "/v1/health/detailed", PERM_READ, api_health, N_("how its parts are") },
 	{ "GET", "/health/detailed", PERM_READ, api_health, N_("how its parts are") },
+	{ "GET", "/metrics", PERM_READ, api_metrics, N_("figures for a monitoring system, as Prometheus reads them") },
 	{ "GET", "/v1/queue/stats", PERM_READ, api_queue_stats, N_("figures of the queue") },
 	{ "GET", "/queue/stats", PERM_READ, api_queue_stats, N_("figures of the queue") },
 	{ "GET", "/v1/queue/health", PERM_READ, api_queue_health, N_("whether the queue has room") },

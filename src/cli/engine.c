@@ -186,20 +186,31 @@ static enum err_code foreground(struct call *call, struct err *err)
 	return cli_exec(program, argv, err);
 }
 
+/* Told as it is, so that a collector of text files can have it. */
+static enum err_code metrics(struct call *call, struct err *err)
+{
+	auto_str text = STR_INIT;
+	enum err_code code = cli_connect(call->cli, false, err);
+	code = code ? code : client_fetch(call->cli->client, "/metrics", &text, err);
+	if (!code)
+		out_text(&text);
+	return code;
+}
+
 static enum err_code run_engine(struct call *call, struct err *err)
 {
 	static const struct {
 		const char *name;
 		enum err_code (*run)(struct call *call, struct err *err);
 	} words[] = {
-		{ "start", start }, { "stop", stop }, { "status", status }, { "run", foreground }
+		{ "start", start }, { "stop", stop }, { "status", status }, { "run", foreground }, { "metrics", metrics }
 	};
 	const char *what = call->nargs ? call->args[0] : "status";
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (str_eq(words[i].name, what))
 			return words[i].run(call, err);
 	err_note(err, ERR_USAGE, _("\"%s\" is nothing an engine can do"), what);
-	err_hint(err, _("use: start, stop, status, run"));
+	err_hint(err, _("use: start, stop, status, metrics, run"));
 	return ERR_USAGE;
 }
 
@@ -273,6 +284,7 @@ static const struct cli_example engine_examples[] = {
 	{ "pawl engine start --set steps=8", N_("eight steps at a time; without start, any command starts one as usual") },
 	{ "pawl engine stop", N_("steps go on under their workers, and the next engine collects their results") },
 	{ "pawl engine stop --kill", N_("end the steps, too") },
+	{ "pawl engine metrics", N_("figures for a monitoring system, as Prometheus reads them") },
 	{ "pawl engine run", N_("in the foreground, as under systemd") },
 	{ NULL },
 };
@@ -285,8 +297,8 @@ static const struct cli_example fsck_examples[] = {
 const struct command cmd_engine = {
 	.name = "engine",
 	.group = GROUP_ENGINE,
-	.arguments = "[status|start|stop|run]",
-	.words = "status start stop run",
+	.arguments = "[status|start|stop|metrics|run]",
+	.words = "status start stop metrics run",
 	.max = 1,
 	.help = N_("start, stop and look at the engine"),
 	.about = N_("The engine is the process that runs everything, one for each home. Commands "

@@ -170,6 +170,7 @@ static void take_call(struct engine *e, const struct node *n, struct usage_row *
 {
 	u->total = total_of(u);
 	store_usage_add(e->store, u);
+	calls_count(e, u);
 	for (struct run *r = n->run; r; r = r->parent)
 		add_to(&r->used, u);
 	if (!n->loop)

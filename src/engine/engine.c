@@ -462,6 +462,7 @@ void engine_free(struct engine *e)
 	for (char **p = e->environment; p && *p; p++)
 		free(*p);
 	free(e->environment);
+	calls_done(e);
 	free(e->effects);
 	free(e->acks);
 	free(e->changed);

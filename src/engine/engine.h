@@ -365,6 +365,13 @@ char *patch_stem(const char *home, id_t64 run, id_t64 patch);
 /* The circuit breakers; `waiting`: nodes that each holds. */
 void engine_breakers(const struct engine *e, void (*fn)(void *ctx, const struct breaker_row *b, int waiting),
 		     void *ctx);
+/* Calls of models since this engine began. */
+struct call_count {
+	const char *provider, *model, *status;
+	int64_t calls, input, output, cache_read, cache_write, cost_micro_usd, retries, latency_ms;
+	int64_t no_cost; /* calls whose cost is not known, and so not in the sum */
+};
+void engine_calls(const struct engine *e, void (*fn)(void *ctx, const struct call_count *c), void *ctx);
 void engine_workers(const struct engine *e, void (*fn)(void *ctx, const struct worker_info *w), void *ctx);
 
 /* ---- fsck: the invariants, checked against the store and the memory ---- */

@@ -320,6 +320,9 @@ struct engine {
 	struct engine_now now; /* of this turn; refreshed when an input comes */
 	bool in_turn;
 
+	struct call_count *calls;
+	size_t ncalls, capcalls;
+
 	struct map orders; /* id → struct order: live ones */
 	struct queue queue;
 	int held, blocked;
@@ -596,6 +599,11 @@ enum err_code run_force_breaker(struct engine *e, const struct command *c, struc
 enum err_code breakers_load(struct engine *e, struct err *err);
 void breakers_recover(struct engine *e);
 void breakers_free(struct engine *e);
+
+/* ---- calls.c ---- */
+
+void calls_count(struct engine *e, const struct usage_row *u);
+void calls_done(struct engine *e);
 
 /* ---- group.c ---- */
 /* The engine itself begins with the node: its attempt, which no worker has. */

@@ -6,6 +6,7 @@ libengine_a_SOURCES = \
 	src/engine/checkpoint.c \
 	src/engine/approval.c \
 	src/engine/breaker.c \
+	src/engine/calls.c \
 	src/engine/definition.c \
 	src/engine/edit.c \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_internal.h \

@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 
 import engine
 from engine import Engine, wait
@@ -108,6 +109,26 @@ def test_a_failure_says_where_to_look():
     assert f["diagnostics"][0]["file"] == "t.c", f
 
 
+def metrics():
+    """The exposition format, strictly: HELP and TYPE first, each series once, the series of a name together."""
+    r = e.ask("GET", "/metrics")
+    assert r.status == 200 and r.headers["Content-Type"].startswith("text/plain; version=0.0.4"), r.headers
+    found, name, done = {}, None, set()
+    for line in r.body.decode().splitlines():
+        if line.startswith("# HELP "):
+            assert name not in done
+            done.add(name)
+            name = line.split()[2]
+            assert name not in done, name
+        elif line.startswith("# TYPE "):
+            assert line.split()[2] == name and line.split()[3] in ("gauge", "counter"), line
+        else:
+            series = re.fullmatch(r'((\w+)(?:\{\w+="(?:[^"\\\n]|\\["\\n])*"(?:,\w+="(?:[^"\\\n]|\\["\\n])*")*\})?) ([0-9.]+)', line)
+            assert series and series[2] == name and series[1] not in found, line
+            found[series[1]] = float(series[3])
+    return found
+
+
 def test_usage_and_breakers():
     program = os.path.join(e.home, "claude")
     with open(program, "w", encoding="utf-8") as f:
@@ -120,10 +141,18 @@ def test_usage_and_breakers():
     i = e.get(f"/v1/runs/{run}/nodes/ask/iterations")["items"][0]
     assert i["usage"]["total"] == u["sum"]["total"] and i["work"]["session_id"] == "s1" and os.path.exists(i["work"]["result"]), i
     assert e.get("/v1/usage")["items"][0]["token"] == u["items"][0]["token"]
+    m = metrics()
+    model = u["items"][0]["model"]
+    of = {(k, x) for k, x in m.items() if f'model="{model}"' in k}
+    value = {k.split("{")[0] + (k.split('kind="')[1].split('"')[0] if "kind=" in k else ""): x for k, x in of}
+    assert value["pawl_llm_calls_total"] == 1 and value["pawl_llm_cost_usd_total"] == 0.25, of
+    assert value["pawl_llm_tokens_totalinput"] == 10 and value["pawl_llm_tokens_totaloutput"] == 5, of
+    assert m['pawl_runs{state="succeeded"}'] >= 1 and m["pawl_circuit_breakers_open"] == 0, m
     e.post("/v1/breakers/agent:claude", {"force": "open"}, 400)
     e.post("/v1/breakers/agent:claude", {"force": "ajar", "reason": "x"}, 400)
     e.post("/v1/breakers/nothing", {"force": "open", "reason": "x"}, 404)
     b = e.post("/v1/breakers/agent:claude", {"force": "open", "reason": "billing"}).json
+    assert metrics()["pawl_circuit_breakers_open"] == 1
     assert b["state"] == "forced_open" and b["reason"] == "billing", b
     order = e.submit(AGENT.replace("PROGRAM", program))["id"]
     run = e.run_of(order)
