@@ -237,7 +237,7 @@ static const struct { const char *words; int status; const char *out, *err; } al
 	{ "engine status", 6, NULL, "no engine answers" },
 	{ "engine status --json", 6, NULL, "{\"code\":\"unavailable\"" },
 	{ "engine stop", 0, NULL, "no engine runs" },
-	{ "engine fly", 2, NULL, "start, stop, status, run" },
+	{ "engine fly", 2, NULL, "start, stop, status, metrics, run" },
 	{ "status", 6, NULL, "no engine answers" },
 	{ "runs", 2, NULL, "/nonexistent/pawld" },
 	{ "console", 2, NULL, "not a terminal" },
