@@ -116,7 +116,8 @@ static void on_edit(void *ctx, const struct event_row *e)
 {
 	struct values *v = ctx;
 	auto_json *data = NULL;
-	if (e->at_ms < v->since_ms || !e->data || json_parse(e->data, strlen(e->data), 4 * MIB, &data, NULL))
+	/* One of the same millisecond made it begin: while an attempt runs nothing can be edited. */
+	if (e->at_ms <= v->since_ms || !e->data || json_parse(e->data, strlen(e->data), 4 * MIB, &data, NULL))
 		return;
 	put_back(&v->params, json_get(data, "params"));
 	put_back(&v->env, json_get(data, "env"));
