@@ -102,9 +102,14 @@ static locale_t find_tag(const char *tag)
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(kept[i].tag, tag))
 			return kept[i].locale;
-	if (n == KEPT_MAX)
+	/* What this machine has not makes room: whoever asks for it pays for looking again. */
+	struct kept *k = kept;
+	while (n == KEPT_MAX && k < kept + KEPT_MAX && k->locale)
+		k++;
+	if (k == kept + KEPT_MAX)
 		return (locale_t)0;
-	struct kept *k = &kept[n++];
+	if (n < KEPT_MAX)
+		k = &kept[n++];
 	(void)snprintf(k->tag, sizeof(k->tag), "%s", tag);
 	return k->locale = make_locale(tag);
 }

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libspace.a
 libspace_a_SOURCES = \
 	src/space/carry.c \
 	src/space/diff.c \
+	src/space/committer.c src/space/committer.h \
 	src/space/filters.c src/space/filters.h \
 	src/space/gc.c \
 	src/space/head.c \

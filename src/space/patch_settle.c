@@ -4,33 +4,11 @@
 #include "space/patch_journal.h"
 
 #include "base/fs.h"
-#include "space/filters.h"
-#include "space/git.h"
+#include "space/committer.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ANSWER_MAX ((size_t)16 * MIB)
-
-static enum err_code ask(const struct git *git, const char *const *args, struct str *out, struct err *err)
-{
-	str_clear(out);
-	enum err_code code = git_capture(git, args, -1, ANSWER_MAX, out, err);
-	while (!code && out->len && out->p[out->len - 1] == '\n')
-		str_cut(out, out->len - 1);
-	return code;
-}
-
-/* Who commits: as the user's git says it, who may have said nothing. */
-static char *identity(const char *dir, const char *key, const char *otherwise)
-{
-	struct git user = { .dir = dir, .foreign = true, .user = true };
-	auto_str out = STR_INIT;
-	if (ask(&user, (const char *const[]){ "config", "--get", key, NULL }, &out, NULL) || !out.len)
-		return xasprintf("%s=%s", key, otherwise);
-	return xasprintf("%s=%s", key, str_text(&out));
-}
 
 /* The touched paths into an index: what is there, and what is not there any more. */
 static enum err_code add_paths(const struct git *git, const struct patch_journal *j, struct err *err)
@@ -42,7 +20,7 @@ static enum err_code add_paths(const struct git *git, const struct patch_journal
 	if (fd < 0)
 		return err_sys(err, ERR_IO, _("cannot make the list of paths"));
 	enum err_code code = git_capture(git, (const char *const[]){ "update-index", "--add", "--remove", "-z", "--stdin", NULL }, fd,
-					 ANSWER_MAX, NULL, err);
+					 GIT_ANSWER_MAX, NULL, err);
 	(void)close(fd);
 	return code;
 }
@@ -55,12 +33,11 @@ struct settle {
 	struct patch_commit *ret;
 };
 
-static enum err_code is_made(const struct settle *s, const char *head, bool *ret)
+static bool is_made(const struct settle *s, const char *head)
 {
 	auto_str out = STR_INIT;
-	*ret = s->j->commit[0] && *head &&
-	       ask(s->git, (const char *const[]){ "merge-base", "--is-ancestor", s->j->commit, head, NULL }, &out, NULL) == ERR_OK;
-	return ERR_OK;
+	return s->j->commit[0] && *head &&
+	       git_ask(s->git, (const char *const[]){ "merge-base", "--is-ancestor", s->j->commit, head, NULL }, &out, NULL) == ERR_OK;
 }
 
 static enum err_code new_commit(const struct settle *s, const char *head, const char *tree, struct err *err)
@@ -84,7 +61,7 @@ static enum err_code new_commit(const struct settle *s, const char *head, const 
 		git.settings = settings;
 	}
 	const char *args[] = { "commit-tree", tree, "-m", s->message, *head ? "-p" : NULL, head, NULL };
-	enum err_code code = ask(&git, args, &commit, err);
+	enum err_code code = git_ask(&git, args, &commit, err);
 	if (code)
 		return code;
 	if (!commit.len || commit.len > WORKTREE_OID_LEN)
@@ -93,30 +70,29 @@ static enum err_code new_commit(const struct settle *s, const char *head, const 
 	(void)snprintf(s->j->commit, sizeof(s->j->commit), "%s", str_text(&commit));
 	code = patch_journal_write(s->w->stem, s->j, err);
 	return code ? code : git_capture(s->git, (const char *const[]){ "update-ref", "-m", "pawl: patch", "HEAD", s->j->commit, head, NULL },
-					 -1, ANSWER_MAX, NULL, err);
+					 -1, GIT_ANSWER_MAX, NULL, err);
 }
 
 static enum err_code commit(const struct settle *s, struct err *err)
 {
 	auto_str head = STR_INIT, tree = STR_INIT, old = STR_INIT;
-	bool made;
-	if (ask(s->git, (const char *const[]){ "rev-parse", "--verify", "--quiet", "HEAD^{commit}", NULL }, &head, NULL))
+	if (git_ask(s->git, (const char *const[]){ "rev-parse", "--verify", "--quiet", "HEAD^{commit}", NULL }, &head, NULL))
 		str_clear(&head); /* there is no commit yet */
 	const char *base = str_text(&head);
-	enum err_code code = is_made(s, base, &made);
-	if (made) {
+	if (is_made(s, base)) {
 		s->ret->made = true;
 		return ERR_OK;
 	}
-	if (!code && *base)
-		code = git_capture(s->own, (const char *const[]){ "read-tree", base, NULL }, -1, ANSWER_MAX, NULL, err);
+	enum err_code code = ERR_OK;
+	if (*base)
+		code = git_capture(s->own, (const char *const[]){ "read-tree", base, NULL }, -1, GIT_ANSWER_MAX, NULL, err);
 	if (!code)
 		code = add_paths(s->own, s->j, err);
 	if (!code)
-		code = ask(s->own, (const char *const[]){ "write-tree", NULL }, &tree, err);
+		code = git_ask(s->own, (const char *const[]){ "write-tree", NULL }, &tree, err);
 	auto_free char *base_tree = xasprintf("%s^{tree}", base);
 	if (!code && *base)
-		code = ask(s->git, (const char *const[]){ "rev-parse", "--verify", base_tree, NULL }, &old, err);
+		code = git_ask(s->git, (const char *const[]){ "rev-parse", "--verify", base_tree, NULL }, &old, err);
 	if (code)
 		return code;
 	if (*base && str_eq(str_text(&tree), str_text(&old))) {
@@ -130,30 +106,14 @@ static enum err_code commit(const struct settle *s, struct err *err)
 static enum err_code commit_in(const struct patch_place *w, struct patch_journal *j, const char *message, const char *author,
 			       struct patch_commit *ret, struct err *err)
 {
-	auto_free char *dir = xasprintf("%s/.git", w->folder);
-	auto_filters filters = { NULL, 0, 0 };
-	enum err_code code = filters_find(dir, &filters, err);
+	auto_committer c = { .index = NULL };
+	enum err_code code = committer_open(w->folder, &c, err);
 	if (code)
 		return code;
-	auto_free char *name = identity(dir, "user.name", "pawl"), *mail = identity(dir, "user.email", "pawl@localhost");
-	auto_free const char **settings = xcalloc(filters.n + 3, sizeof(*settings));
-	for (size_t i = 0; i < filters.n; i++)
-		settings[i] = filters.settings[i];
-	settings[filters.n] = name;
-	settings[filters.n + 1] = mail;
-	struct git git = { .dir = dir, .work = w->folder, .cwd = w->folder, .foreign = true, .settings = settings };
-	auto_str index = STR_INIT;
-	code = ask(&git, (const char *const[]){ "rev-parse", "--absolute-git-dir", NULL }, &index, err);
-	if (code)
-		return code;
-	str_addf(&index, "/pawl-index-%ld", (long)getpid());
-	struct git own = git;
-	own.index = str_text(&index);
-	struct settle s = { .w = w, .j = j, .git = &git, .own = &own, .message = message, .author = author, .ret = ret };
+	struct settle s = { .w = w, .j = j, .git = &c.git, .own = &c.own, .message = message, .author = author, .ret = ret };
 	code = commit(&s, err);
-	(void)unlink(own.index);
 	/* The index of the branch knows them, too; what else was staged stays. */
-	return code ? code : add_paths(&git, j, err);
+	return code ? code : add_paths(&c.git, j, err);
 }
 
 bool patch_is_settled(const char *stem, struct patch_commit *ret)

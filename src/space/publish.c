@@ -2,14 +2,11 @@
 #include "space/publish.h"
 
 #include "base/fs.h"
-#include "space/filters.h"
-#include "space/git.h"
+#include "space/committer.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define ANSWER_MAX ((size_t)16 * MIB)
 
 void publish_commit_done(struct publish_commit *c)
 {
@@ -17,43 +14,24 @@ void publish_commit_done(struct publish_commit *c)
 	*c = (struct publish_commit){ 0 };
 }
 
-/* One line of an answer. */
-static enum err_code ask(const struct git *git, const char *const *args, struct str *out, struct err *err)
-{
-	str_clear(out);
-	enum err_code code = git_capture(git, args, -1, ANSWER_MAX, out, err);
-	while (!code && out->len && out->p[out->len - 1] == '\n')
-		str_cut(out, out->len - 1);
-	return code;
-}
-
 static bool is_there(const struct git *git, const char *ref, struct str *out)
 {
 	auto_free char *commit = xasprintf("%s^{commit}", ref);
-	return ask(git, (const char *const[]){ "rev-parse", "--verify", "--quiet", "--end-of-options", commit, NULL },
+	return git_ask(git, (const char *const[]){ "rev-parse", "--verify", "--quiet", "--end-of-options", commit, NULL },
 		   out, NULL) == ERR_OK && out->len > 0 && out->len <= WORKTREE_OID_LEN;
-}
-
-/* Who commits: as the user's git says it, who may have said nothing. */
-static char *identity(const char *dir, const char *key, const char *otherwise)
-{
-	struct git user = { .dir = dir, .foreign = true, .user = true };
-	auto_str out = STR_INIT;
-	if (ask(&user, (const char *const[]){ "config", "--get", key, NULL }, &out, NULL) || !out.len)
-		return xasprintf("%s=%s", key, otherwise);
-	return xasprintf("%s=%s", key, str_text(&out));
 }
 
 static enum err_code find_branch(const struct git *git, const char *branch, struct str *ret, bool *ret_here,
 				 struct err *err)
 {
 	auto_str here = STR_INIT;
-	(void)ask(git, (const char *const[]){ "symbolic-ref", "--quiet", "--short", "HEAD", NULL }, &here, NULL);
+	if (git_ask(git, (const char *const[]){ "symbolic-ref", "--quiet", "--short", "HEAD", NULL }, &here, NULL))
+		str_clear(&here); /* no branch is checked out */
 	if (!branch && !here.len)
 		return err_set(err, ERR_CONFLICT, _("no branch is checked out; say which one with branch:"));
 	*ret_here = !branch || str_eq(branch, str_text(&here));
 	str_add(ret, branch ? branch : str_text(&here));
-	if (!branch || ask(git, (const char *const[]){ "check-ref-format", "--branch", branch, NULL }, &here, NULL) == ERR_OK)
+	if (!branch || git_ask(git, (const char *const[]){ "check-ref-format", "--branch", branch, NULL }, &here, NULL) == ERR_OK)
 		return ERR_OK;
 	auto_free char *shown = git_shown(branch);
 	return err_set(err, ERR_USAGE, _("'%s' is no name of a branch"), shown);
@@ -64,10 +42,10 @@ static enum err_code write_tree(const struct git *git, const char *base, struct 
 {
 	enum err_code code = ERR_OK;
 	if (base)
-		code = git_capture(git, (const char *const[]){ "read-tree", base, NULL }, -1, ANSWER_MAX, NULL, err);
+		code = git_capture(git, (const char *const[]){ "read-tree", base, NULL }, -1, GIT_ANSWER_MAX, NULL, err);
 	if (!code)
-		code = git_capture(git, (const char *const[]){ "add", "--all", ".", NULL }, -1, ANSWER_MAX, NULL, err);
-	return code ? code : ask(git, (const char *const[]){ "write-tree", NULL }, ret, err);
+		code = git_capture(git, (const char *const[]){ "add", "--all", ".", NULL }, -1, GIT_ANSWER_MAX, NULL, err);
+	return code ? code : git_ask(git, (const char *const[]){ "write-tree", NULL }, ret, err);
 }
 
 static enum err_code count_files(const struct git *git, const char *base, const char *tree, size_t *ret, struct err *err)
@@ -94,7 +72,7 @@ static enum err_code add_commit(const struct commit_job *j, const char *tree, st
 {
 	auto_str commit = STR_INIT;
 	const char *args[] = { "commit-tree", tree, "-m", j->message, j->base ? "-p" : NULL, j->base, NULL };
-	enum err_code code = ask(j->git, args, &commit, err);
+	enum err_code code = git_ask(j->git, args, &commit, err);
 	if (code)
 		return code;
 	if (commit.len > WORKTREE_OID_LEN)
@@ -109,7 +87,7 @@ static enum err_code move_branch(const struct commit_job *j, const char *commit,
 {
 	const char *was = j->is_new || !j->base ? "" : j->base;
 	return git_capture(j->git, (const char *const[]){ "update-ref", "-m", "pawl: publish", j->ref, commit, was, NULL }, -1,
-			   ANSWER_MAX, NULL, err);
+			   GIT_ANSWER_MAX, NULL, err);
 }
 
 static enum err_code commit(const struct commit_job *j, struct publish_commit *ret, struct err *err)
@@ -118,7 +96,7 @@ static enum err_code commit(const struct commit_job *j, struct publish_commit *r
 	enum err_code code = write_tree(j->git, j->base, &tree, err);
 	auto_free char *base_tree = j->base ? xasprintf("%s^{tree}", j->base) : NULL;
 	if (!code && j->base)
-		code = ask(j->git, (const char *const[]){ "rev-parse", "--verify", base_tree, NULL }, &old, err);
+		code = git_ask(j->git, (const char *const[]){ "rev-parse", "--verify", base_tree, NULL }, &old, err);
 	if (!code)
 		code = count_files(j->git, j->base, str_text(&tree), &ret->files, err);
 	if (code)
@@ -139,37 +117,23 @@ enum err_code publish_commit(const char *folder, const char *branch, const char 
 	auto_free char *dir = xasprintf("%s/.git", folder);
 	if (!fs_exists(dir))
 		return err_set(err, ERR_NOT_FOUND, _("%s is no git repository; there is nothing to publish from"), folder);
-	auto_filters filters = { NULL, 0, 0 };
-	enum err_code code = filters_find(dir, &filters, err);
-	if (code)
-		return code;
-	auto_free char *name = identity(dir, "user.name", "pawl"), *mail = identity(dir, "user.email", "pawl@localhost");
-	auto_free const char **settings = xcalloc(filters.n + 3, sizeof(*settings));
-	for (size_t i = 0; i < filters.n; i++)
-		settings[i] = filters.settings[i];
-	settings[filters.n] = name;
-	settings[filters.n + 1] = mail;
-	struct git git = { .dir = dir, .work = folder, .foreign = true, .settings = settings };
-	auto_str where = STR_INIT, base = STR_INIT, index = STR_INIT;
+	auto_committer c = { .index = NULL };
+	enum err_code code = committer_open(folder, &c, err);
+	auto_str where = STR_INIT, base = STR_INIT;
 	bool here = false;
-	code = find_branch(&git, branch, &where, &here, err);
 	if (!code)
-		code = ask(&git, (const char *const[]){ "rev-parse", "--absolute-git-dir", NULL }, &index, err);
+		code = find_branch(&c.git, branch, &where, &here, err);
 	if (code)
 		return code;
-	str_addf(&index, "/pawl-index-%ld", (long)getpid());
 	auto_free char *ref = xasprintf("refs/heads/%s", str_text(&where));
-	struct git own = git;
-	own.index = str_text(&index);
-	struct commit_job j = { .git = &own, .ref = ref, .message = message };
-	bool there = is_there(&git, ref, &base);
+	struct commit_job j = { .git = &c.own, .ref = ref, .message = message };
+	bool there = is_there(&c.git, ref, &base);
 	j.is_new = !there;
-	j.base = there || is_there(&git, "HEAD", &base) ? str_text(&base) : NULL;
+	j.base = there || is_there(&c.git, "HEAD", &base) ? str_text(&base) : NULL;
 	*ret = (struct publish_commit){ .branch = str_take(&where) };
 	code = commit(&j, ret, err);
-	(void)unlink(own.index);
 	if (!code && here && ret->made_commit)
-		code = git_capture(&git, (const char *const[]){ "read-tree", ret->commit, NULL }, -1, ANSWER_MAX, NULL, err);
+		code = git_capture(&c.git, (const char *const[]){ "read-tree", ret->commit, NULL }, -1, GIT_ANSWER_MAX, NULL, err);
 	if (code)
 		publish_commit_done(ret);
 	return code;
@@ -196,7 +160,7 @@ enum err_code publish_push(const char *folder, const char *remote, const char *b
 	struct git git = { .dir = dir, .work = folder, .foreign = true, .user = true };
 	return git_capture(&git, (const char *const[]){ "push", "--quiet", "--no-verify", "--recurse-submodules=no", "--end-of-options",
 							remote, refs, NULL },
-			   -1, ANSWER_MAX, NULL, err);
+			   -1, GIT_ANSWER_MAX, NULL, err);
 }
 
 enum err_code publish_address(const char *folder, const char *remote, struct str *ret, struct err *err)
@@ -207,7 +171,7 @@ enum err_code publish_address(const char *folder, const char *remote, struct str
 		str_add(ret, remote);
 		return ERR_OK;
 	}
-	return ask(&git, (const char *const[]){ "remote", "get-url", "--", remote, NULL }, ret, err);
+	return git_ask(&git, (const char *const[]){ "remote", "get-url", "--", remote, NULL }, ret, err);
 }
 
 bool publish_may_pass(const struct err *err)

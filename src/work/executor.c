@@ -112,6 +112,21 @@ static void add_headers(struct jw *w, const struct node_http *http)
 	jw_end_arr(w);
 }
 
+enum err_code spec_text(struct jw *w, const char *key, const struct tmpl *t, const struct expr_scope *scope, struct err *err)
+{
+	auto_str text = STR_INIT;
+	if (!t)
+		return ERR_OK;
+	enum err_code code = tmpl_text(t, scope, &text, err);
+	if (code)
+		return code;
+	if (strlen(str_text(&text)) != text.len)
+		return err_set(err, ERR_INVALID, _("\"%s\" holds a NUL byte; a text has none"), key);
+	jw_strn(w, key, str_text(&text), text.len);
+	return ERR_OK;
+}
+
+/* As it is, NUL bytes and all: a body may hold them. */
 static enum err_code add_tmpl(struct jw *w, const char *key, const struct tmpl *t,
 			      const struct expr_scope *scope, struct err *err)
 {

@@ -10,21 +10,6 @@
 
 #define DOCUMENT_MAX (3 * MIB) /* has to fit into a message to the worker with everything else */
 
-static enum err_code add_tmpl(struct jw *w, const char *key, const struct tmpl *t, const struct expr_scope *scope,
-			      struct err *err)
-{
-	auto_str text = STR_INIT;
-	if (!t)
-		return ERR_OK;
-	enum err_code code = tmpl_text(t, scope, &text, err);
-	if (code)
-		return code;
-	if (strlen(str_text(&text)) != text.len)
-		return err_set(err, ERR_INVALID, _("\"%s\" holds a NUL byte; a text has none"), key);
-	jw_strn(w, key, str_text(&text), text.len);
-	return ERR_OK;
-}
-
 static const char *step_variable(const struct step_build *b, const char *name)
 {
 	size_t len = strlen(name);
@@ -40,7 +25,7 @@ static enum err_code add_key(struct jw *w, const struct graph_provider *p, const
 {
 	const char *value = p->key_env ? getenv(p->key_env) : NULL;
 	if (!p->key_env)
-		return add_tmpl(w, "key", p->key, c->scope, err);
+		return spec_text(w, "key", p->key, c->scope, err);
 	if (value && *value)
 		jw_str(w, "key", value);
 	else
@@ -56,7 +41,7 @@ static enum err_code add_headers(struct jw *w, const struct graph_provider *p, c
 	for (size_t i = 0; i < p->nheaders && !code; i++) {
 		jw_obj(w, NULL);
 		jw_str(w, "name", p->headers[i].name);
-		code = add_tmpl(w, "value", p->headers[i].value, c->scope, err);
+		code = spec_text(w, "value", p->headers[i].value, c->scope, err);
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);
@@ -89,9 +74,9 @@ static enum err_code add_provider(struct jw *w, const struct graph_provider *p, 
 	jw_obj(w, NULL);
 	jw_str(w, "name", p->name);
 	jw_str(w, "type", provider_type_name(p->type));
-	enum err_code code = add_tmpl(w, "url", p->url, c->scope, err);
+	enum err_code code = spec_text(w, "url", p->url, c->scope, err);
 	if (!code)
-		code = add_tmpl(w, "model", llm->model ? llm->model : p->model, c->scope, err);
+		code = spec_text(w, "model", llm->model ? llm->model : p->model, c->scope, err);
 	if (!code)
 		code = add_key(w, p, c, err);
 	if (!code)
@@ -158,7 +143,7 @@ enum err_code prepare_llm(const struct step_context *c, struct step_build *b, st
 	jw_obj(&w, NULL);
 	enum err_code code = add_providers(&w, c, err);
 	if (!code)
-		code = add_tmpl(&w, "system", llm->system, c->scope, err);
+		code = spec_text(&w, "system", llm->system, c->scope, err);
 	if (!code)
 		code = add_prompt(&w, c, err);
 	if (code)

@@ -6,18 +6,6 @@
 
 #define DOCUMENT_MAX (3 * MIB) /* has to fit into a message to the worker with everything else */
 
-static enum err_code add_text(struct jw *w, const char *key, const struct tmpl *t, const struct expr_scope *scope,
-			      struct err *err)
-{
-	auto_str text = STR_INIT;
-	enum err_code code = t ? tmpl_text(t, scope, &text, err) : ERR_OK;
-	if (!code && t && text.len != strlen(str_text(&text)))
-		return err_set(err, ERR_INVALID, _("%s holds a NUL byte"), key);
-	if (!code && t)
-		jw_strn(w, key, str_text(&text), text.len);
-	return code;
-}
-
 static void add_list(struct jw *w, const char *key, char *const *v, size_t n)
 {
 	jw_arr(w, key);
@@ -50,9 +38,9 @@ enum err_code prepare_patch(const struct step_context *c, struct step_build *b, 
 	jw_str(&w, "workspace", c->workspace);
 	jw_str(&w, "stem", c->patch_stem);
 	jw_str(&w, "patch", c->patch_id);
-	enum err_code code = add_text(&w, "file", p->file, c->scope, err);
+	enum err_code code = spec_text(&w, "file", p->file, c->scope, err);
 	if (!code)
-		code = add_text(&w, "text", p->text, c->scope, err);
+		code = spec_text(&w, "text", p->text, c->scope, err);
 	add_rules(&w, p);
 	jw_end_obj(&w);
 	if (!code && document.len > DOCUMENT_MAX)

@@ -4,18 +4,6 @@
 
 #include <string.h>
 
-static enum err_code add_text(struct jw *w, const char *key, const struct tmpl *t, const struct expr_scope *scope,
-			      struct err *err)
-{
-	auto_str text = STR_INIT;
-	enum err_code code = t ? tmpl_text(t, scope, &text, err) : ERR_OK;
-	if (!code && t && text.len != strlen(str_text(&text)))
-		return err_set(err, ERR_INVALID, _("%s holds a NUL byte"), key);
-	if (!code && t)
-		jw_strn(w, key, str_text(&text), text.len);
-	return code;
-}
-
 static enum err_code add_github(struct jw *w, const struct step_context *c, const struct step_build *b, const char *usual,
 				struct err *err)
 {
@@ -24,21 +12,21 @@ static enum err_code add_github(struct jw *w, const struct step_context *c, cons
 	const char *value = p->token ? NULL : getenv(name);
 	auto_free char *body = xasprintf("Made by run %s.", b->spec.run_id);
 	jw_obj(w, "github");
-	enum err_code code = add_text(w, "api", p->api, c->scope, err);
+	enum err_code code = spec_text(w, "api", p->api, c->scope, err);
 	if (!code)
-		code = add_text(w, "repository", p->repository, c->scope, err);
+		code = spec_text(w, "repository", p->repository, c->scope, err);
 	if (!code)
-		code = add_text(w, "base", p->base, c->scope, err);
+		code = spec_text(w, "base", p->base, c->scope, err);
 	if (!code && p->title)
-		code = add_text(w, "title", p->title, c->scope, err);
+		code = spec_text(w, "title", p->title, c->scope, err);
 	else if (!code)
 		jw_str(w, "title", usual);
 	if (!code && p->body)
-		code = add_text(w, "body", p->body, c->scope, err);
+		code = spec_text(w, "body", p->body, c->scope, err);
 	else if (!code)
 		jw_str(w, "body", body);
 	if (!code && p->token)
-		code = add_text(w, "token", p->token, c->scope, err);
+		code = spec_text(w, "token", p->token, c->scope, err);
 	else if (!code && value && *value)
 		jw_str(w, "token", value);
 	else if (!code)
@@ -59,13 +47,13 @@ enum err_code prepare_publish(const struct step_context *c, struct step_build *b
 	jw_str(&w, "workspace", c->workspace);
 	jw_str(&w, "mode", publish_mode_name(p->mode));
 	jw_bool(&w, "push", p->push);
-	enum err_code code = add_text(&w, "remote", p->remote, c->scope, err);
+	enum err_code code = spec_text(&w, "remote", p->remote, c->scope, err);
 	if (!code)
-		code = add_text(&w, "branch", p->branch, c->scope, err);
+		code = spec_text(&w, "branch", p->branch, c->scope, err);
 	if (!code && p->github)
 		code = add_github(&w, c, b, usual, err);
 	if (!code && p->message)
-		code = add_text(&w, "message", p->message, c->scope, err);
+		code = spec_text(&w, "message", p->message, c->scope, err);
 	else if (!code)
 		jw_str(&w, "message", usual);
 	jw_end_obj(&w);

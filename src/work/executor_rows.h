@@ -5,6 +5,10 @@
 
 #include "work/executor.h"
 
+/* executor.c: a template's text into the spec of a program; nothing is written for NULL. */
+enum err_code spec_text(struct jw *w, const char *key, const struct tmpl *t, const struct expr_scope *scope,
+			struct err *err) MUST_CHECK;
+
 /* executor_agent.c */
 enum err_code prepare_agent(const struct step_context *c, struct step_build *b, struct err *err) MUST_CHECK;
 void finish_agent(const struct graph_node *node, struct step_result *r, struct step_end *end);
